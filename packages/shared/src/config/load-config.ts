@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { ClusterError } from '../errors/cluster-error';
+import { isNearMiss } from './near-miss';
+import type { Option } from './option';
+import { optionTable, type Config } from './option-table';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One sentence each, for the log; nothing here stops the start. */
+  readonly warnings: readonly string[];
+}
+
+const options = Object.entries(optionTable) as readonly (readonly [keyof Config, Option<unknown>])[];
+const knownNames = new Set(
+  options.flatMap(([, option]) => {
+    const names = [option.name, ...(option.aliases ?? [])];
+    return option.secret ? [...names, ...names.map((name) => `${name}_FILE`)] : names;
+  }),
+);
+
+/**
+ * Reads the whole configuration from an environment.
+ * @throws ClusterError CONFIG_INVALID naming every problem at once.
+ */
+export function loadConfig(environment: Environment): LoadedConfig {
+  const problems: string[] = [];
+  const values: Partial<Record<keyof Config, unknown>> = {};
+  for (const [property, option] of options) {
+    values[property] = readOption(option, environment, problems);
+  }
+  const config = Object.freeze(values) as Config;
+  problems.push(...crossProblems(config));
+  const { nearMisses, unknown } = sortUnknownNames(environment);
+  problems.push(...nearMisses);
+  if (problems.length > 0) {
+    throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+  return { config, warnings: unknown.map((name) => `${name} is not a setting of this version and is ignored`) };
+}
+
+function readOption(option: Option<unknown>, environment: Environment, problems: string[]): unknown {
+  const found = [option.name, ...(option.aliases ?? [])]
+    .map((name) => ({ name, text: readText(name, option, environment, problems) }))
+    .filter((entry): entry is { name: string; text: string } => entry.text !== undefined);
+  const first = found[0];
+  if (first === undefined) return option.default;
+  const other = found.find((entry) => entry.text !== first.text);
+  if (other) problems.push(`${first.name} and ${other.name} mean the same but differ`);
+  const parsed = option.parse(first.text);
+  if (parsed.ok) return parsed.value;
+  problems.push(`${first.name} ${parsed.problem}${option.secret ? '' : `, not '${first.text}'`}`);
+  return option.default;
+}
+
+/** An empty variable counts as unset, as Compose files and shells produce them for absent values. */
+function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): string | undefined {
+  const direct = environment[name];
+  if (direct !== undefined && direct !== '') return direct;
+  const path = option.secret ? environment[`${name}_FILE`] : undefined;
+  if (path === undefined || path === '') return undefined;
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function crossProblems(config: Config): string[] {
+  const problems: string[] = [];
+  const atMost = (low: keyof Config, high: keyof Config): void => {
+    if ((config[low] as number) > (config[high] as number)) {
+      problems.push(`${optionTable[low].name} must not be above ${optionTable[high].name}`);
+    }
+  };
+  atMost('poolMin', 'poolMax');
+  atMost('timeoutSeconds', 'timeoutCeilingSeconds');
+  atMost('maxMemoryMb', 'memoryCeilingMb');
+  atMost('maxCpuSeconds', 'cpuCeilingSeconds');
+  if (config.lanes.length === 0) problems.push('PYTHON3_LANES must name at least one lane');
+  if (config.adminApiKey !== '' && config.adminApiKey === config.developerApiKey) {
+    problems.push('PYTHON3_ADMIN_APIKEY and PYTHON3_DEVELOPER_APIKEY must differ');
+  }
+  return problems;
+}
+
+function sortUnknownNames(environment: Environment): { nearMisses: string[]; unknown: string[] } {
+  const nearMisses: string[] = [];
+  const unknown: string[] = [];
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('PYTHON3_') || knownNames.has(name)) continue;
+    const meant = [...knownNames].find((known) => isNearMiss(name, known));
+    if (meant === undefined) unknown.push(name);
+    else nearMisses.push(`${name} is not a setting; did you mean ${meant}?`);
+  }
+  return { nearMisses, unknown };
+}

@@ -1,0 +1,186 @@
+import { availableParallelism, hostname } from 'node:os';
+import { ALWAYS_BLOCKED_MODULES } from './module-lists';
+import { integerBetween, listOf, matching, oneOf, redisUrl, secretOfAtLeast, type Option } from './option';
+
+/** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
+export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
+export const SLOTS_LEAST = 3;
+export const SLOTS_MOST = 20;
+
+const MODULE_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
+const defaultPoolMax = Math.max(SLOTS_LEAST, Math.min(SLOTS_MOST, 2 * availableParallelism()));
+const defaultNodeName = hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').slice(0, 63) || 'node';
+
+const option = <T>(definition: Option<T>): Option<T> => definition;
+
+/**
+ * Every setting of the product. `docs/configuration.md` is generated from this table, and nothing else reads the
+ * environment. Property names carry the unit; environment names are the predecessor's property names, upper-cased.
+ */
+export const optionTable = {
+  port: option({
+    name: 'PORT', parse: integerBetween(0, 65_535), default: 8311, accepts: 'port; 0 picks a free one',
+    description: 'Port the API listens on.',
+  }),
+  host: option({
+    name: 'HOST', parse: matching(/^[A-Za-z0-9.:_-]+$/, 'a host name or address'), default: '127.0.0.1', accepts: 'host name or address',
+    description: 'Address the API listens on.',
+  }),
+  redisUrl: option({
+    name: 'REDIS_URL', parse: redisUrl, default: '', defaultText: 'none: `start` runs its own Redis', secret: true, accepts: '`redis://` or `rediss://` URL',
+    description: 'Redis shared by all API replicas and worker nodes. Required by `api` and `worker`.',
+  }),
+  namespace: option({
+    name: 'PYTHON3_NAMESPACE', parse: matching(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ or -'), default: 'python3', accepts: '1 to 32 letters, digits, `_`, `-`',
+    description: 'First part of every Redis key, so that clusters can share one Redis.',
+  }),
+  nodeName: option({
+    name: 'PYTHON3_NODE_NAME', parse: matching(/^[A-Za-z0-9._-]{1,63}$/, '1 to 63 letters, digits, dots, _ or -'), default: defaultNodeName, defaultText: 'the host name', accepts: '1 to 63 letters, digits, `.`, `_`, `-`',
+    description: 'Name of this worker node in records and logs; the process adds a random part of its own.',
+  }),
+  poolMin: option({
+    name: 'PYTHON3_POOL_MIN', aliases: ['PYTHON3_POOLSIZE'], parse: integerBetween(SLOTS_LEAST, SLOTS_MOST), default: SLOTS_LEAST, accepts: '3 to 20 slots',
+    description: 'Slots a worker node always keeps.',
+  }),
+  poolMax: option({
+    name: 'PYTHON3_POOL_MAX', parse: integerBetween(SLOTS_LEAST, SLOTS_MOST), default: defaultPoolMax, defaultText: 'max(3, min(20, 2 × cores))', accepts: '3 to 20 slots',
+    description: 'Slots a worker node may grow to while jobs wait. At least `PYTHON3_POOL_MIN`.',
+  }),
+  poolIdleSeconds: option({
+    name: 'PYTHON3_POOL_IDLE_SECONDS', parse: integerBetween(1, 86_400), default: 60, accepts: 'seconds, 1 to 86,400',
+    description: 'How long a slot above `PYTHON3_POOL_MIN` stays unused before it is given up.',
+  }),
+  lanes: option({
+    name: 'PYTHON3_LANES', parse: listOf(LANE_PATTERN, 'lane names (a-z, 0-9, -)'), default: ['default'] as readonly string[], accepts: 'comma-separated lane names',
+    description: 'Lanes this worker node serves.',
+  }),
+  timeoutSeconds: option({
+    name: 'PYTHON3_TIMEOUT_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
+    description: 'Wall-clock limit of a job that names none.',
+  }),
+  timeoutCeilingSeconds: option({
+    name: 'PYTHON3_TIMEOUT_CEILING_SECONDS', parse: integerBetween(1, 86_400), default: 3_600, accepts: 'seconds, 1 to 86,400',
+    description: 'Highest wall-clock limit a job may ask for.',
+  }),
+  maxMemoryMb: option({
+    name: 'PYTHON3_MAX_MEMORY_MB', parse: integerBetween(32, 65_536), default: 512, accepts: 'MiB, 32 to 65,536',
+    description: 'Memory limit of a job that names none.',
+  }),
+  memoryCeilingMb: option({
+    name: 'PYTHON3_MEMORY_CEILING_MB', parse: integerBetween(32, 65_536), default: 2_048, accepts: 'MiB, 32 to 65,536',
+    description: 'Highest memory limit a job may ask for.',
+  }),
+  maxCpuSeconds: option({
+    name: 'PYTHON3_MAX_CPU_SECONDS', parse: integerBetween(1, 86_400), default: 60, accepts: 'seconds, 1 to 86,400',
+    description: 'CPU-time limit of a job that names none, over all its processes.',
+  }),
+  cpuCeilingSeconds: option({
+    name: 'PYTHON3_CPU_CEILING_SECONDS', parse: integerBetween(1, 86_400), default: 600, accepts: 'seconds, 1 to 86,400',
+    description: 'Highest CPU-time limit a job may ask for.',
+  }),
+  maxOutputBytes: option({
+    name: 'PYTHON3_MAX_OUTPUT_BYTES', parse: integerBetween(1_024, 67_108_864), default: 1_048_576, accepts: 'bytes, 1,024 to 67,108,864',
+    description: 'How much of each of stdout and stderr a job keeps; the rest is drained, dropped and marked `truncated`.',
+  }),
+  maxValueBytes: option({
+    name: 'PYTHON3_MAX_VALUE_BYTES', parse: integerBetween(1_024, 67_108_864), default: 16_777_216, accepts: 'bytes, 1,024 to 67,108,864',
+    description: 'Largest value a job may return, as JSON.',
+  }),
+  maxBodyBytes: option({
+    name: 'PYTHON3_MAX_BODY_BYTES', parse: integerBetween(1_024, 67_108_864), default: 16_777_216, accepts: 'bytes, 1,024 to 67,108,864',
+    description: 'Largest request body the API reads.',
+  }),
+  maxFileBytes: option({
+    name: 'PYTHON3_MAX_FILE_BYTES', parse: integerBetween(4_096, 1_099_511_627_776), default: 67_108_864, accepts: 'bytes, 4,096 to 1 TiB',
+    description: 'Largest file a job may write.',
+  }),
+  maxOpenFiles: option({
+    name: 'PYTHON3_MAX_OPEN_FILES', parse: integerBetween(16, 65_536), default: 256, accepts: '16 to 65,536',
+    description: 'Descriptors a process of a job may hold.',
+  }),
+  maxProcesses: option({
+    name: 'PYTHON3_MAX_PROCESSES', parse: integerBetween(1, 65_536), default: 256, accepts: '1 to 65,536',
+    description: 'Processes and threads the user the jobs run as may have (does not bind root).',
+  }),
+  restrictedModules: option({
+    name: 'PYTHON3_RESTRICTED_MODULES', parse: listOf(MODULE_NAME, 'Python module names'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated module names',
+    description: 'Modules RESTRICTED code may import besides the built-in allow-list.',
+  }),
+  blockedModules: option({
+    name: 'PYTHON3_BLOCKED_MODULES', parse: listOf(MODULE_NAME, 'Python module names'), default: ALWAYS_BLOCKED_MODULES, accepts: 'comma-separated module names',
+    description: 'Modules user code may not import itself in any mode.',
+  }),
+  preload: option({
+    name: 'PYTHON3_PRELOAD', parse: listOf(MODULE_NAME, 'Python module names'), default: ['json', 'math', 'datetime', 'collections', 're', 'statistics'] as readonly string[], accepts: 'comma-separated module names',
+    description: 'Modules a template imports once, before it forks.',
+  }),
+  isolation: option({
+    name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'D', accepts: '`A`, `B`, `C` or `D`',
+    description: 'Least isolation level a worker node accepts; one that cannot give it does not start. This version gives level D only: code is not contained yet.',
+  }),
+  pythonPath: option({
+    name: 'PYTHON3_PATH', parse: matching(/^\/\S+$/, 'an absolute path'), default: '', defaultText: 'the first Python ≥ 3.11 found', accepts: 'absolute path',
+    description: 'Python interpreter of the slots.',
+  }),
+  runDirectory: option({
+    name: 'PYTHON3_RUN_DIRECTORY', parse: matching(/^\/\S*$/, 'an absolute path'), default: '', defaultText: 'the system’s temporary directory', accepts: 'absolute path',
+    description: 'Where a worker node keeps its sockets and scratch folders while it runs.',
+  }),
+  auth: option({
+    name: 'PYTHON3_AUTH', parse: oneOf('keys', 'loopback-open'), default: 'keys', accepts: '`keys` or `loopback-open`',
+    description: '`loopback-open` lets requests from this machine without a key act as `developer`, as long as no proxy or foreign web page is involved.',
+  }),
+  adminApiKey: option({
+    name: 'PYTHON3_ADMIN_APIKEY', parse: secretOfAtLeast(32), default: '', defaultText: 'none', secret: true, accepts: 'at least 32 characters',
+    description: 'Key with role `admin`.',
+  }),
+  developerApiKey: option({
+    name: 'PYTHON3_DEVELOPER_APIKEY', parse: secretOfAtLeast(32), default: '', defaultText: 'none', secret: true, accepts: 'at least 32 characters',
+    description: 'Key with role `developer`.',
+  }),
+  signingKey: option({
+    name: 'PYTHON3_SIGNING_KEY', parse: secretOfAtLeast(32), default: '', defaultText: 'none', secret: true, accepts: 'at least 32 characters, e.g. from `openssl rand -hex 32`',
+    description: 'Master key from which all signing keys are derived; the same on all hosts. Required by `api` and `worker`.',
+  }),
+  signingKeys: option({
+    name: 'PYTHON3_SIGNING_KEYS', parse: listOf(/^.{32,}$/, 'keys of at least 32 characters'), default: [] as readonly string[], defaultText: 'none', secret: true, accepts: 'comma-separated keys',
+    description: 'Former master keys that are still believed while a rotation is under way; never used to sign.',
+  }),
+  legacyResult: option({
+    name: 'PYTHON3_LEGACY_RESULT', parse: oneOf('json', 'string'), default: 'json', accepts: '`json` or `string`',
+    description: 'Whether `result` on the predecessor’s routes is real JSON or its text; the header `X-Python3-Legacy-Result` decides per request.',
+  }),
+  resultTtlSeconds: option({
+    name: 'PYTHON3_RESULT_TTL_SECONDS', parse: integerBetween(60, 604_800), default: 3_600, accepts: 'seconds, 60 to 604,800',
+    description: 'How long an outcome can be fetched.',
+  }),
+  jobValiditySeconds: option({
+    name: 'PYTHON3_JOB_VALIDITY_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
+    description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait.',
+  }),
+  queueWaitSeconds: option({
+    name: 'PYTHON3_QUEUE_WAIT_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
+    description: 'How long a job of the predecessor’s routes may wait for a worker node before the caller is told `POOL_BUSY`.',
+  }),
+  borrowWaitSeconds: option({
+    name: 'PYTHON3_BORROW_WAIT_SECONDS', parse: integerBetween(1, 300), default: 30, accepts: 'seconds, 1 to 300',
+    description: 'How long a job that reached a worker node may wait there for a slot (`POOL_BUSY`).',
+  }),
+  healthCheckSeconds: option({
+    name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
+    description: 'How often a worker node runs a probe through every template.',
+  }),
+  drainSeconds: option({
+    name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
+    description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
+  }),
+  logLevel: option({
+    name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
+    description: 'Least severity that is logged.',
+  }),
+} as const; // prettier-ignore
+
+type ParsedValue<O> = O extends Option<infer T> ? T : never;
+
+/** The whole configuration of a process, frozen. */
+export type Config = { readonly [K in keyof typeof optionTable]: ParsedValue<(typeof optionTable)[K]> };

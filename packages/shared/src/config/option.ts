@@ -1,0 +1,69 @@
+/** What a parser answers: the value, or one clause that says what is wrong ("must be …"). */
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+export type Parser<T> = (text: string) => Parsed<T>;
+
+export interface Option<T> {
+  /** Name of the environment variable. */
+  readonly name: string;
+  /** Older names that mean the same; using both with different values is a problem. */
+  readonly aliases?: readonly string[];
+  readonly description: string;
+  /** Shape and range in words, for the generated page. */
+  readonly accepts: string;
+  readonly parse: Parser<T>;
+  readonly default: T;
+  /** How the default reads on the generated page, where it is computed. */
+  readonly defaultText?: string;
+  /** Secrets may also come from the file named by `<NAME>_FILE`, and are never printed. */
+  readonly secret?: boolean;
+}
+
+const ok = <T>(value: T): Parsed<T> => ({ ok: true, value });
+const bad = (problem: string): { readonly ok: false; readonly problem: string } => ({ ok: false, problem });
+
+export const integerBetween =
+  (least: number, most: number): Parser<number> =>
+  (text) => {
+    const value = Number(text);
+    return /^-?\d+$/.test(text) && value >= least && value <= most
+      ? ok(value)
+      : bad(`must be a whole number from ${least} to ${most}`);
+  };
+
+/** Strict on purpose: `True`, `1` or `yes` are refused rather than read as one or the other. */
+export const boolean: Parser<boolean> = (text) =>
+  text === 'true' || text === 'false' ? ok(text === 'true') : bad("must be 'true' or 'false'");
+
+export const oneOf =
+  <const T extends string>(...choices: readonly T[]): Parser<T> =>
+  (text) =>
+    (choices as readonly string[]).includes(text) ? ok(text as T) : bad(`must be one of ${choices.join(', ')}`);
+
+export const matching =
+  (pattern: RegExp, words: string): Parser<string> =>
+  (text) =>
+    pattern.test(text) ? ok(text) : bad(`must be ${words}`);
+
+export const listOf =
+  (pattern: RegExp, words: string): Parser<readonly string[]> =>
+  (text) => {
+    const items = text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    const wrong = items.find((item) => !pattern.test(item));
+    return wrong === undefined ? ok(Object.freeze(items)) : bad(`must be a comma-separated list of ${words}`);
+  };
+
+export const secretOfAtLeast =
+  (characters: number): Parser<string> =>
+  (text) =>
+    text.length >= characters ? ok(text) : bad(`must have at least ${characters} characters`);
+
+export const redisUrl: Parser<string> = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url && ['redis:', 'rediss:'].includes(url.protocol) && url.hostname !== ''
+    ? ok(text)
+    : bad('must look like redis://[user:password@]host[:port][/database] (rediss: for TLS)');
+};

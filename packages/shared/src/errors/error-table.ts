@@ -1,0 +1,57 @@
+export interface ErrorDefinition {
+  /** HTTP status it is answered with; null where it never reaches a caller over HTTP. */
+  readonly status: number | null;
+  /** One sentence; a thrower may give a more exact one. */
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+  /** For `docs/errors.md`: when it happens and what to do. */
+  readonly meaning: string;
+}
+
+/** Every code the product can answer or exit with. `docs/errors.md` is generated from it; codes are never renamed. */
+export const errorTable = {
+  REQUEST_INVALID_JSON: { status: 400, message: 'The request body is not valid JSON.', meaning: 'The body could not be read as JSON (RFC 8259, UTF-8). The message names the place. Mend the body.' },
+  REQUEST_INVALID: { status: 400, message: 'The request is not valid.', meaning: 'A field is missing, has the wrong type or a value out of range. The message names it.' },
+  REQUEST_UNKNOWN_FIELD: { status: 400, message: 'The request has a field this API does not know.', meaning: 'A field or query parameter is misspelt or belongs elsewhere. Nothing is ever ignored silently.' },
+  REQUEST_FIELD_NOT_SUPPORTED: { status: 400, message: 'This version does not support a field of the request.', meaning: 'The field is part of the API but not built in this version; leave it out.' },
+  REQUEST_TOO_LARGE: { status: 413, message: 'The request body is too large.', meaning: 'The body is over `PYTHON3_MAX_BODY_BYTES`. Send less, or have the operator raise it.' },
+  REQUEST_TOO_DEEP: { status: 400, message: 'The request body is nested too deeply.', meaning: 'JSON arrays and objects may be nested 200 deep.' },
+  REQUEST_MEDIA_TYPE: { status: 415, message: 'Send the body as application/json.', meaning: 'The body has another content type or an unsupported content encoding.' },
+  CODE_EMPTY: { status: 400, message: 'Code cannot be empty', meaning: '`code` or `expression` is missing, empty or only white space.' },
+  CODE_TOO_LARGE: { status: 413, message: 'Code size exceeds maximum limit of 1048576 bytes (1MB).', meaning: '`code` or `expression` has more than 1,048,576 UTF-8 bytes. Pass data as `variables`.' },
+  LIMIT_ABOVE_CEILING: { status: 400, message: 'A limit of the job is above what the operator allows.', meaning: '`timeoutMs`, `memoryMb` or `cpuSeconds` is over its ceiling (`PYTHON3_*_CEILING_*`). The message names the ceiling.' },
+  ROUTE_NOT_FOUND: { status: 404, message: 'There is no such route.', meaning: 'Path unknown. `GET /` shows where to begin.' },
+  METHOD_NOT_ALLOWED: { status: 405, message: 'This route does not take that method.', meaning: 'The header `Allow` names the methods it takes.' },
+  JOB_NOT_FOUND: { status: 404, message: 'There is no job with that id.', meaning: 'Never existed, belongs to another owner, or its outcome was removed after `PYTHON3_RESULT_TTL_SECONDS`.' },
+  AUTH_REQUIRED: { status: 401, message: 'Send a key: Authorization: Bearer <key>, or X-API-Key: <key>.', meaning: 'The request has no key. `npm start` prints where the keys are.' },
+  AUTH_KEY_INVALID: { status: 401, message: 'That key is not known.', meaning: 'A key was sent, but it is none of the configured ones.' },
+  AUTH_ROLE_INSUFFICIENT: { status: 403, message: 'That key may not do this.', meaning: 'The key’s role is too low; ADMIN mode needs an `admin` key.' },
+  AUTH_SIGN_IN_INVALID: { status: 401, message: 'This sign-in link has been used or has expired.', meaning: 'Sign-in links work once, within ten minutes. Restart `npm start` or send a key.' },
+  AUTH_ORIGIN_REFUSED: { status: 403, message: 'A request from another web origin may not use this session.', meaning: 'A browser sent the session cookie from a foreign page. Use a key.' },
+  QUEUE_UNAVAILABLE: { status: 503, message: 'The queue cannot be reached; nothing was accepted.', retryAfterSeconds: 2, meaning: 'Redis is away or refuses writes. The job was not accepted; send it again after `Retry-After`.' },
+  QUEUE_UNCERTAIN: { status: 503, message: 'The queue did not confirm the job; it may have been accepted.', retryAfterSeconds: 2, meaning: 'The connection to Redis broke between sending and confirmation. `jobId` in the error says which job; ask `GET /api/v1/jobs/{id}` before sending it again.' },
+  OUTCOME_UNKNOWN: { status: 504, message: 'The job was accepted, but its outcome was not seen in time.', retryAfterSeconds: 2, meaning: 'The caller’s wait ended before the outcome came. `jobId` in the error; ask `GET /api/v1/jobs/{id}`.' },
+  OUTCOME_UNVERIFIED: { status: 502, message: 'The stored outcome of this job is not signed by this cluster and is not believed.', meaning: 'The outcome record in Redis was changed or signed with an unknown key. Check who can write to Redis, and `PYTHON3_SIGNING_KEYS` after a rotation.' },
+  NO_WORKER_FOR_LANE: { status: 503, message: 'No worker node serves that lane.', retryAfterSeconds: 5, meaning: 'No live worker node has the job’s lane in `PYTHON3_LANES`. Start one; nothing was accepted.' },
+  POOL_BUSY: { status: 503, message: 'No Python executor available: every slot is busy.', retryAfterSeconds: 5, meaning: 'The job waited its whole queue or borrow time without getting a slot, and did not run. Raise `PYTHON3_POOL_MAX` or add worker nodes.' },
+  SHUTTING_DOWN: { status: 503, message: 'This replica is shutting down.', retryAfterSeconds: 1, meaning: 'Sent while a replica drains. Another replica will answer.' },
+  INTERNAL: { status: 500, message: 'Something went wrong on our side.', meaning: 'A defect. The log has the details under the same `requestId`.' },
+
+  JOB_SIGNATURE_INVALID: { status: null, message: 'The job’s signature is not valid.', meaning: 'In outcomes of status `rejected`: the queued job was changed, or signed with a key this worker node does not know.' },
+  JOB_EXPIRED: { status: null, message: 'The job’s signature has expired.', meaning: 'In outcomes of status `rejected`: the job was picked up after its validity time (or the hosts’ clocks differ).' },
+  JOB_LANE_MISMATCH: { status: null, message: 'The job was signed for another lane.', meaning: 'In outcomes of status `rejected`: somebody moved the job between queues.' },
+  JOB_REPLAYED: { status: null, message: 'A job with this id has finished already, or was never accepted.', meaning: 'Logged by worker nodes: a finished or unknown job stood in the queue again. It is not run.' },
+  PAYLOAD_MISSING: { status: null, message: 'The job’s payload is no longer in Redis.', meaning: 'In outcomes of status `rejected`: the separately stored payload of a large job was removed before it ran.' },
+
+  CONFIG_INVALID: { status: null, message: 'The configuration is not valid.', meaning: 'Printed at start with every problem at once; exit code 2.' },
+  PORT_IN_USE: { status: null, message: 'The port is in use.', meaning: 'Another process listens on `PORT`; exit code 1.' },
+  ALREADY_RUNNING: { status: null, message: 'This clone is running already.', meaning: 'A second `npm start` in one clone; exit code 1, naming the process.' },
+  REDIS_REQUIRED: { status: null, message: 'REDIS_URL is required.', meaning: '`api` and `worker` share a Redis; only `start` brings its own.' },
+  SIGNING_KEY_REQUIRED: { status: null, message: 'PYTHON3_SIGNING_KEY is required.', meaning: 'All hosts need the same master key.' },
+  REDIS_NOT_FOUND: { status: null, message: 'No Redis server was found or could be installed.', meaning: 'Install `redis-server` or `valkey-server`, or set `REDIS_URL`.' },
+  PYTHON_NOT_FOUND: { status: null, message: 'No Python 3.11 or newer was found or could be installed.', meaning: 'Install Python, or set `PYTHON3_PATH`.' },
+  ISOLATION_INSUFFICIENT: { status: null, message: 'This host cannot give the isolation level PYTHON3_ISOLATION asks for.', meaning: 'The worker node does not start. Lower the setting knowingly, or move the worker to another host.' },
+  TEMPLATE_START_FAILED: { status: null, message: 'A template process did not come up.', meaning: 'The interpreter or a module of `PYTHON3_PRELOAD` cannot be started or imported; the log has its last words.' },
+} as const satisfies Record<string, ErrorDefinition>; // prettier-ignore
+
+export type ErrorCode = keyof typeof errorTable;

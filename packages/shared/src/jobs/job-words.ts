@@ -1,0 +1,31 @@
+/** The vocabulary of jobs; see `docs/glossary.md`. */
+
+export const JOB_KINDS = ['exec', 'eval', 'call'] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
+
+/** What a child can be asked to do: the callers' kinds, and a syntax check, which parses and runs nothing. */
+export type RunKind = JobKind | 'check';
+
+export const JOB_MODES = ['restricted', 'admin'] as const;
+export type JobMode = (typeof JOB_MODES)[number];
+
+export const DELIVERIES = ['at-least-once', 'at-most-once'] as const;
+export type Delivery = (typeof DELIVERIES)[number];
+
+export const JOB_STATES = ['waiting', 'active', 'finished'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export const OUTCOME_STATUSES = [
+  'succeeded', 'failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed', 'cancelled', 'expired', 'lost', 'rejected',
+] as const; // prettier-ignore
+export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
+
+/** A: uid + namespaces + Landlock + seccomp … D: nothing contains the code. */
+export const ISOLATION_LEVELS = ['A', 'B', 'C', 'D'] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** Roles of keys, least first. */
+export const ROLES = ['viewer', 'operator', 'developer', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const isRoleAtLeast = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);

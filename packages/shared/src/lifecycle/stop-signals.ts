@@ -1,0 +1,38 @@
+import { STOP_GRACE_MS } from './deadlines';
+import { EXIT_CODES } from './exit-codes';
+
+export interface StopSignalOptions {
+  /** Stops everything in its written order; called once. */
+  readonly stop: () => Promise<void>;
+  /** How long `stop` may take by its own rules. */
+  readonly drainMs: number;
+  readonly onSignal: (signal: string) => void;
+  /** End of this stream also means stop: the other end is held by the parent process. */
+  readonly aliveStream?: NodeJS.ReadableStream | undefined;
+}
+
+/**
+ * Signal table: SIGTERM, SIGINT, SIGHUP and the parent's end → stop in order, exit 0. A second signal, or a stop that
+ * overruns its time → exit 3 now.
+ */
+export function handleStopSignals(options: StopSignalOptions): void {
+  let stoppingSince: number | undefined;
+  const handle = (signal: string): void => {
+    if (stoppingSince !== undefined) {
+      if (Date.now() - stoppingSince > ECHO_MS) process.exit(EXIT_CODES.forced);
+      return;
+    }
+    stoppingSince = Date.now();
+    options.onSignal(signal);
+    setTimeout(() => process.exit(EXIT_CODES.forced), options.drainMs + STOP_GRACE_MS).unref();
+    options.stop().then(
+      () => process.exit(EXIT_CODES.ok),
+      () => process.exit(EXIT_CODES.forced),
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => handle(signal));
+  options.aliveStream?.on('end', () => handle('parent ended')).resume();
+}
+
+/** Ctrl-C reaches the whole foreground group and npm passes it on once more: an echo is not a second signal. */
+const ECHO_MS = 500;

@@ -1,0 +1,23 @@
+import { pino, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/**
+ * One JSON line per event on stderr, with request and job ids; never code, values, output or secrets. The redaction list
+ * is the second fence, for what a careless caller passes whole.
+ */
+export function createLogger(service: 'api' | 'worker', level: string): Logger {
+  return pino(
+    {
+      level,
+      base: { service, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: {
+        paths: ['code', 'variables', 'payload', 'value', 'stdout', 'stderr', 'key', 'headers.authorization', 'headers["x-api-key"]', 'headers["x-python3-admin-key"]', 'headers.cookie'],
+        censor: '[redacted]',
+      },
+    },
+    pino.destination({ dest: 2, sync: false }),
+  );
+}

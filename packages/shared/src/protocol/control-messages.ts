@@ -1,0 +1,54 @@
+import type { FrameHeader } from './frames';
+import { assertMessage, isInteger, isNumber, isText, isTextList, nullOr, type MessageShapes } from './message-shape';
+import type { JobMode } from '../jobs/job-words';
+
+/** Worker node → template; `docs/wire-protocol.md` §1.1. */
+export type WorkerControlMessage =
+  | { readonly type: 'configure'; readonly mode: JobMode; readonly socketPath: string; readonly preload: readonly string[] }
+  | { readonly type: 'fork'; readonly childId: string; readonly nonce: string }
+  | { readonly type: 'kill'; readonly childId: string }
+  | { readonly type: 'ping'; readonly nonce: string }
+  | { readonly type: 'stop' };
+
+/** Template → worker node. */
+export type TemplateMessage =
+  | {
+      readonly type: 'ready';
+      readonly pid: number;
+      readonly pythonVersion: string;
+      readonly pythonFullVersion: string;
+      readonly executable: string;
+      readonly preloaded: readonly string[];
+    }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  | { readonly type: 'forked'; readonly childId: string; readonly pid: number }
+  | { readonly type: 'fork-failed'; readonly childId: string; readonly message: string }
+  | ChildExited
+  | { readonly type: 'pong'; readonly nonce: string };
+
+export interface ChildExited {
+  readonly type: 'exited';
+  readonly childId: string;
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  /** CPU time, user and system, of the child and all it waited for or left behind. */
+  readonly cpuMs: number;
+  readonly maxRssBytes: number;
+  /** Processes the child left behind, which were killed. */
+  readonly leftovers: number;
+}
+
+const templateShapes: MessageShapes = {
+  ready: { pid: isInteger, pythonVersion: isText, pythonFullVersion: isText, executable: isText, preloaded: isTextList },
+  refused: { code: isText, message: isText },
+  forked: { childId: isText, pid: isInteger },
+  'fork-failed': { childId: isText, message: isText },
+  exited: { childId: isText, exitCode: nullOr(isInteger), signal: nullOr(isInteger), cpuMs: isNumber, maxRssBytes: isInteger, leftovers: isInteger },
+  pong: { nonce: isText },
+}; // prettier-ignore
+
+/** @throws FrameError */
+export function parseTemplateMessage(header: FrameHeader): TemplateMessage {
+  assertMessage(templateShapes, header);
+  return header as unknown as TemplateMessage;
+}

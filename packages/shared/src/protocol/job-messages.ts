@@ -1,0 +1,67 @@
+import type { FrameHeader } from './frames';
+import { assertMessage, isBoolean, isInteger, isOneOf, isShape, isText, nullOr, type MessageShapes } from './message-shape';
+import type { JobMode, RunKind } from '../jobs/job-words';
+
+/** Worker node → child; `docs/wire-protocol.md` §1.2. The body of `run` is the payload. */
+export type WorkerJobMessage = RunMessage | { readonly type: 'ping'; readonly nonce: string };
+
+export interface RunMessage {
+  readonly type: 'run';
+  readonly nonce: string;
+  readonly kind: RunKind;
+  readonly mode: JobMode;
+  readonly stdoutPath: string;
+  readonly stderrPath: string;
+  readonly scratchPath: string;
+  readonly limits: ChildLimits;
+  readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] };
+  readonly traceparent: string | null;
+}
+
+/** What the child sets on itself; wall clock, precise CPU time and the tree's memory are the worker node's. */
+export interface ChildLimits {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly fileSizeBytes: number;
+  readonly openFiles: number;
+  readonly processes: number;
+  readonly valueBytes: number;
+}
+
+/** Child → worker node. The body of `result` is the value. */
+export type ChildMessage =
+  | { readonly type: 'hello'; readonly childId: string; readonly nonce: string }
+  | { readonly type: 'pong'; readonly nonce: string }
+  | ChildResult;
+
+export interface ChildResult {
+  readonly type: 'result';
+  readonly nonce: string;
+  readonly status: 'succeeded' | 'failed';
+  readonly hasValue: boolean;
+  readonly error: ChildError | null;
+}
+
+export interface ChildError {
+  /** Name of the exception class. */
+  readonly type: string;
+  readonly message: string;
+  /** Line of the user's code, 1-based. */
+  readonly line: number | null;
+  readonly traceback: string;
+  readonly errno: number | null;
+}
+
+const isChildError = isShape({ type: isText, message: isText, line: nullOr(isInteger), traceback: isText, errno: nullOr(isInteger) });
+
+const childShapes: MessageShapes = {
+  hello: { childId: isText, nonce: isText },
+  pong: { nonce: isText },
+  result: { nonce: isText, status: isOneOf('succeeded', 'failed'), hasValue: isBoolean, error: nullOr(isChildError) },
+};
+
+/** @throws FrameError */
+export function parseChildMessage(header: FrameHeader): ChildMessage {
+  assertMessage(childShapes, header);
+  return header as unknown as ChildMessage;
+}

@@ -1,0 +1,95 @@
+import type { Redis, Result } from 'ioredis';
+
+/**
+ * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.
+ *
+ *   (none) ──accept──▶ waiting ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
+ *                        │  ▲               │
+ *                        │  └──re-delivery──┘  (start again: attempt + 1, new token)
+ *                        └──finish (expired, rejected)──▶ finished
+ */
+export const RECORD_FIELDS = {
+  /** Sealed: the job without its payload. */
+  job: 'job',
+  /** `waiting` | `active` | `finished`. */
+  state: 'state',
+  /** Token of the current attempt; only its holder may write the outcome. */
+  token: 'token',
+  /** JSON array of attempts. */
+  attempts: 'attempts',
+  /** Sealed outcome. */
+  outcome: 'outcome',
+} as const;
+
+/** Starts after which a job that keeps taking its node down is given up. */
+export const MAX_STARTS = 3;
+
+/**
+ * Marks the start of an attempt, atomically, before user code runs.
+ * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts.
+ * Answers [verdict, attempts JSON]: `start`, `unknown` (no record), `finished`, `lost` (at-most-once and already
+ * started), `exhausted` (started too often).
+ */
+const START_SCRIPT = `
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return {'unknown', '[]'} end
+local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
+if state == 'finished' then return {'finished', attempts} end
+local started = cjson.decode(attempts)
+if #started > 0 and ARGV[4] == 'at-most-once' then
+  redis.call('HSET', KEYS[1], 'token', ARGV[1])
+  return {'lost', attempts}
+end
+if #started >= tonumber(ARGV[5]) then
+  redis.call('HSET', KEYS[1], 'token', ARGV[1])
+  return {'exhausted', attempts}
+end
+started[#started + 1] = { number = #started + 1, worker = ARGV[2], startedAt = tonumber(ARGV[3]) }
+attempts = cjson.encode(started)
+redis.call('HSET', KEYS[1], 'state', 'active', 'token', ARGV[1], 'attempts', attempts)
+return {'start', attempts}
+`;
+
+/**
+ * Writes the outcome if there is none, and only for the current attempt (token '' : for whoever comes first while no
+ * attempt holds the job). Publishes it to whoever waits; a large one is fetched by the waiter instead.
+ * KEYS[1] record, KEYS[2] stored payload; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
+ * Answers `written`, `finished`, `stale` or `unknown`.
+ */
+const FINISH_SCRIPT = `
+local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
+if not state then return 'unknown' end
+if state == 'finished' then return 'finished' end
+if (token or '') ~= ARGV[1] then return 'stale' end
+redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('DEL', KEYS[2])
+if ARGV[4] ~= '' then
+  local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
+  redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
+end
+return 'written'
+`;
+
+export type StartVerdict = 'start' | 'unknown' | 'finished' | 'lost' | 'exhausted';
+export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
+
+/** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
+export const MAX_PUBLISHED_BYTES = 32_768;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    startJobAttempt(record: string, token: string, worker: string, now: number, delivery: string, mostStarts: number): Result<[StartVerdict, string], Context>;
+    finishJob(
+      record: string, payload: string,
+      token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number,
+    ): Result<FinishVerdict, Context>; // prettier-ignore
+  }
+}
+
+/** Gives the connection the two commands above. */
+export function defineJobCommands(redis: Redis): Redis {
+  redis.defineCommand('startJobAttempt', { numberOfKeys: 1, lua: START_SCRIPT });
+  redis.defineCommand('finishJob', { numberOfKeys: 2, lua: FINISH_SCRIPT });
+  return redis;
+}

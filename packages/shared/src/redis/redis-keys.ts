@@ -1,0 +1,34 @@
+/**
+ * Every Redis key and channel of the product. Keys of one lane share the hash tag `{lane}`, so that a lane lives on one
+ * node of a Redis Cluster.
+ */
+export interface RedisKeys {
+  /** BullMQ: `prefix:queueName:…` are its own keys. */
+  readonly queuePrefix: (lane: string) => string;
+  readonly queueName: string;
+  /** Hash: the job's record; fields in `record-fields.ts`. */
+  readonly jobRecord: (lane: string, jobId: string) => string;
+  /** String: sealed content of a job too large for the queue entry. */
+  readonly jobPayload: (lane: string, jobId: string) => string;
+  /** Channel on which an API replica hears of outcomes its callers wait for. */
+  readonly replyChannel: (replicaId: string) => string;
+  /** Hash: worker id → heartbeat (JSON). */
+  readonly workers: string;
+  /** String, short-lived: a sign-in link that has been used. */
+  readonly usedSignIn: (nonce: string) => string;
+  /** String that is written and expires, to learn whether Redis takes writes. */
+  readonly writeProbe: (replicaId: string) => string;
+}
+
+export function createRedisKeys(namespace: string): RedisKeys {
+  return {
+    queuePrefix: (lane) => `${namespace}:{${lane}}`,
+    queueName: 'queue',
+    jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
+    jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
+    workers: `${namespace}:workers`,
+    usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,
+    writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,
+  };
+}

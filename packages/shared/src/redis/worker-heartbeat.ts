@@ -1,0 +1,33 @@
+import type { IsolationLevel } from '../jobs/job-words';
+
+/**
+ * What a worker node says of itself in the registry (a field of the hash `workers`), every `HEARTBEAT_MS`.
+ * It grants nothing: it tells the API which lanes are served and what the pools look like.
+ */
+export interface WorkerHeartbeat {
+  readonly id: string;
+  readonly nodeName: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly lanes: readonly string[];
+  readonly level: IsolationLevel;
+  readonly python: { readonly version: string; readonly fullVersion: string; readonly executable: string };
+  readonly pool: PoolStats;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Grows by one with each heartbeat, so that readers need not trust each other's clocks. */
+  readonly sequence: number;
+  readonly draining: boolean;
+}
+
+export interface PoolStats {
+  /** Slots now. */
+  readonly size: number;
+  /** Slots the pool may grow to. */
+  readonly max: number;
+  readonly inUse: number;
+  /** Slots whose last use ended cleanly and whose template is up. */
+  readonly healthy: number;
+  /** Jobs on this node that wait for a slot. */
+  readonly waiting: number;
+}
