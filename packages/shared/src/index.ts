@@ -10,6 +10,7 @@ export * from './jobs/job-id';
 export * from './jobs/job-seals';
 export * from './jobs/job-words';
 export * from './jobs/outcome';
+export * from './jobs/queue-entry';
 export * from './lifecycle/deadlines';
 export * from './lifecycle/exit-codes';
 export * from './lifecycle/stop-signals';

@@ -24,10 +24,11 @@ export class JsonScanError extends Error {
 
 /**
  * The members of a JSON object as raw slices (views, no copies), by decoded name.
- * Only top-level names must be unique: a signature over bytes and a reader of fields must see the same request.
+ * Only top-level names must be unique: a signature over bytes and a reader of fields must see the same request. Within
+ * values, Python takes the last of a repeated name; `last` reads such an object the same way.
  * @throws JsonScanError
  */
-export function sliceJsonObject(bytes: Buffer): Map<string, Buffer> {
+export function sliceJsonObject(bytes: Buffer, repeatedNames: 'refuse' | 'last' = 'refuse'): Map<string, Buffer> {
   if (!isUtf8(bytes)) throw new JsonScanError('syntax', 'text is not UTF-8', 0);
   const scanner = new Scanner(bytes);
   const members = new Map<string, Buffer>();
@@ -40,7 +41,7 @@ export function sliceJsonObject(bytes: Buffer): Map<string, Buffer> {
       const nameStart = scanner.position;
       scanner.skipString();
       const name = JSON.parse(bytes.toString('utf8', nameStart, scanner.position)) as string;
-      if (members.has(name)) throw new JsonScanError('duplicate', `member '${name}' stands twice`, nameStart);
+      if (repeatedNames === 'refuse' && members.has(name)) throw new JsonScanError('duplicate', `member '${name}' stands twice`, nameStart);
       scanner.skipSpace();
       scanner.expect(COLON, "':'");
       scanner.skipSpace();

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  ClusterError, connectRedis, createRedisKeys, defineJobCommands, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  type Config, type IsolationLevel, type JobMode, type Logger, type WorkerHeartbeat,
+} from '@python3-cluster/shared'; // prettier-ignore
+import { HealthCheck } from './health/health-check';
+import { JobProcessor } from './jobs/process-job';
+import { OutcomeWriter } from './jobs/outcome-writer';
+import { LaneConsumer } from './lanes/lane-consumer';
+import { Pool } from './pool/pool';
+import { Heartbeat } from './registry/heartbeat';
+import { ChildSocket } from './runner/child-socket';
+import { removeRunDirectory, stageRunner } from './runner/stage-runner';
+import { TemplateKeeper } from './runner/template-keeper';
+import { TemplateKeepers } from './runner/template-keepers';
+import type { PythonCommand, TemplateReady } from './runner/template';
+
+export interface WorkerNode {
+  readonly id: string;
+  readonly level: IsolationLevel;
+  readonly python: TemplateReady;
+  /** Drains, then ends what is left. Resolves when nothing of the node runs any more. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerNodeOptions {
+  readonly config: Config;
+  readonly python: PythonCommand;
+  readonly logger: Logger;
+}
+
+/** `python/runner` of the checkout or the image. */
+const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
+
+/** No layer that contains code is built yet; see docs/security-model.md. */
+const LEVEL: IsolationLevel = 'D';
+
+/**
+ * Wires one worker node and starts it.
+ *
+ *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
+ *                                   └──▶ OutcomeWriter ──▶ record, reply channel
+ *
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT
+ */
+export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
+  if (config.isolation < LEVEL) {
+    throw new ClusterError('ISOLATION_INSUFFICIENT', `PYTHON3_ISOLATION=${config.isolation} is required, and this version gives level ${LEVEL} only.`);
+  }
+  const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
+  const keys = createRedisKeys(config.namespace);
+  const keyRing = new KeyRing(config.signingKey, config.signingKeys);
+  const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
+  const childSocket = new ChildSocket(config.maxValueBytes);
+  const pool = new Pool({
+    min: config.poolMin,
+    max: config.poolMax,
+    borrowWaitMs: config.borrowWaitSeconds * 1_000,
+    idleMs: config.poolIdleSeconds * 1_000,
+    directory,
+    logger,
+  });
+  const modes: readonly JobMode[] = ['restricted', 'admin'];
+  const templates = new TemplateKeepers(
+    modes.map(
+      (mode) =>
+        new TemplateKeeper({
+          mode,
+          python,
+          runnerPath: directory.runnerPath,
+          socketPath: directory.socketPath,
+          preload: config.preload,
+          childSocket,
+          logger,
+          idleChildren: () => IDLE_CHILDREN[mode],
+        }),
+    ),
+  );
+  let ready: TemplateReady;
+  try {
+    await childSocket.listen(directory.socketPath);
+    [ready] = await Promise.all([templates.start(), pool.start()]);
+  } catch (error) {
+    templates.kill();
+    pool.close();
+    await childSocket.close();
+    removeRunDirectory(directory);
+    throw error;
+  }
+
+  const redis = defineJobCommands(
+    connectRedis(config.redisUrl, {
+      profile: 'patient',
+      name: `python3-worker-${id}`,
+      onError: (error) => logger.warn({ error: error.message }, 'redis'),
+    }),
+  );
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
+  const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
+  const processor = new JobProcessor({ config, redis, keys, keyRing, pool, templates, outcomes, workerId: id, allowedModules, logger });
+  const consumers = config.lanes.map((lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }));
+  const startedAt = Date.now();
+  let draining = false;
+  const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
+    id,
+    nodeName: config.nodeName,
+    pid: process.pid,
+    version: PRODUCT_VERSION,
+    lanes: config.lanes,
+    level: LEVEL,
+    python: { version: ready.pythonVersion, fullVersion: ready.pythonFullVersion, executable: ready.executable },
+    pool: pool.stats(templates.areUp),
+    startedAt,
+    draining,
+  });
+  const heartbeat = new Heartbeat(redis, keys, describe, logger);
+  const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
+  for (const consumer of consumers) consumer.start();
+  redis.on('ready', () => heartbeat.beat());
+  heartbeat.start();
+  healthCheck.start();
+  logger.info({ workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL }, 'worker node is up');
+  logger.warn({ level: LEVEL }, 'isolation level D: code is not contained yet; run only code you trust');
+
+  /** Stop order: fetch no more → wait for what runs → end the rest → leave the registry → children → Redis → files. */
+  async function stop(): Promise<void> {
+    draining = true;
+    heartbeat.beat();
+    healthCheck.stop();
+    const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
+    const overrun = setTimeout(() => {
+      logger.warn('drain time is over; running jobs are ended and will be delivered again');
+      for (const consumer of consumers) consumer.abandon();
+    }, config.drainSeconds * 1_000);
+    await drained;
+    clearTimeout(overrun);
+    await heartbeat.stop();
+    await templates.stop();
+    pool.close();
+    await childSocket.close();
+    redis.disconnect();
+    removeRunDirectory(directory);
+    logger.info({ workerId: id }, 'worker node is down');
+  }
+
+  return { id, level: LEVEL, python: ready, stop };
+}
+
+/** ADMIN code is rare; a megabyte kept for it is enough of a head start. */
+const IDLE_CHILDREN: Readonly<Record<JobMode, number>> = { restricted: 2, admin: 1 };

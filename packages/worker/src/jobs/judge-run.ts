@@ -1,0 +1,83 @@
+import { constants } from 'node:os';
+import type { ChildExited, JobLimits, LimitName, OutcomeError, OutcomeStatus } from '@python3-cluster/shared';
+import type { KillReason, RunReport } from './run-in-slot';
+import type { RejectionCode } from './verify-job';
+
+export interface Verdict {
+  readonly status: OutcomeStatus;
+  readonly hasValue: boolean;
+  readonly error: OutcomeError | null;
+  readonly limitsHit: readonly LimitName[];
+}
+
+/**
+ * The outcome table: what the worker node did, what the child said, how the kernel says it ended, in this order.
+ * The child may only claim `succeeded` or `failed`; everything else is decided here.
+ */
+export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
+  const outputHit: LimitName[] = report.stdout.truncated || report.stderr.truncated ? ['output'] : [];
+  if (report.killReason !== undefined) return { ...killed(report.killReason, limits), hasValue: false, limitsHit: outputHit };
+  if (report.answer === undefined) return { ...ended(report.exit, limits), hasValue: false, limitsHit: outputHit };
+  const { status, hasValue, error } = report.answer.result;
+  if (error === null) return { status, hasValue, error: null, limitsHit: outputHit };
+  const { errno, ...outcomeError } = error;
+  if (error.type === 'MemoryError') {
+    const message = `memory limit of ${limits.memoryMb} MB exceeded`;
+    return { status: 'out_of_memory', hasValue: false, error: { ...outcomeError, message }, limitsHit: ['memory', ...outputHit] };
+  }
+  return { status: 'failed', hasValue: false, error: outcomeError, limitsHit: [...limitOfErrno(errno), ...outputHit] };
+}
+
+function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
+  switch (reason) {
+    case 'wall':
+      return { status: 'timed_out', error: plainError('TimeoutError', `timed out after ${limits.timeoutMs} ms`) };
+    case 'cpu':
+      return { status: 'cpu_exceeded', error: cpuError(limits) };
+    case 'memory':
+      return { status: 'out_of_memory', error: plainError('MemoryError', `memory limit of ${limits.memoryMb} MB exceeded`) };
+    case 'cancelled':
+      return { status: 'cancelled', error: plainError('Cancelled', 'the job was cancelled') };
+    case 'protocol':
+      return { status: 'crashed', error: plainError('ProtocolError', 'the process wrote into the runner’s own channel and was ended') };
+  }
+}
+
+function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
+  if (exit.signal === constants.signals.SIGXCPU || exit.cpuMs > limits.cpuSeconds * 1_000) return { status: 'cpu_exceeded', error: cpuError(limits) };
+  const how = exit.signal === null ? `exit code ${exit.exitCode ?? '?'}` : `signal ${exit.signal} (${signalName(exit.signal)})`;
+  return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
+}
+
+const cpuError = (limits: JobLimits): OutcomeError => plainError('CpuTimeExceeded', `CPU time limit of ${limits.cpuSeconds} s exceeded`);
+const plainError = (type: string, message: string): OutcomeError => ({ type, message, line: null, traceback: '' });
+
+function signalName(signal: number): string {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? 'unknown';
+}
+
+/** What a failing system call says about the limit behind it. */
+function limitOfErrno(errno: number | null): LimitName[] {
+  if (errno === constants.errno.EFBIG) return ['file_size'];
+  if (errno === constants.errno.EMFILE) return ['open_files'];
+  if (errno === constants.errno.EAGAIN) return ['processes'];
+  return [];
+}
+
+/** A job that was refused before any of its code ran. */
+export function rejected(code: RejectionCode, message: string): Verdict {
+  return { status: 'rejected', hasValue: false, error: plainError(code, message), limitsHit: [] };
+}
+
+/** A job that is not started (again). */
+export function stopped(why: 'expired' | 'lost' | 'exhausted', starts: number): Verdict {
+  const verdict = (status: OutcomeStatus, type: string, message: string): Verdict => ({ status, hasValue: false, error: plainError(type, message), limitsHit: [] });
+  switch (why) {
+    case 'expired':
+      return verdict('expired', 'Expired', 'the job waited too long and was not started');
+    case 'lost':
+      return verdict('lost', 'WorkerLost', 'the worker node went down under the job; it may have run, and is not started again');
+    case 'exhausted':
+      return verdict('crashed', 'WorkerLost', `the job was started ${starts} times and its process or node went down each time`);
+  }
+}

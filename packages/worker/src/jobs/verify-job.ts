@@ -1,0 +1,23 @@
+import { findSigningLane, openJob, type ErrorCode, type Job, type KeyRing } from '@python3-cluster/shared';
+
+export type Verification =
+  | { readonly ok: true; readonly job: Job; readonly payload: Buffer }
+  | { readonly ok: false; readonly code: RejectionCode; readonly message: string };
+
+export type RejectionCode = Extract<ErrorCode, 'JOB_SIGNATURE_INVALID' | 'JOB_LANE_MISMATCH' | 'JOB_EXPIRED' | 'PAYLOAD_MISSING' | 'POOL_BUSY'>;
+
+/** Whether this job was signed by the API, for this lane, under this id, and still counts. The last check before it runs. */
+export function verifyJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer, now: number): Verification {
+  const opened = openJob(keyRing, lane, jobId, sealed);
+  if (opened === undefined) {
+    const other = findSigningLane(keyRing, jobId, sealed);
+    return other === undefined
+      ? { ok: false, code: 'JOB_SIGNATURE_INVALID', message: 'the job’s signature is not valid' }
+      : { ok: false, code: 'JOB_LANE_MISMATCH', message: `the job was signed for lane '${other}' and stood in '${lane}'` };
+  }
+  if (opened.job.id !== jobId || opened.job.lane !== lane) {
+    return { ok: false, code: 'JOB_SIGNATURE_INVALID', message: 'the job’s content does not fit its id' };
+  }
+  if (now > opened.job.validUntil) return { ok: false, code: 'JOB_EXPIRED', message: 'the job’s signature has expired' };
+  return { ok: true, ...opened };
+}

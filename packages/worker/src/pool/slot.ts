@@ -1,0 +1,47 @@
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeNamedPipes, type RunDirectory } from '../runner/stage-runner';
+import { OutputCapture } from './output-capture';
+
+/** One permit to run a job: a scratch folder of its own and the two pipes its output goes to. */
+export class Slot {
+  readonly index: number;
+  readonly scratchPath: string;
+  readonly stdoutPath: string;
+  readonly stderrPath: string;
+  readonly stdout: OutputCapture;
+  readonly stderr: OutputCapture;
+
+  private constructor(index: number, path: string) {
+    this.index = index;
+    this.scratchPath = join(path, 'scratch');
+    this.stdoutPath = join(path, 'stdout');
+    this.stderrPath = join(path, 'stderr');
+    this.stdout = new OutputCapture(this.stdoutPath);
+    this.stderr = new OutputCapture(this.stderrPath);
+  }
+
+  static async create(directory: RunDirectory, index: number): Promise<Slot> {
+    const path = directory.slotPath(index);
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(join(path, 'scratch'), { recursive: true, mode: 0o700 });
+    await makeNamedPipes([join(path, 'stdout'), join(path, 'stderr')]);
+    return new Slot(index, path);
+  }
+
+  /** Removes what the last job left. @returns false if something would not go: the slot must not be used again */
+  clean(): boolean {
+    try {
+      for (const name of readdirSync(this.scratchPath)) rmSync(join(this.scratchPath, name), { recursive: true, force: true });
+      // User code could have replaced its own folder.
+      return lstatSync(this.scratchPath).isDirectory();
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    this.stdout.close();
+    this.stderr.close();
+  }
+}

@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+import { HEARTBEAT_MS, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+
+/** Tells the registry, once a second, that this worker node lives and how its pool stands. */
+export class Heartbeat {
+  private timer: NodeJS.Timeout | undefined;
+  private sequence = 0;
+  private readonly redis: Redis;
+  private readonly keys: RedisKeys;
+  private readonly describe: () => Omit<WorkerHeartbeat, 'sequence'>;
+  private readonly logger: Logger;
+
+  constructor(redis: Redis, keys: RedisKeys, describe: () => Omit<WorkerHeartbeat, 'sequence'>, logger: Logger) {
+    this.redis = redis;
+    this.keys = keys;
+    this.describe = describe;
+    this.logger = logger;
+  }
+
+  start(): void {
+    this.beat();
+    this.timer = setInterval(() => this.beat(), HEARTBEAT_MS);
+  }
+
+  /** At once, where a change must be seen (draining). */
+  beat(): void {
+    // A queue of stale heartbeats must not build up while Redis is away.
+    if (this.redis.status !== 'ready') return;
+    const heartbeat: WorkerHeartbeat = { ...this.describe(), sequence: ++this.sequence };
+    this.redis
+      .hset(this.keys.workers, heartbeat.id, JSON.stringify(heartbeat))
+      .catch((error: unknown) => this.logger.warn({ error: String(error) }, 'heartbeat not written'));
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    if (this.redis.status === 'ready') await this.redis.hdel(this.keys.workers, this.describe().id).catch(() => undefined);
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { encodeFrame, FrameError, parseChildMessage, type ChildExited, type ChildResult, type RunMessage } from '@python3-cluster/shared';
+import type { ChildConnection } from './child-socket';
+
+export type ChildState = 'idle' | 'running' | 'answered' | 'gone';
+
+/** What the child said, once it has been run. */
+export interface ChildAnswer {
+  readonly result: ChildResult;
+  /** Raw JSON; empty without a value. */
+  readonly value: Buffer;
+}
+
+/**
+ * One forked process that runs one job.
+ *
+ *   idle ──run──▶ running ──result──▶ answered ──exited──▶ gone
+ *     └──────────────┴────────────exited, killed───────────▲
+ *
+ * Its frames are hostile input: user code can find its own descriptors. It may say one `result`; any other byte is a
+ * protocol error, and it is killed.
+ */
+export class Child {
+  readonly id: string;
+  readonly pid: number;
+  /** Resolves when the template has reported the end of the child and of all it left behind. */
+  readonly exited: Promise<ChildExited>;
+  state: ChildState = 'idle';
+  private readonly connection: ChildConnection;
+  private readonly killInTemplate: () => void;
+  private settleExit!: (exit: ChildExited) => void;
+  private onAnswer: ((answer: ChildAnswer) => void) | undefined;
+  private onProtocolError: ((error: FrameError) => void) | undefined;
+  private onPong: ((nonce: string) => void) | undefined;
+  private runNonce = '';
+
+  constructor(id: string, pid: number, connection: ChildConnection, kill: () => void) {
+    this.id = id;
+    this.pid = pid;
+    this.connection = connection;
+    this.killInTemplate = kill;
+    this.exited = new Promise((resolve) => (this.settleExit = resolve));
+    connection.socket.on('data', (chunk: Buffer) => this.read(chunk));
+  }
+
+  /** Sends the job. `onAnswer` and `onProtocolError` are called at most once in all. */
+  run(
+    message: Omit<RunMessage, 'type' | 'nonce'>,
+    payload: Buffer,
+    listener: { onAnswer: (answer: ChildAnswer) => void; onProtocolError: (error: FrameError) => void },
+  ): void {
+    if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
+    this.state = 'running';
+    this.runNonce = randomBytes(16).toString('hex');
+    this.onAnswer = listener.onAnswer;
+    this.onProtocolError = listener.onProtocolError;
+    this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
+  }
+
+  /** Whether an idle child answers within the time. */
+  ping(timeoutMs: number): Promise<boolean> {
+    const nonce = randomBytes(8).toString('hex');
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.onPong = (answered) => {
+        clearTimeout(timer);
+        resolve(answered === nonce);
+      };
+      this.connection.socket.write(encodeFrame({ type: 'ping', nonce }));
+    });
+  }
+
+  kill(): void {
+    if (this.state !== 'gone') this.killInTemplate();
+  }
+
+  /** Called by the template's handle. */
+  handleExit(exit: ChildExited): void {
+    if (this.state === 'gone') return;
+    // What the child had sent before it went may still be on its way through the event loop.
+    this.connection.socket.once('close', () => this.finish(exit));
+    if (this.connection.socket.destroyed) this.finish(exit);
+  }
+
+  private finish(exit: ChildExited): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.settleExit(exit);
+  }
+
+  private read(chunk: Buffer): void {
+    try {
+      for (const { header, body } of this.connection.reader.push(chunk)) {
+        const message = parseChildMessage(header);
+        if (message.type === 'pong' && this.state === 'idle') this.onPong?.(message.nonce);
+        else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, body);
+        else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
+      }
+    } catch (error) {
+      this.connection.socket.destroy();
+      this.onProtocolError?.(error instanceof FrameError ? error : new FrameError('unreadable frame', { cause: error }));
+      this.kill();
+    }
+  }
+
+  private answer(result: ChildResult, body: Buffer): void {
+    if ((body.length > 0) !== result.hasValue || (result.status === 'failed') !== (result.error !== null)) {
+      throw new FrameError('a result that contradicts itself');
+    }
+    this.state = 'answered';
+    this.onAnswer?.({ result, value: Buffer.from(body) });
+  }
+}

@@ -1,0 +1,63 @@
+import { readPrivateBytes, readTreeUsage } from './process-usage';
+
+export type Breach = 'wall' | 'cpu' | 'memory';
+
+export interface WatchedLimits {
+  readonly timeoutMs: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+}
+
+/** Most jobs are over before the first look. */
+const FIRST_LOOK_MS = 100;
+const LOOK_MS = 100;
+
+/**
+ * Watches a running job from outside: wall clock by a timer, CPU and memory of its whole process tree by looking into
+ * /proc. Calls `onBreach` once. Overshoot: at most one look (100 ms) of CPU per core and of allocation speed; the
+ * child's own rlimits stop a single process earlier.
+ */
+export class LimitWatch {
+  private readonly wall: NodeJS.Timeout;
+  private looks: NodeJS.Timeout | undefined;
+  private peakBytes = 0;
+  private ended = false;
+  private readonly pid: number;
+  private readonly limits: WatchedLimits;
+  private readonly onBreach: (breach: Breach) => void;
+
+  constructor(pid: number, limits: WatchedLimits, onBreach: (breach: Breach) => void) {
+    this.pid = pid;
+    this.limits = limits;
+    this.onBreach = onBreach;
+    this.wall = setTimeout(() => this.breach('wall'), limits.timeoutMs);
+    this.looks = setTimeout(() => this.look(), FIRST_LOOK_MS);
+  }
+
+  /** Highest memory seen over the tree; 0 if the job was over before the first look. */
+  get peakMemoryBytes(): number {
+    return this.peakBytes;
+  }
+
+  stop(): void {
+    this.ended = true;
+    clearTimeout(this.wall);
+    clearTimeout(this.looks);
+  }
+
+  private look(): void {
+    const usage = readTreeUsage(this.pid);
+    // The cheap figure counts shared pages too, so only one that is over the limit needs the exact one.
+    const bytes = usage.residentBytes > this.limits.memoryBytes ? readPrivateBytes(usage.pids) : usage.residentBytes;
+    this.peakBytes = Math.max(this.peakBytes, bytes);
+    if (bytes > this.limits.memoryBytes) return this.breach('memory');
+    if (usage.cpuMs > this.limits.cpuMs) return this.breach('cpu');
+    this.looks = setTimeout(() => this.look(), LOOK_MS);
+  }
+
+  private breach(breach: Breach): void {
+    if (this.ended) return;
+    this.stop();
+    this.onBreach(breach);
+  }
+}

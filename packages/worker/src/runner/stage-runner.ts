@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
+export interface RunDirectory {
+  readonly path: string;
+  /** Copy of `python/runner`: the clone may stand where slots cannot read (a home directory). */
+  readonly runnerPath: string;
+  /** Children connect here, one connection each. */
+  readonly socketPath: string;
+  readonly slotPath: (index: number) => string;
+}
+
+const PREFIX = 'python3-cluster-';
+const OWNER_FILE = 'worker.pid';
+
+/** Creates the run directory and stages the runner in it. Sweeps those of worker nodes that were killed. */
+export function stageRunner(parent: string, runnerSource: string): RunDirectory {
+  const base = parent === '' ? tmpdir() : parent;
+  mkdirSync(base, { recursive: true });
+  removeAbandoned(base);
+  const path = mkdtempSync(join(base, PREFIX));
+  writeFileSync(join(path, OWNER_FILE), String(process.pid));
+  // Passable but not listable by slots.
+  chmodSync(path, 0o711);
+  const runnerPath = join(path, 'runner');
+  cpSync(runnerSource, runnerPath, { recursive: true, filter: (source) => !source.includes('__pycache__') });
+  mkdirSync(join(path, 'slots'), { mode: 0o711 });
+  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotPath: (index) => join(path, 'slots', String(index)) };
+}
+
+export function removeRunDirectory(directory: RunDirectory): void {
+  rmSync(directory.path, { recursive: true, force: true });
+}
+
+/** Named pipes have no call of their own in Node. */
+export async function makeNamedPipes(paths: readonly string[]): Promise<void> {
+  await promisify(execFile)('mkfifo', ['-m', '600', ...paths]);
+}
+
+function removeAbandoned(base: string): void {
+  for (const name of readdirSync(base)) {
+    const owner = join(base, name, OWNER_FILE);
+    if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
+    try {
+      if (!isAlive(Number(readFileSync(owner, 'utf8')))) rmSync(join(base, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, or another worker node is sweeping it at this moment.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

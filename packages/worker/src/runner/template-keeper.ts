@@ -1,0 +1,157 @@
+import type { JobMode, Logger } from '@python3-cluster/shared';
+import type { Child } from './child';
+import { Template, type TemplateOptions, type TemplateReady } from './template';
+
+export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost'> {
+  /** Children forked ahead of demand. */
+  readonly idleChildren: () => number;
+}
+
+/** First pause before a lost template is started again; doubles up to the second figure while starts fail. */
+const RESTART_PAUSE_MS = 50;
+const RESTART_PAUSE_MOST_MS = 10_000;
+const PROBE_TIMEOUT_MS = 5_000;
+
+/**
+ * Keeps one mode's template alive and a few idle children ready, so that a job finds its process forked already.
+ * A template that is lost is replaced in the background while children of other templates go on.
+ */
+export class TemplateKeeper {
+  readonly mode: JobMode;
+  private readonly options: TemplateKeeperOptions;
+  private readonly logger: Logger;
+  private template: Template | undefined;
+  private starting: Promise<Template> | undefined;
+  private idle: Child[] = [];
+  private forking = 0;
+  private stopped = false;
+
+  constructor(options: TemplateKeeperOptions) {
+    this.options = options;
+    this.mode = options.mode;
+    this.logger = options.logger;
+  }
+
+  /** @throws ClusterError TEMPLATE_START_FAILED */
+  async start(): Promise<TemplateReady> {
+    const template = await this.startTemplate();
+    this.refill();
+    return template.ready;
+  }
+
+  get isUp(): boolean {
+    return this.template !== undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.template?.pid;
+  }
+
+  /** A forked child that is connected and idle; waits for a template that is being replaced. */
+  async takeChild(): Promise<Child> {
+    const ready = this.idle.pop();
+    // Refill after the job's own turn: forking competes with the job for the same cores.
+    setImmediate(() => this.refill());
+    if (ready?.state === 'idle') return ready;
+    const template = this.template ?? (await this.restart());
+    return template.fork();
+  }
+
+  /** Really runs something: the template answers, and an idle child does. Replaces whatever does not. */
+  async check(): Promise<boolean> {
+    const template = this.template;
+    if (template === undefined) return false;
+    if (!(await template.ping(PROBE_TIMEOUT_MS))) {
+      this.logger.error({ mode: this.mode, pid: template.pid }, 'template does not answer and is replaced');
+      template.kill();
+      return false;
+    }
+    const idle = this.idle;
+    const answers = await Promise.all(idle.map((child) => child.ping(PROBE_TIMEOUT_MS)));
+    idle.forEach((child, index) => {
+      if (answers[index] || child.state !== 'idle') return;
+      this.logger.warn({ mode: this.mode, pid: child.pid }, 'idle child does not answer and is replaced');
+      child.kill();
+    });
+    return answers.every(Boolean);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.starting?.catch(() => undefined);
+    await this.template?.stop();
+  }
+
+  kill(): void {
+    this.stopped = true;
+    this.template?.kill();
+  }
+
+  private refill(): void {
+    const template = this.template;
+    if (template === undefined || this.stopped) return;
+    while (this.idle.length + this.forking < this.options.idleChildren()) {
+      this.forking += 1;
+      template.fork().then(
+        (child) => this.addIdle(template, child),
+        (error: unknown) => {
+          this.forking -= 1;
+          this.logger.warn({ mode: this.mode, error: String(error) }, 'a child could not be forked ahead');
+        },
+      );
+    }
+  }
+
+  private addIdle(template: Template, child: Child): void {
+    this.forking -= 1;
+    if (template !== this.template || this.stopped) return child.kill();
+    this.idle.push(child);
+    void child.exited.then(() => {
+      // An idle child that ends was killed from outside; one that was taken is no longer in the list.
+      const index = this.idle.indexOf(child);
+      if (index < 0) return;
+      this.idle.splice(index, 1);
+      setImmediate(() => this.refill());
+    });
+  }
+
+  private async startTemplate(): Promise<Template> {
+    const template = await Template.start({ ...this.options, onLost: (lost) => this.handleLoss(lost) });
+    if (template.lost) throw new Error('the template ended at once');
+    if (this.stopped) {
+      template.kill();
+      throw new Error('the worker node is stopping');
+    }
+    this.template = template;
+    return template;
+  }
+
+  private handleLoss(lost: Template): void {
+    if (lost !== this.template) return;
+    this.template = undefined;
+    this.idle = [];
+    if (this.stopped) return;
+    this.logger.error({ mode: this.mode, pid: lost.pid }, 'template is gone and is replaced');
+    this.restart().catch(() => undefined);
+  }
+
+  /** One restart at a time, however many jobs wait for it. */
+  private restart(): Promise<Template> {
+    this.starting ??= this.restartUntilUp().finally(() => (this.starting = undefined));
+    return this.starting;
+  }
+
+  private async restartUntilUp(): Promise<Template> {
+    for (let pauseMs = RESTART_PAUSE_MS; ; pauseMs = Math.min(RESTART_PAUSE_MOST_MS, pauseMs * 2)) {
+      if (this.stopped) throw new Error('the worker node is stopping');
+      try {
+        const template = await this.startTemplate();
+        this.refill();
+        return template;
+      } catch (error) {
+        this.logger.error({ mode: this.mode, error: String(error) }, 'template did not come up; trying again');
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+}

@@ -1,0 +1,273 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import {
+  ClusterError, encodeFrame, FrameReader, parseTemplateMessage,
+  type ChildExited, type JobMode, type Logger, type TemplateMessage, type WorkerControlMessage,
+} from '@python3-cluster/shared'; // prettier-ignore
+import { Child } from './child';
+import type { ChildConnection, ChildSocket } from './child-socket';
+
+export interface TemplateOptions {
+  readonly mode: JobMode;
+  readonly python: PythonCommand;
+  readonly runnerPath: string;
+  readonly socketPath: string;
+  readonly preload: readonly string[];
+  readonly childSocket: ChildSocket;
+  readonly logger: Logger;
+  /** Called once, when the process is gone for whatever reason. Its children are gone with it. */
+  readonly onLost: (template: Template) => void;
+}
+
+export interface PythonCommand {
+  readonly file: string;
+  /** E.g. LD_LIBRARY_PATH of an interpreter that was unpacked rather than installed. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type TemplateReady = Extract<TemplateMessage, { type: 'ready' }>;
+
+/** Longest wait for the imports of the preload (pandas from a cold disk takes seconds). */
+const READY_TIMEOUT_MS = 60_000;
+/** A fork and its connection take a millisecond or two; this is for a starved host. */
+const FORK_TIMEOUT_MS = 10_000;
+const CONTROL_DESCRIPTOR = 3;
+
+/**
+ * Handle of one template process: forks children, learns of their end, kills them.
+ *
+ *   worker node ──configure, fork, kill, ping, stop──▶ template      (socket pair, descriptor 3)
+ *               ◀──ready, forked, exited, pong───────
+ *
+ * A template that breaks the protocol is killed; its children die with it (their parent-death signal).
+ */
+export class Template {
+  readonly mode: JobMode;
+  readonly ready: TemplateReady;
+  private readonly process: ChildProcess;
+  private readonly control: Socket;
+  private readonly options: TemplateOptions;
+  private readonly forks = new Map<string, PendingFork>();
+  private readonly children = new Map<string, Child>();
+  private onPong: ((nonce: string) => void) | undefined;
+  private isLost = false;
+
+  private constructor(options: TemplateOptions, started: StartedProcess, ready: TemplateReady) {
+    this.mode = options.mode;
+    this.options = options;
+    this.process = started.process;
+    this.control = started.control;
+    this.ready = ready;
+  }
+
+  /** Spawns the process and waits until its imports are done. @throws ClusterError TEMPLATE_START_FAILED */
+  static async start(options: TemplateOptions): Promise<Template> {
+    const started = spawnTemplate(options);
+    const reader = new FrameReader(0);
+    const ready = await waitForReady(options, started, reader);
+    const template = new Template(options, started, ready);
+    started.control.on('data', (chunk: Buffer) => template.read(reader, chunk));
+    started.process.once('exit', () => template.handleLoss());
+    if (started.process.exitCode !== null || started.process.signalCode !== null) template.handleLoss();
+    return template;
+  }
+
+  get pid(): number {
+    return this.ready.pid;
+  }
+
+  get lost(): boolean {
+    return this.isLost;
+  }
+
+  /** Forks one child and waits for its connection. @throws Error where that fails; the template may still be well */
+  fork(): Promise<Child> {
+    const childId = randomBytes(8).toString('hex');
+    const nonce = randomBytes(16).toString('hex');
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.failFork(childId, 'the child did not connect in time'), FORK_TIMEOUT_MS);
+      this.forks.set(childId, { resolve, reject, timer, pid: undefined, connection: undefined });
+      this.options.childSocket.expect(childId, nonce, (connection) => {
+        const fork = this.forks.get(childId);
+        if (fork === undefined) return connection.socket.destroy();
+        fork.connection = connection;
+        this.completeFork(childId, fork);
+      });
+      if (this.isLost) this.failFork(childId, 'the template is gone');
+      else this.send({ type: 'fork', childId, nonce });
+    });
+  }
+
+  ping(timeoutMs: number): Promise<boolean> {
+    const nonce = randomBytes(8).toString('hex');
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.onPong = (answered) => {
+        clearTimeout(timer);
+        resolve(answered === nonce);
+      };
+      this.send({ type: 'ping', nonce });
+    });
+  }
+
+  /** Asks it to end; `kill()` where it must not be asked. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isLost) return resolve();
+      this.process.once('exit', () => resolve());
+      this.send({ type: 'stop' });
+    });
+  }
+
+  kill(): void {
+    this.process.kill('SIGKILL');
+  }
+
+  private send(message: WorkerControlMessage): void {
+    if (!this.control.destroyed) this.control.write(encodeFrame(message));
+  }
+
+  private read(reader: FrameReader, chunk: Buffer): void {
+    try {
+      for (const { header } of reader.push(chunk)) this.handle(parseTemplateMessage(header));
+    } catch (error) {
+      this.options.logger.error({ mode: this.mode, error: String(error) }, 'template broke the protocol and is killed');
+      this.kill();
+    }
+  }
+
+  private handle(message: TemplateMessage): void {
+    switch (message.type) {
+      case 'forked': {
+        const fork = this.forks.get(message.childId);
+        if (fork === undefined) return this.send({ type: 'kill', childId: message.childId });
+        fork.pid = message.pid;
+        return this.completeFork(message.childId, fork);
+      }
+      case 'fork-failed':
+        return this.failFork(message.childId, message.message);
+      case 'exited':
+        return this.handleExit(message);
+      case 'pong':
+        return this.onPong?.(message.nonce);
+      case 'ready':
+      case 'refused':
+        throw new Error(`unexpected '${message.type}'`);
+    }
+  }
+
+  private completeFork(childId: string, fork: PendingFork): void {
+    if (fork.pid === undefined || fork.connection === undefined) return;
+    clearTimeout(fork.timer);
+    this.forks.delete(childId);
+    const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }));
+    this.children.set(childId, child);
+    fork.resolve(child);
+  }
+
+  private failFork(childId: string, reason: string): void {
+    const fork = this.forks.get(childId);
+    if (fork === undefined) return;
+    clearTimeout(fork.timer);
+    this.forks.delete(childId);
+    this.options.childSocket.forget(childId);
+    fork.connection?.socket.destroy();
+    if (fork.pid !== undefined) this.send({ type: 'kill', childId });
+    fork.reject(new Error(`fork failed: ${reason}`));
+  }
+
+  private handleExit(exit: ChildExited): void {
+    this.failFork(exit.childId, 'the child ended before it connected');
+    this.children.get(exit.childId)?.handleExit(exit);
+    this.children.delete(exit.childId);
+  }
+
+  private handleLoss(): void {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.control.destroy();
+    for (const childId of [...this.forks.keys()]) this.failFork(childId, 'the template is gone');
+    for (const [childId, child] of this.children) {
+      child.handleExit({ type: 'exited', childId, exitCode: null, signal: SIGKILL, cpuMs: 0, maxRssBytes: 0, leftovers: 0 });
+    }
+    this.children.clear();
+    this.options.onLost(this);
+  }
+}
+
+const SIGKILL = 9;
+
+interface PendingFork {
+  readonly resolve: (child: Child) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+  pid: number | undefined;
+  connection: ChildConnection | undefined;
+}
+
+interface StartedProcess {
+  readonly process: ChildProcess;
+  readonly control: Socket;
+}
+
+/** No variable of ours reaches the process: the environment is written anew. */
+function spawnTemplate(options: TemplateOptions): StartedProcess {
+  const child = spawn(options.python.file, ['-I', '-B', '-u', options.runnerPath], {
+    cwd: '/',
+    env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    // Its own process group: Ctrl-C at a terminal is the worker node's to handle.
+    detached: true,
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => options.logger.warn({ mode: options.mode, text: chunk.toString('utf8').slice(0, 2_000) }, 'template says'));
+  }
+  return { process: child, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
+}
+
+/** One thread for BLAS and one malloc arena: otherwise libraries reserve memory per core and break on the limits. */
+const TEMPLATE_ENVIRONMENT = {
+  PATH: '/usr/local/bin:/usr/bin:/bin',
+  LANG: 'C.UTF-8',
+  OMP_NUM_THREADS: '1',
+  OPENBLAS_NUM_THREADS: '1',
+  MKL_NUM_THREADS: '1',
+  MALLOC_ARENA_MAX: '2',
+};
+
+function waitForReady(options: TemplateOptions, started: StartedProcess, reader: FrameReader): Promise<TemplateReady> {
+  const { process: child, control } = started;
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => {
+      clearTimeout(timer);
+      control.removeAllListeners('data');
+      child.kill('SIGKILL');
+      reject(new ClusterError('TEMPLATE_START_FAILED', `The ${options.mode} template did not come up: ${reason}.`));
+    };
+    const timer = setTimeout(() => fail(`not ready within ${READY_TIMEOUT_MS / 1_000} s`), READY_TIMEOUT_MS);
+    const onExit = (code: number | null, signal: string | null): void => fail(`it ended with ${signal ?? `exit code ${code}`}`);
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', onExit);
+    control.on('error', () => control.destroy());
+    const onData = (chunk: Buffer): void => {
+      try {
+        for (const { header } of reader.push(chunk)) {
+          const message = parseTemplateMessage(header);
+          if (message.type === 'refused') return fail(`${message.code}: ${message.message}`);
+          if (message.type !== 'ready') return fail(`it said '${message.type}' first`);
+          clearTimeout(timer);
+          child.off('exit', onExit);
+          control.off('data', onData);
+          return resolve(message);
+        }
+      } catch (error) {
+        fail(String(error));
+      }
+    };
+    control.on('data', onData);
+    control.write(
+      encodeFrame({ type: 'configure', mode: options.mode, socketPath: options.socketPath, preload: options.preload } satisfies WorkerControlMessage),
+    );
+  });
+}
