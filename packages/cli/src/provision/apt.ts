@@ -23,15 +23,22 @@ export interface Apt {
 
 const SYSTEM_LISTS = '/var/lib/apt/lists';
 
+/** A network that swallows packets must not hold up a start for minutes. */
+const networkSettings = { 'Acquire::http::Timeout': '20', 'Acquire::https::Timeout': '20', 'Acquire::Retries': '2' };
+
 const environment = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
 
-export const systemApt = (): Apt => ({ options: ['-o', `DPkg::Lock::Timeout=${LOCK_WAIT_MS / 1000}`], listsDirectory: SYSTEM_LISTS });
+export const systemApt = (): Apt => ({
+  options: toOptions({ ...networkSettings, 'DPkg::Lock::Timeout': String(LOCK_WAIT_MS / 1000) }),
+  listsDirectory: SYSTEM_LISTS,
+});
 
 /** Reads the machine's sources, keys and list of installed packages, and writes below `directory` only. */
 export function privateApt(directory: string, lists: 'system' | 'own'): Apt {
   const listsDirectory = lists === 'system' ? SYSTEM_LISTS : join(directory, 'lists');
   for (const part of ['lists/partial', 'archives/partial', 'cache']) mkdirSync(join(directory, part), { recursive: true });
   const settings = {
+    ...networkSettings,
     'Dir::State::lists': `${listsDirectory}/`,
     'Dir::Cache': `${join(directory, 'cache')}/`,
     'Dir::Cache::archives': `${join(directory, 'archives')}/`,
@@ -39,10 +46,12 @@ export function privateApt(directory: string, lists: 'system' | 'own'): Apt {
     // root may end up here too, and apt's own user cannot write below a private data directory
     'APT::Sandbox::User': 'root',
     'Acquire::Languages': 'none',
-    'Acquire::Retries': '2',
   };
-  return { options: Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]), listsDirectory };
+  return { options: toOptions(settings), listsDirectory };
 }
+
+const toOptions = (settings: Readonly<Record<string, string>>): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 
 export function hasPackageLists(apt: Apt): boolean {
   try {
@@ -54,7 +63,7 @@ export function hasPackageLists(apt: Apt): boolean {
 
 /** `apt-get update`. The lists' lock has no time limit setting of its own, so it is waited for here. */
 export async function updatePackageLists(apt: Apt, signal?: AbortSignal): Promise<void> {
-  for (const giveUpAt = Date.now() + LOCK_WAIT_MS; ; ) {
+  for (const giveUpAt = Date.now() + LOCK_WAIT_MS; ;) {
     try {
       await runCommand('apt-get', [...apt.options, '-q', 'update'], { timeoutMs: UPDATE_TIMEOUT_MS, env: environment, signal });
       return;
@@ -72,7 +81,7 @@ export async function choosePackage(
   signal?: AbortSignal,
 ): Promise<{ readonly name?: string; readonly offered: Readonly<Record<string, string>> }> {
   const names = choices.map((choice) => choice.name);
-  const { stdout } = await runCommand('apt-cache', [...apt.options, 'policy', ...names], { timeoutMs: 60_000, signal });
+  const stdout = await runCommand('apt-cache', [...apt.options, 'policy', ...names], { timeoutMs: 60_000, signal });
   const offered = parsePolicy(stdout);
   const chosen = choices.find(({ name, minVersion }) => isAtLeast(offered[name] ?? '0', minVersion));
   return chosen === undefined ? { offered } : { name: chosen.name, offered };
@@ -90,7 +99,11 @@ export function parsePolicy(output: string): Record<string, string> {
 }
 
 /** `apt-get install` without recommended packages; with `downloadOnly` it stops short of dpkg and needs no root. */
-export async function installPackages(apt: Apt, names: readonly string[], options: { downloadOnly?: boolean; signal?: AbortSignal | undefined } = {}): Promise<void> {
+export async function installPackages(
+  apt: Apt,
+  names: readonly string[],
+  options: { downloadOnly?: boolean; signal?: AbortSignal | undefined } = {},
+): Promise<void> {
   const how = options.downloadOnly === true ? ['--download-only'] : [];
   await runCommand('apt-get', [...apt.options, '-q', '-y', '--no-install-recommends', ...how, 'install', ...names], {
     timeoutMs: INSTALL_TIMEOUT_MS,

@@ -1,4 +1,17 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { choosePackage, hasPackageLists, installPackages, privateApt, updatePackageLists, type Apt, type PackageChoice } from './apt';
 import { runCommand } from './run-command';
@@ -70,18 +83,22 @@ async function tryDownload(apt: Apt, request: UnpackRequest): Promise<boolean> {
 
 async function download(apt: Apt, request: UnpackRequest): Promise<void> {
   const { name, offered } = await choosePackage(apt, request.choices, request.signal);
-  if (name === undefined) throw new TooOldError(request.choices, offered);
+  if (name === undefined) throw new NoSuitablePackageError(request.choices, offered);
   request.report(`Downloading the package ${name} and what it needs, to unpack it below ${request.dataDirectory} …`);
   const names = request.name === 'python' ? [name, 'tzdata'] : [name];
   await installPackages(apt, names, { downloadOnly: true, signal: request.signal });
 }
 
 /** The distribution has no package, or none new enough. */
-export class TooOldError extends Error {
+export class NoSuitablePackageError extends Error {
   constructor(choices: readonly PackageChoice[], offered: Readonly<Record<string, string>>) {
-    const have = choices.flatMap(({ name }) => (offered[name] === undefined ? [] : [`${name} ${offered[name]}`]));
-    const need = choices[0]?.minVersion ?? '';
-    super(`the distribution's packages have ${have.length === 0 ? 'none' : `only ${have.join(', ')}`} where ${need} or newer is needed`);
+    const names = choices.map(({ name }) => name);
+    const have = names.flatMap((name) => (offered[name] === undefined ? [] : [`${name} ${offered[name]}`]));
+    super(
+      have.length === 0
+        ? `the package sources cannot be reached or have none of ${names.join(', ')}`
+        : `this distribution only has ${have.join(', ')}, and ${choices[0]?.minVersion ?? 'one'} or newer is needed`,
+    );
   }
 }
 

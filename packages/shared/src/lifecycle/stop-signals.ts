@@ -14,8 +14,9 @@ export interface StopSignalOptions {
 /**
  * Signal table: SIGTERM, SIGINT, SIGHUP and the parent's end → stop in order, exit 0. A second signal, or a stop that
  * overruns its time → exit 3 now.
+ * @returns the way to stop for another reason
  */
-export function handleStopSignals(options: StopSignalOptions): void {
+export function handleStopSignals(options: StopSignalOptions): (why: string) => void {
   let stoppingSince: number | undefined;
   const handle = (signal: string): void => {
     if (stoppingSince !== undefined) {
@@ -32,6 +33,7 @@ export function handleStopSignals(options: StopSignalOptions): void {
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => handle(signal));
   options.aliveStream?.on('end', () => handle('parent ended')).resume();
+  return handle;
 }
 
 /** Ctrl-C reaches the whole foreground group and npm passes it on once more: an echo is not a second signal. */

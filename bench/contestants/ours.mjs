@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startLoadClients } from '../load-clients.mjs';
+import { findFreePort } from '../private-redis.mjs';
+import { startProcess, stopProcess, waitUntil } from '../processes.mjs';
+import { CannotTakePart, DEBIAN_PYTHON } from '../requirements.mjs';
+import { root } from '../root.mjs';
+
+const commandLine = join(root, 'packages/cli/bin/python3-cluster.js');
+const READY_WITHIN_MS = 30_000;
+
+/**
+ * The product as it is deployed: one API process, one worker node, everything on, called over HTTP. Every job's code differs,
+ * so each runs in a process of its own (isolation `fresh`).
+ */
+export function createOurs({ redis, database, cores, slots }) {
+  const servers = [];
+  let load;
+  return {
+    name: 'ours',
+    title: 'python3-cluster fresh',
+    settings: `API + 1 worker node, ${slots} slots, sync HTTP/1.1 keep-alive, 1 Node client process`,
+    cores,
+    async prepare() {
+      if (!existsSync(join(root, 'packages/cli/dist/main.js'))) throw new CannotTakePart('it is not built yet: run `npm run build`.');
+      const port = await findFreePort();
+      const key = newKey();
+      const env = {
+        REDIS_URL: redis.urlOf(database),
+        PORT: String(port),
+        PYTHON3_SIGNING_KEY: newKey(),
+        PYTHON3_DEVELOPER_APIKEY: key,
+        PYTHON3_ADMIN_APIKEY: newKey(),
+        PYTHON3_POOL_MIN: String(slots),
+        PYTHON3_POOL_MAX: String(slots),
+        PYTHON3_LOG_LEVEL: 'warn',
+        PYTHON3_PATH: DEBIAN_PYTHON,
+        NODE_ENV: 'production',
+      };
+      for (const role of ['api', 'worker']) {
+        servers.push(startProcess({ name: `python3-cluster ${role}`, stage: 'contestant', file: process.execPath, args: [commandLine, role], env, cwd: root }));
+      }
+      const url = `http://127.0.0.1:${port}`;
+      const within = { within: READY_WITHIN_MS, processes: servers };
+      await waitUntil(() => isOk(`${url}/health/ready`), { ...within, what: 'GET /health/ready answers 200' });
+      let answer;
+      const hasAnswered = async () => (answer = await execute(url, key, 'result = 20 + 22'))?.result === 42;
+      await waitUntil(hasAnswered, { ...within, what: 'a first job is answered' });
+      const level = await readIsolationLevel(url, key, answer.jobId);
+      load = startLoadClients({ name: 'HTTP', count: 1, file: process.execPath, args: [join(root, 'bench/load/http-load.mjs')], env: { BENCH_PORT: String(port), BENCH_KEY: key } });
+      return { version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version, level };
+    },
+    run: (request) => load.run(request),
+    processes: () => [
+      { role: 'API', pid: servers[0].pid },
+      { role: 'worker', pid: servers[1].pid, lasting: 'templates', passing: 'job processes' },
+      { role: 'client', pid: load.pids[0] },
+    ],
+    stop: () => Promise.all([...(load?.processes ?? []), ...servers].map(stopProcess)),
+  };
+}
+
+const newKey = () => randomBytes(32).toString('hex');
+
+const isOk = (url) =>
+  fetch(url).then(
+    (response) => response.body?.cancel().then(() => response.status === 200),
+    () => false,
+  );
+
+async function execute(url, key, code) {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const response = await fetch(`${url}/data/python3integration/api/v1/exec`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+  return response.ok ? response.json() : undefined;
+}
+
+/** From the job's record; `undefined` if that does not say. */
+async function readIsolationLevel(url, key, jobId) {
+  const response = await fetch(`${url}/api/v1/jobs/${jobId}`, { headers: { authorization: `Bearer ${key}` } });
+  return response.ok ? (await response.json()).level : undefined;
+}

@@ -1,0 +1,45 @@
+// Calls the product as a script or gateway would: JSON over HTTP/1.1 on connections that are kept alive, one per caller.
+import { Agent, request } from 'node:http';
+import { serveLoad } from './closed-loop.mjs';
+
+const ANSWER_WITHIN_MS = 60_000;
+const { BENCH_PORT: port, BENCH_KEY: key, BENCH_BASE: base } = process.env;
+
+await serveLoad({
+  base: Number(base),
+  openCallers: (callers) => {
+    // new connections for each run: the server may have closed idle ones since the last
+    const agent = new Agent({ keepAlive: true, maxSockets: callers, maxFreeSockets: callers });
+    return { call: (a, b) => execute(agent, `result = ${a} + ${b}`), close: () => agent.destroy() };
+  },
+});
+
+function execute(agent, code) {
+  const body = JSON.stringify({ code });
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const options = { agent, host: '127.0.0.1', port, method: 'POST', path: '/data/python3integration/api/v1/exec', headers };
+  return new Promise((resolve, reject) => {
+    const sent = request(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk) => (text += chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const answer = response.statusCode === 200 ? parse(text) : undefined;
+        if (answer?.success === true) resolve(answer.result);
+        else reject(new Error(`HTTP ${response.statusCode}: ${text.slice(0, 300)}`));
+      });
+    });
+    sent.setTimeout(ANSWER_WITHIN_MS, () => sent.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)));
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,151 @@
+import { REDIS_SETTINGS } from './private-redis.mjs';
+import { median } from './statistics.mjs';
+
+/** The targets of the design that this benchmark can judge. */
+const targets = [
+  { what: 'fresh sync throughput ÷ RQ', peer: 'rq', field: 'jobsPerSecond', callers: 64, target: 5, floor: 2.5, best: 'most' },
+  { what: 'p50 one caller fresh ÷ Celery', peer: 'celery', field: 'p50Ms', callers: 1, target: 2, floor: 4, best: 'least' },
+];
+
+/** Medians per contestant and number of callers, our ratios to the others, and the verdicts on the targets. */
+export function summarize({ contestants, settings, measurements }) {
+  const rows = contestants.flatMap((contestant) =>
+    callersOf(measurements, contestant.name).map((callers) => summarizeRow(contestant, callers, select(measurements, contestant.name, callers))),
+  );
+  const ratios = contestants
+    .filter(({ name }) => name !== 'ours')
+    .flatMap(({ name, title }) =>
+      callersOf(measurements, 'ours').map((callers) => ({
+        peer: name,
+        title,
+        callers,
+        throughput: compare(measurements, name, callers, 'jobsPerSecond'),
+        p50: compare(measurements, name, callers, 'p50Ms'),
+      })),
+    );
+  return { rows, ratios, verdicts: targets.map((target) => judge(target, measurements, settings.rounds)), foreignShare: median(measurements.map(({ foreignShare }) => foreignShare)) };
+}
+
+function summarizeRow({ name, title }, callers, runs) {
+  const medianOf = (field) => median(runs.map((run) => run[field]));
+  const roles = [...new Set(runs.flatMap(({ cpuUsPerJob }) => Object.keys(cpuUsPerJob)))];
+  return {
+    name,
+    title,
+    callers,
+    jobsPerSecond: medianOf('jobsPerSecond'),
+    p50Ms: medianOf('p50Ms'),
+    p99Ms: medianOf('p99Ms'),
+    errors: sum(runs.map(({ errors }) => errors)),
+    wrong: sum(runs.map(({ wrong }) => wrong)),
+    firstError: runs.find(({ firstError }) => firstError)?.firstError,
+    cpuUsPerJob: Object.fromEntries(roles.map((role) => [role, median(runs.map(({ cpuUsPerJob }) => cpuUsPerJob[role] ?? 0))])),
+  };
+}
+
+/** Ours ÷ theirs, each within one round; a contestant with one number for all has it compared with each of ours. */
+function compare(measurements, peer, callers, field) {
+  const theirCallers = callersOf(measurements, peer);
+  const theirs = select(measurements, peer, theirCallers.length === 1 ? theirCallers[0] : callers);
+  const quotients = select(measurements, 'ours', callers).flatMap((our) => {
+    const their = theirs.find(({ round }) => round === our.round);
+    return their === undefined ? [] : [our[field] / their[field]];
+  });
+  return quotients.length === 0 ? undefined : { median: median(quotients), least: Math.min(...quotients), most: Math.max(...quotients) };
+}
+
+function judge(target, measurements) {
+  const ratio = compare(measurements, target.peer, target.callers, target.field);
+  if (ratio === undefined) return { ...target, verdict: 'not measured' };
+  const runs = [...select(measurements, 'ours', target.callers), ...select(measurements, target.peer, target.callers)];
+  const isAtLeastAsGoodAs = (bar) => (target.best === 'most' ? ratio.median >= bar : ratio.median <= bar);
+  const reached = isAtLeastAsGoodAs(target.target) ? 'target reached' : isAtLeastAsGoodAs(target.floor) ? 'between floor and target' : 'short of the floor';
+  return { ...target, ratio, verdict: runs.some(({ errors }) => errors > 0) ? 'does not count: there were errors' : reached };
+}
+
+export function formatReport(results, summary) {
+  const { contestants, skipped, measurements } = results;
+  const most = Math.max(...measurements.map(({ callers }) => callers));
+  const sections = [
+    formatHeader(results, summary),
+    formatTable(
+      ['', 'callers', 'jobs/s', 'p50 ms', 'p99 ms', 'errors'],
+      summary.rows.map((row) => [row.title, row.callers, row.jobsPerSecond.toFixed(0), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), formatErrors(row)]),
+    ),
+    ...formatRatios(summary.ratios),
+    ...formatCpu(summary.rows, most),
+    formatVerdicts(summary.verdicts, contestants.find(({ name }) => name === 'ours')?.level, skipped),
+    ...summary.rows.filter(({ firstError }) => firstError).map((row) => `First error of ${row.title} with ${row.callers} callers: ${row.firstError}`),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function formatHeader({ machine, settings, contestants, skipped }, { foreignShare }) {
+  const versions = contestants.filter(({ version }) => version !== undefined).map(({ name, version }) => `${name === 'ours' ? 'python3-cluster' : name} ${version}`);
+  const redisPy = machine.redisPy === undefined ? [] : [`redis-py ${machine.redisPy} (${machine.hiredis === undefined ? 'without' : 'with'} hiredis)`];
+  return [
+    `${machine.date}  ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, commit ${machine.commit ?? 'unknown'}`,
+    [`Node ${machine.node}`, `Python ${machine.python ?? 'none'}`, `Redis ${machine.redis}`, ...redisPy, ...versions].join(', '),
+    `Redis: ${REDIS_SETTINGS}`,
+    `${settings.rounds} interleaved round(s) of ${settings.seconds} s; medians. Other processes used ${formatPercent(foreignShare)} of the cores (median over the runs).`,
+    ...contestants.map(({ title, settings: how }) => `${title}: ${how}`),
+    ...skipped.map(({ title, reason }) => `${title}: skipped, ${reason}`),
+  ].join('\n');
+}
+
+function formatRatios(ratios) {
+  if (ratios.length === 0) return [];
+  const rows = ratios.map(({ title, callers, throughput, p50 }) => [title, callers, formatRatio(throughput), formatRatio(p50)]);
+  return [`Ours divided by theirs within the same round: median (least to most)\n${formatTable(['', 'callers', 'jobs/s', 'p50'], rows)}`];
+}
+
+function formatCpu(rows, callers) {
+  const measured = rows.filter((row) => Object.keys(row.cpuUsPerJob).length > 0 && (row.callers === callers || isOnlyRow(row, rows)));
+  if (measured.length === 0) return [];
+  const lines = measured.map((row) => {
+    const parts = Object.entries(row.cpuUsPerJob).sort((left, right) => right[1] - left[1]);
+    const total = sum(parts.map(([, us]) => us));
+    return [row.title, total.toFixed(0), parts.map(([role, us]) => `${role} ${us.toFixed(0)}`).join(', ')];
+  });
+  return [`CPU microseconds per job with ${callers} callers\n${formatTable(['', 'total', 'of which'], lines)}`];
+}
+
+const isOnlyRow = (row, rows) => rows.filter(({ name }) => name === row.name).length === 1;
+
+function formatVerdicts(verdicts, level, skipped) {
+  const lines = verdicts.map(({ what, peer, ratio, callers, target, floor, best, verdict }) => {
+    const bars = best === 'most' ? `(target ${target}, floor ${floor})` : `(target ≤ ${target}, floor ≤ ${floor})`;
+    if (ratio === undefined) {
+      const why = skipped.find(({ name }) => name === 'ours' || name === peer);
+      return `${what}: not measured ${bars}${why === undefined ? '' : `; ${why.title} was skipped`}`;
+    }
+    const round = best === 'most' ? roundDown : roundUp;
+    return `${what}: ${round(ratio.median)} ${bars}: ${verdict}; ${callers} caller(s), rounds from ${round(ratio.least)} to ${round(ratio.most)}`;
+  });
+  const sandbox = { A: undefined, B: undefined, C: 'a shared uid', D: 'no sandbox' }[level];
+  if (level !== undefined && sandbox !== undefined) lines.push(`Measured at isolation level ${level} (${sandbox}); the targets are for jobs inside the sandbox, level B or A.`);
+  return lines.join('\n');
+}
+
+/** Rounded against us: a figure never claims more than was measured. */
+const roundDown = (value) => (Math.floor(value * 10) / 10).toFixed(1);
+const roundUp = (value) => (Math.ceil(value * 10) / 10).toFixed(1);
+
+const formatRatio = (ratio) => (ratio === undefined ? '–' : `${ratio.median.toPrecision(2)} (${ratio.least.toPrecision(2)} to ${ratio.most.toPrecision(2)})`);
+
+const formatErrors = ({ errors, wrong }) => (wrong > 0 ? `${errors}, ${wrong} of them WRONG ANSWERS` : String(errors));
+
+const formatPercent = (share) => (Number.isNaN(share) ? 'an unknown share' : `${(share * 100).toFixed(0)} %`);
+
+function formatTable(header, rows) {
+  const cells = [header, ...rows].map((row) => row.map(String));
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  const isText = header.map((_, column) => column === 0 || rows.some((row) => /[a-z]{3}/.test(row[column])));
+  return cells.map((row) => row.map((cell, column) => (isText[column] ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+}
+
+const select = (measurements, name, callers) => measurements.filter((run) => run.contestant === name && run.callers === callers);
+
+const callersOf = (measurements, name) => [...new Set(measurements.filter(({ contestant }) => contestant === name).map(({ callers }) => callers))].sort((left, right) => left - right);
+
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);

@@ -1,0 +1,30 @@
+import { ISOLATION_LEVELS, type WorkerHeartbeat } from '@python3-cluster/shared';
+
+/** A heartbeat as a worker node writes it; undefined for anything else, which newer versions may write too. */
+export function parseHeartbeat(text: string): WorkerHeartbeat | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isHeartbeat(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isHeartbeat(value: unknown): value is WorkerHeartbeat {
+  if (!isObject(value)) return false;
+  const { id, lanes, level, sequence, python, pool, draining } = value;
+  return (
+    typeof id === 'string' &&
+    Array.isArray(lanes) &&
+    lanes.every((lane) => typeof lane === 'string') &&
+    ISOLATION_LEVELS.some((known) => known === level) &&
+    Number.isInteger(sequence) &&
+    typeof draining === 'boolean' &&
+    isObject(python) &&
+    typeof python['version'] === 'string' &&
+    isObject(pool) &&
+    ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof pool[name] === 'number')
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

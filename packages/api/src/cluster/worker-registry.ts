@@ -1,0 +1,93 @@
+import { HEARTBEAT_MS, WORKER_GONE_MS, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import type { Redis } from 'ioredis';
+import { parseHeartbeat } from './parse-heartbeat';
+
+/** Entries that have not changed for this long belong to worker nodes that died without a word. */
+const REMOVE_AFTER_MS = 60_000;
+
+/** A registry not read for this long says nothing about the present. */
+const FRESH_MS = 3 * HEARTBEAT_MS;
+
+interface Sighting {
+  readonly heartbeat: WorkerHeartbeat;
+  /** On our own monotonic clock: clocks of other hosts are not trusted. */
+  readonly changedAt: number;
+}
+
+/**
+ * Which worker nodes live, from their heartbeats. Read in the background; whoever asks gets what is known, without a
+ * call to Redis, so that status routes answer while every slot is held or Redis is away.
+ */
+export class WorkerRegistry {
+  private readonly options: { readonly redis: Redis; readonly keys: RedisKeys; readonly logger: Logger };
+  private sightings = new Map<string, Sighting>();
+  private readAt = -Infinity;
+  private reading: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: { readonly redis: Redis; readonly keys: RedisKeys; readonly logger: Logger }) {
+    this.options = options;
+  }
+
+  start(): void {
+    this.timer = setInterval(() => void this.refresh(), HEARTBEAT_MS);
+    void this.refresh();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Worker nodes whose heartbeat has changed lately; first sight counts as a change. */
+  liveWorkers(): WorkerHeartbeat[] {
+    const now = performance.now();
+    return [...this.sightings.values()].filter((sighting) => now - sighting.changedAt <= WORKER_GONE_MS).map((sighting) => sighting.heartbeat);
+  }
+
+  servesLane(lane: string): boolean {
+    return this.liveWorkers().some((worker) => !worker.draining && worker.lanes.includes(lane));
+  }
+
+  /** Whether the list is recent. If not, Redis is away, and so is what the list says. */
+  isFresh(): boolean {
+    return performance.now() - this.readAt <= FRESH_MS;
+  }
+
+  /** Reads the registry now. Never fails; callers at the same time share one read. */
+  async refresh(): Promise<void> {
+    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    await this.reading;
+  }
+
+  private async read(): Promise<void> {
+    const { redis, keys, logger } = this.options;
+    try {
+      this.take(await redis.hgetall(keys.workers));
+    } catch (error) {
+      logger.debug({ err: error }, 'the worker registry could not be read');
+    }
+  }
+
+  private take(entries: Readonly<Record<string, string>>): void {
+    const now = performance.now();
+    // After a gap nobody was watched, so nobody's silence counts.
+    const sawLast = this.isFresh();
+    const sightings = new Map<string, Sighting>();
+    for (const [id, text] of Object.entries(entries)) {
+      const heartbeat = parseHeartbeat(text);
+      const known = this.sightings.get(id);
+      const isUnchanged = sawLast && known !== undefined && known.heartbeat.sequence === heartbeat?.sequence;
+      const changedAt = isUnchanged ? known.changedAt : now;
+      if (heartbeat === undefined) this.options.logger.debug({ worker: id.slice(0, 100) }, 'a heartbeat could not be read');
+      else if (now - changedAt > REMOVE_AFTER_MS) this.remove(id);
+      else sightings.set(id, { heartbeat, changedAt });
+    }
+    this.sightings = sightings;
+    this.readAt = now;
+  }
+
+  private remove(id: string): void {
+    const { redis, keys } = this.options;
+    redis.hdel(keys.workers, id).catch(() => undefined);
+  }
+}

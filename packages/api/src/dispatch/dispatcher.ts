@@ -1,0 +1,50 @@
+import { ClusterError, type Config, type Job } from '@python3-cluster/shared';
+import type { WorkerRegistry } from '../cluster/worker-registry';
+import { buildJob, type JobOrder } from './build-job';
+import { enqueue, type EnqueueTools } from './enqueue';
+import type { ExpectedReply } from './expected-reply';
+import type { ReplyChannel } from './reply-channel';
+import { withdrawJob } from './withdraw-job';
+
+export interface Dispatcher {
+  /**
+   * Queues a job. The reply must be cancelled when the caller has what it needs.
+   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, NO_WORKER_FOR_LANE
+   */
+  readonly dispatch: (order: JobOrder) => Promise<{ readonly job: Job; readonly reply: ExpectedReply | undefined }>;
+  /** Takes a job back that nobody has started; false where that is too late. */
+  readonly withdraw: (job: Job) => Promise<boolean>;
+}
+
+export interface DispatcherOptions {
+  readonly config: Config;
+  readonly tools: EnqueueTools;
+  readonly registry: WorkerRegistry;
+  readonly replies: ReplyChannel;
+  readonly replyChannel: string;
+}
+
+export function createDispatcher({ config, tools, registry, replies, replyChannel }: DispatcherOptions): Dispatcher {
+  return {
+    dispatch: async (order) => {
+      await assertLaneIsServed(registry, order.request.lane);
+      const job = buildJob(order, config, replyChannel);
+      const reply = job.replyTo === null ? undefined : replies.expect(job.id);
+      try {
+        await enqueue(tools, job, order.request.payload);
+      } catch (error) {
+        reply?.cancel();
+        throw error;
+      }
+      return { job, reply };
+    },
+    withdraw: (job) => withdrawJob(tools, job),
+  };
+}
+
+/** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */
+async function assertLaneIsServed(registry: WorkerRegistry, lane: string): Promise<void> {
+  if (!registry.servesLane(lane)) await registry.refresh();
+  if (!registry.isFresh()) throw new ClusterError('QUEUE_UNAVAILABLE');
+  if (!registry.servesLane(lane)) throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
+}

@@ -1,0 +1,54 @@
+import { ClusterError, RECORD_FIELDS, sealJob, sealJobHead, type Job, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
+import type { Redis } from 'ioredis';
+import type { LaneQueues, QueueEntry } from './lane-queues';
+import { classifyRedisFailure } from './redis-failures';
+
+/** Sealed jobs above this are kept beside the queue, whose entries BullMQ copies and parses several times. */
+const MAX_ENTRY_BYTES = 65_536;
+
+export interface EnqueueTools {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly queues: LaneQueues;
+}
+
+/**
+ * Puts a job on its lane. All writes of one event-loop turn travel as one pipeline, in this order:
+ *
+ *   record ─▶ its expiry ─▶ payload, if large ─▶ queue entry
+ *
+ * A worker node runs nothing that has no record. Should the record alone be refused, the entry behind it is therefore
+ * dead, and "nothing was accepted" is true.
+ *
+ * @throws ClusterError QUEUE_UNAVAILABLE (nothing was accepted), QUEUE_UNCERTAIN (nobody knows)
+ */
+export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): Promise<void> {
+  if (tools.redis.status !== 'ready') throw new ClusterError('QUEUE_UNAVAILABLE');
+  const results = await Promise.allSettled(writeJob(tools, job, payload));
+  const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
+  if (failures.length === 0) return;
+  const kinds = failures.map(classifyRedisFailure);
+  if (kinds.includes('unanswered')) throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: failures[0], details: { jobId: job.id } });
+  if (kinds.includes('refused')) removeRecord(tools, job);
+  throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
+}
+
+function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payload: Buffer): Promise<unknown>[] {
+  const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
+  const record = keys.jobRecord(job.lane, job.id);
+  const sealed = sealJob(keyRing, job, payload);
+  const isLarge = sealed.length > MAX_ENTRY_BYTES;
+  const entry: QueueEntry = isLarge ? { stored: true } : { sealed: sealed.toString('utf8') };
+  return [
+    redis.hset(record, RECORD_FIELDS.job, sealJobHead(keyRing, job), RECORD_FIELDS.state, 'waiting'),
+    redis.pexpire(record, keepMs),
+    ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
+    queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),
+  ];
+}
+
+/** Best effort: a record left behind expires by itself, and without an entry nobody starts it. */
+function removeRecord({ redis, keys }: EnqueueTools, job: Job): void {
+  redis.del(keys.jobRecord(job.lane, job.id), keys.jobPayload(job.lane, job.id)).catch(() => undefined);
+}

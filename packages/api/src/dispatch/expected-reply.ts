@@ -1,0 +1,71 @@
+import { hasErrorCode, type OutcomeParts } from '@python3-cluster/shared';
+
+export interface ExpectedReplyOptions {
+  readonly lookUp: () => Promise<OutcomeParts | undefined>;
+  readonly onCancel: () => void;
+}
+
+/** One caller's wait for one job. */
+export class ExpectedReply {
+  readonly jobId: string;
+  private readonly options: ExpectedReplyOptions;
+  private readonly since = performance.now();
+  private readonly settled: Promise<OutcomeParts | undefined>;
+  private resolve!: (parts: OutcomeParts | undefined) => void;
+  private reject!: (error: unknown) => void;
+
+  constructor(jobId: string, options: ExpectedReplyOptions) {
+    this.jobId = jobId;
+    this.options = options;
+    this.settled = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    // the outcome may prove forged before anybody waits for it
+    this.settled.catch(() => undefined);
+  }
+
+  get waitedMs(): number {
+    return performance.now() - this.since;
+  }
+
+  /**
+   * The outcome, or undefined if it has not come after `timeoutMs` (a last look into the record included) or the wait was
+   * given up. May be called again to wait longer.
+   * @throws ClusterError OUTCOME_UNVERIFIED
+   */
+  async within(timeoutMs: number): Promise<OutcomeParts | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<'timeout'>((resolve) => {
+      timer = setTimeout(() => resolve('timeout'), Math.max(0, timeoutMs));
+    });
+    const first = await Promise.race([this.settled, timeout]).finally(() => clearTimeout(timer));
+    if (first !== 'timeout') return first;
+    await this.check();
+    return Promise.race([this.settled, Promise.resolve(undefined)]);
+  }
+
+  /** Looks into the record. That Redis is away is no answer: the wait goes on. */
+  async check(): Promise<void> {
+    try {
+      const parts = await this.options.lookUp();
+      if (parts !== undefined) this.settle(parts);
+    } catch (error) {
+      if (hasErrorCode(error, 'OUTCOME_UNVERIFIED')) this.reject(error);
+    }
+  }
+
+  settle(parts: OutcomeParts): void {
+    this.resolve(parts);
+  }
+
+  giveUp(): void {
+    this.resolve(undefined);
+  }
+
+  /** To be called when the caller no longer waits, whatever the reason. */
+  cancel(): void {
+    this.options.onCancel();
+    this.resolve(undefined);
+  }
+}

@@ -1,0 +1,69 @@
+import {
+  ClusterError, JOB_STATES, laneOfJobId, openJobHead, openOutcome, RECORD_FIELDS,
+  type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
+} from '@python3-cluster/shared'; // prettier-ignore
+import type { Redis } from 'ioredis';
+
+/** A job's record, its sealed parts verified. */
+export interface JobRecord {
+  readonly job: Job;
+  readonly state: JobState;
+  readonly attempts: readonly Attempt[];
+  readonly parts: OutcomeParts | undefined;
+}
+
+export interface OutcomeStore {
+  /** The outcome, once there is one. @throws ClusterError OUTCOME_UNVERIFIED */
+  readonly readOutcome: (jobId: string) => Promise<OutcomeParts | undefined>;
+  /** @throws ClusterError OUTCOME_UNVERIFIED, QUEUE_UNAVAILABLE */
+  readonly readRecord: (jobId: string) => Promise<JobRecord | undefined>;
+}
+
+export function createOutcomeStore({ redis, keys, keyRing }: { redis: Redis; keys: RedisKeys; keyRing: KeyRing }): OutcomeStore {
+  const recordKey = (jobId: string): string => keys.jobRecord(laneOfJobId(jobId) ?? '', jobId);
+  return {
+    readOutcome: async (jobId) => {
+      const sealed = await redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome);
+      return sealed === null ? undefined : verifyOutcome(keyRing, jobId, sealed);
+    },
+    readRecord: async (jobId) => {
+      const { job, state, attempts, outcome } = RECORD_FIELDS;
+      const [sealedJob, stateText, attemptsText, sealedOutcome] = await redis
+        .hmgetBuffer(recordKey(jobId), job, state, attempts, outcome)
+        .catch((error: unknown) => Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })));
+      if (!sealedJob || !stateText) return undefined;
+      const head = openJobHead(keyRing, jobId, sealedJob);
+      if (head === undefined) throw unverified(jobId);
+      return {
+        job: head,
+        state: parseState(stateText),
+        attempts: parseAttempts(attemptsText),
+        parts: sealedOutcome ? verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
+      };
+    },
+  };
+}
+
+function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts {
+  const parts = openOutcome(keyRing, jobId, sealed);
+  if (parts === undefined) throw unverified(jobId);
+  return parts;
+}
+
+const unverified = (jobId: string): ClusterError => new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
+
+const parseState = (text: Buffer): JobState => JOB_STATES.find((state) => state === text.toString('latin1')) ?? 'waiting';
+
+/** Unsigned until the job has ended; only shown. */
+function parseAttempts(text: Buffer | null | undefined): Attempt[] {
+  try {
+    const attempts: unknown = JSON.parse(text?.toString('utf8') ?? '[]');
+    return Array.isArray(attempts) ? attempts.filter(isAttempt) : [];
+  } catch {
+    return [];
+  }
+}
+
+const isAttempt = (value: unknown): value is Attempt =>
+  typeof value === 'object' && value !== null && 'number' in value && 'worker' in value && 'startedAt' in value &&
+  typeof value.number === 'number' && typeof value.worker === 'string' && typeof value.startedAt === 'number'; // prettier-ignore

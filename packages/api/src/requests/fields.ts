@@ -1,0 +1,86 @@
+import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
+import type { Members } from './read-body';
+
+/**
+ * Readers of single fields. Each refuses a wrong type by the field's name; an absent field is undefined. Fields that go
+ * to Python are checked here and travel as the caller wrote them.
+ */
+
+export interface TextRule {
+  readonly maxLength: number;
+}
+
+export function readText(members: Members, name: string, { maxLength }: TextRule): string | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  const text = parseScalar(slice);
+  if (typeof text !== 'string') throw wrongType(name, 'a string');
+  if (text === '') throw new ClusterError('REQUEST_INVALID', `'${name}' must not be empty.`);
+  if (text.length > maxLength) throw new ClusterError('REQUEST_INVALID', `'${name}' must have at most ${maxLength} characters.`);
+  if (CONTROL_CHARACTER.test(text)) throw new ClusterError('REQUEST_INVALID', `'${name}' must not contain control characters.`);
+  return text;
+}
+
+export function readInteger(members: Members, name: string, least: number): number | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  const value = parseScalar(slice);
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw wrongType(name, 'a whole number');
+  if (value < least) throw new ClusterError('REQUEST_INVALID', `'${name}' must be at least ${least}.`);
+  return value;
+}
+
+export function readChoice<const T extends string>(members: Members, name: string, choices: readonly T[]): T | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  const value = parseScalar(slice);
+  if (typeof value !== 'string') throw wrongType(name, 'a string');
+  if (!(choices as readonly string[]).includes(value)) {
+    throw new ClusterError('REQUEST_INVALID', `'${name}' must be ${choices.map((choice) => `'${choice}'`).join(' or ')}.`);
+  }
+  return value as T;
+}
+
+/** A member that must be an array; its slice. */
+export function readArray(members: Members, name: string): Buffer | undefined {
+  const slice = members.get(name);
+  if (slice !== undefined && slice[0] !== OPEN_BRACKET) throw wrongType(name, 'an array');
+  return slice;
+}
+
+/** A member that must be an object whose names Python can use as variables; its slice. */
+export function readNamedValues(members: Members, name: string): Buffer | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  if (slice[0] !== OPEN_BRACE) throw wrongType(name, 'an object');
+  for (const key of namesIn(slice)) assertVariableName(name, key);
+  return slice;
+}
+
+export const wrongType = (name: string, words: string): ClusterError => new ClusterError('REQUEST_INVALID', `'${name}' must be ${words}.`);
+
+/** Whatever is not a string, number, boolean or null is left unread: nested values are Python's. */
+function parseScalar(slice: Buffer): unknown {
+  return slice[0] === OPEN_BRACE || slice[0] === OPEN_BRACKET ? undefined : JSON.parse(slice.toString('utf8'));
+}
+
+function namesIn(slice: Buffer): Iterable<string> {
+  try {
+    return sliceJsonObject(slice, 'last').keys();
+  } catch (error) {
+    // one level less of nesting than the body it stands in, so only a defect gets here
+    throw error instanceof JsonScanError ? new ClusterError('REQUEST_INVALID_JSON', error.message) : error;
+  }
+}
+
+function assertVariableName(field: string, key: string): void {
+  const shown = JSON.stringify(key.slice(0, 100));
+  if (!IDENTIFIER.test(key)) throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
+  // Python compares identifiers in their NFKC form
+  if (/^__.*__$/.test(key.normalize('NFKC'))) throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which Python keeps for itself.`);
+}
+
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;

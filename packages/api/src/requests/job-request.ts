@@ -1,0 +1,80 @@
+import {
+  ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN,
+  type Config, type Delivery, type JobKind, type JobLimits, type JobMode, type RunKind,
+} from '@python3-cluster/shared'; // prettier-ignore
+import { readChoice, readInteger, readText } from './fields';
+import { LIMIT_FIELDS, readLimits } from './job-limits';
+import { PAYLOAD_FIELDS, readPayload } from './job-payload';
+import { assertKnownFields } from './known-fields';
+import type { Members } from './read-body';
+
+/** A job as a caller asked for it, checked; who asks and what they may do is decided elsewhere. */
+export interface JobRequest {
+  readonly kind: RunKind;
+  /** undefined: the caller leaves it to the credentials and the default. */
+  readonly mode: JobMode | undefined;
+  readonly lane: string;
+  readonly delivery: Delivery;
+  readonly limits: JobLimits;
+  readonly resultTtlMs: number;
+  readonly payload: Buffer;
+}
+
+export const DEFAULT_LANE = 'default';
+const MAX_LANE_LENGTH = 32;
+const RESULT_TTL_SECONDS = { least: 60, most: 604_800 };
+
+const COMMON_FIELDS = ['kind', 'mode', 'isolation', 'lane', 'delivery', 'resultTtlSeconds', ...LIMIT_FIELDS];
+const ALL_FIELDS = [...new Set([...COMMON_FIELDS, ...JOB_KINDS.flatMap((kind) => PAYLOAD_FIELDS[kind])])];
+
+/** Reads the body of `POST /api/v1/jobs`. @throws ClusterError naming the first field that is wrong */
+export function readJobRequest(members: Members, config: Config): JobRequest {
+  assertKnownFields(members, ALL_FIELDS);
+  const kind = readKind(members);
+  assertFieldsOfKind(members, kind);
+  assertFreshIsolation(members);
+  return {
+    kind,
+    mode: readChoice(members, 'mode', JOB_MODES),
+    lane: readLane(members),
+    delivery: readChoice(members, 'delivery', DELIVERIES) ?? 'at-least-once',
+    limits: readLimits(members, config),
+    resultTtlMs: readResultTtlMs(members, config),
+    payload: readPayload(kind, members),
+  };
+}
+
+export function readLane(members: Members): string {
+  const lane = readText(members, 'lane', { maxLength: MAX_LANE_LENGTH }) ?? DEFAULT_LANE;
+  if (!LANE_PATTERN.test(lane)) throw new ClusterError('REQUEST_INVALID', "'lane' must be a lane name: a-z, 0-9 and -, at most 32 characters.");
+  return lane;
+}
+
+function readKind(members: Members): JobKind {
+  if (members.get('kind')?.toString('utf8') === '"script"') throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'kind': 'script'.");
+  const kind = readChoice(members, 'kind', JOB_KINDS);
+  if (kind !== undefined) return kind;
+  if (members.has('code')) return 'exec';
+  if (members.has('expression')) return 'eval';
+  if (members.has('module')) return 'call';
+  throw new ClusterError('REQUEST_INVALID', "Say what to run: 'code', 'expression', or 'module' and 'function'.");
+}
+
+function assertFieldsOfKind(members: Members, kind: JobKind): void {
+  const known = [...COMMON_FIELDS, ...PAYLOAD_FIELDS[kind]];
+  const foreign = [...members.keys()].find((name) => !known.includes(name));
+  if (foreign !== undefined) throw new ClusterError('REQUEST_INVALID', `'${foreign}' does not belong to a job of kind '${kind}'.`);
+}
+
+function assertFreshIsolation(members: Members): void {
+  if (readChoice(members, 'isolation', ['fresh', 'warm']) === 'warm') {
+    throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'isolation': 'warm'.");
+  }
+}
+
+function readResultTtlMs(members: Members, config: Config): number {
+  const { least, most } = RESULT_TTL_SECONDS;
+  const seconds = readInteger(members, 'resultTtlSeconds', least) ?? config.resultTtlSeconds;
+  if (seconds > most) throw new ClusterError('REQUEST_INVALID', `'resultTtlSeconds' must be at most ${most}.`);
+  return seconds * 1_000;
+}

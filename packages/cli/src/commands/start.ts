@@ -1,0 +1,41 @@
+import { relative } from 'node:path';
+import { handleStopSignals } from '@python3-cluster/shared';
+import { dataDirectory } from '../data-directory';
+import { loadEnvironment } from '../load-environment';
+import { startCluster, type StartedCluster } from '../start/start-cluster';
+import { watchAncestors } from '../start/watch-ancestors';
+
+/** Longest stop of everything: API, worker node and Redis one after the other, each with its own grace. */
+const STOP_MS = 120_000;
+
+export async function runStartCommand(): Promise<void> {
+  const startedAt = performance.now();
+  const cluster = await startCluster({
+    environment: loadEnvironment(),
+    dataDirectory,
+    report: (line) => console.log(line),
+    onStoppable: (stop) => {
+      const stopAll = handleStopSignals({ stop, drainMs: STOP_MS, onSignal: (signal) => console.log(`\n${signal}: stopping`) });
+      watchAncestors(() => stopAll('the parent process is gone'));
+    },
+  });
+  console.log(formatWelcome(cluster, performance.now() - startedAt));
+}
+
+function formatWelcome(cluster: StartedCluster, ms: number): string {
+  const { address, firstJob, secrets } = cluster;
+  const answer = (JSON.parse(firstJob.answer.replace(/"result":\s*(\d+)/, '"result":"$1"')) as { result: string }).result;
+  return `
+First job: 2 ** 100 = ${answer}, answered in ${firstJob.ms.toFixed(0)} ms. Up after ${(ms / 1_000).toFixed(1)} s.
+
+  Address   ${address}
+  Sign in   ${address}${cluster.signInPath}   (once, within 10 minutes)
+  Keys      ${relative(process.cwd(), secrets.developerKey)}, ${relative(process.cwd(), secrets.adminKey)}
+
+Try it:
+
+curl -s ${address}/data/python3integration/api/v1/exec -H 'Authorization: Bearer ${cluster.developerKey}' -H 'Content-Type: application/json' -d '{"code": "import math; result = math.sqrt(16)"}'
+
+Isolation level D: code is not contained yet. Run only code you trust.
+Ctrl-C stops everything.`;
+}

@@ -1,0 +1,49 @@
+import { statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { isClusterError, loadConfig, type Config, type Environment } from '@python3-cluster/shared';
+import { findPython } from '../provision/find-python';
+import { fail, ok, warn, type CheckResult } from './check';
+import { checkRedis } from './check-redis';
+
+const LOW_DISK_BYTES = 1_073_741_824;
+
+/** Everything `doctor` looks at. Installs and changes nothing. */
+export async function examineMachine(environment: Environment, dataDirectory: string): Promise<CheckResult[]> {
+  const { config, result } = checkConfig(environment);
+  const results = [ok('Node', process.version), result];
+  results.push(await checkPython(dataDirectory));
+  results.push(...(await checkRedis(config?.redisUrl ?? '', dataDirectory)));
+  results.push(await checkScratch(config?.runDirectory || tmpdir()));
+  results.push(
+    process.platform === 'linux'
+      ? warn('Isolation', 'level D: this version does not contain code yet; run only code you trust')
+      : fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`),
+  );
+  return results;
+}
+
+function checkConfig(environment: Environment): { config?: Config; result: CheckResult } {
+  try {
+    const { config, warnings } = loadConfig(environment);
+    return { config, result: warnings.length === 0 ? ok('Settings', 'valid') : warn('Settings', warnings.join('; ')) };
+  } catch (error) {
+    if (!isClusterError(error)) throw error;
+    return { result: fail('Settings', error.message) };
+  }
+}
+
+async function checkPython(dataDirectory: string): Promise<CheckResult> {
+  const { open, confined } = await findPython(dataDirectory, () => undefined);
+  if (open) return ok('Python', `${open.file} ${open.version}${missing(open.missingModules)}`);
+  if (confined) return warn('Python', `${confined.file} ${confined.version}, which only this user can execute`);
+  return fail('Python', 'no Python 3.11 or newer found; `start` will try to install one, or set PYTHON3_PATH');
+}
+
+const missing = (modules: readonly string[]): string => (modules.length === 0 ? '' : `, without ${modules.join(', ')}`);
+
+async function checkScratch(directory: string): Promise<CheckResult> {
+  const stats = await statfs(directory);
+  const free = stats.bavail * stats.bsize;
+  const text = `${(free / 1_073_741_824).toFixed(1)} GiB free in ${directory}`;
+  return free < LOW_DISK_BYTES ? warn('Scratch space', `only ${text}`) : ok('Scratch space', text);
+}

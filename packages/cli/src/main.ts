@@ -1,0 +1,52 @@
+import { Command, CommanderError } from 'commander';
+import { ClusterError, EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
+import { runApiCommand } from './commands/api';
+import { runDoctorCommand } from './commands/doctor';
+import { runStartCommand } from './commands/start';
+import { runWorkerCommand } from './commands/worker';
+
+/** The command line: `python3-cluster api | worker | start | doctor`. Resolves when the command has started or ended. */
+export async function runCli(args: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = reportFailure(error);
+    // A command that failed to start may have left connections that would keep the process up.
+    if (!(error instanceof CommanderError)) process.exit();
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('python3-cluster')
+    .description('Real Python 3 for industrial plants, as a cluster.')
+    .version(PRODUCT_VERSION)
+    .exitOverride()
+    .showHelpAfterError()
+    .addHelpText('after', '\nSettings come from the environment or a .env file; docs/configuration.md lists them.');
+  program
+    .command('start')
+    .description('run Redis, the API and one worker node on this machine, with keys made on first use')
+    .action(runStartCommand);
+  program
+    .command('api')
+    .description('run one API replica (needs REDIS_URL, PYTHON3_SIGNING_KEY)')
+    .option('--stop-with-parent', 'stop when standard input ends')
+    .action(runApiCommand);
+  program
+    .command('worker')
+    .description('run one worker node (needs REDIS_URL, PYTHON3_SIGNING_KEY)')
+    .option('--stop-with-parent', 'stop when standard input ends')
+    .action(runWorkerCommand);
+  program.command('doctor').description('check what this machine can do, and say what is missing').action(runDoctorCommand);
+  return program;
+}
+
+function reportFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  if (!isClusterError(error)) {
+    console.error(error);
+    return EXIT_CODES.defect;
+  }
+  console.error(`python3-cluster: ${(error as ClusterError).message} (${error.code})`);
+  return error.code === 'CONFIG_INVALID' ? EXIT_CODES.usage : EXIT_CODES.cannotStart;
+}

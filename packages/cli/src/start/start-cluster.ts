@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSignInPath } from '@python3-cluster/api';
+import { KeyRing, loadConfig, STOP_GRACE_MS, type Config, type Environment } from '@python3-cluster/shared';
+import { findOrInstallPython, findOrInstallRedis } from '../provision';
+import { runFirstJob, type FirstJob } from './first-job';
+import { assertPortFree, chooseFreePort } from './free-port';
+import { startOwnRedis, type OwnRedis } from './own-redis';
+import { ensureSecrets, readSecret, type SecretFiles } from './secrets';
+import { takeStartLock } from './start-lock';
+import { SupervisedProcess } from './supervised-process';
+
+export interface StartedCluster {
+  readonly config: Config;
+  readonly address: string;
+  readonly secrets: SecretFiles;
+  readonly redisUrl: string;
+  readonly signInPath: string;
+  readonly developerKey: string;
+  readonly firstJob: FirstJob;
+  stop(): Promise<void>;
+}
+
+export interface StartClusterOptions {
+  readonly environment: Environment;
+  readonly dataDirectory: string;
+  readonly report: (line: string) => void;
+  /** Hands out, as soon as there is something to stop, the way to stop it. */
+  readonly onStoppable: (stop: () => Promise<void>) => void;
+}
+
+const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
+
+/**
+ * Start order: lock → port → secrets → Redis and Python → API and worker node → first job.
+ * Stop order: API (its callers get their answers) → worker node (drains) → Redis → lock.
+ * @throws ClusterError ALREADY_RUNNING, PORT_IN_USE, CONFIG_INVALID, REDIS_NOT_FOUND, PYTHON_NOT_FOUND
+ */
+export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
+  const { dataDirectory, report } = options;
+  const { config } = loadConfig(options.environment);
+  const releaseLock = takeStartLock(dataDirectory);
+  const stops: (() => Promise<void>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopInOrder(stops).finally(releaseLock));
+  options.onStoppable(stop);
+  try {
+    return { ...(await bringUp(options, config, stops)), stop };
+  } catch (error) {
+    await stop();
+    report('start failed');
+    throw error;
+  }
+}
+
+async function bringUp(options: StartClusterOptions, config: Config, stops: (() => Promise<void>)[]): Promise<Omit<StartedCluster, 'stop'>> {
+  const { environment, dataDirectory, report } = options;
+  await assertPortFree(config.host, config.port);
+  const port = config.port === 0 ? await chooseFreePort(config.host, 0) : config.port;
+  const secrets = ensureSecrets(join(dataDirectory, 'secrets'));
+  const logDirectory = join(dataDirectory, 'logs');
+  mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
+  const log = (name: string): string => join(logDirectory, `${name}.log`);
+
+  const redis = config.redisUrl === '' ? await bringUpRedis(dataDirectory, log('redis'), secrets, report) : undefined;
+  if (redis) stops.push(() => redis.stop());
+  const redisUrl = redis?.url ?? config.redisUrl;
+  // The worker node finds it again by itself; installing it belongs here, where somebody reads the progress.
+  await findOrInstallPython({ dataDirectory, report, explicitPath: config.pythonPath === '' ? undefined : config.pythonPath });
+
+  const shared = { ...environment, PORT: String(port), REDIS_URL: redisUrl, ...fileUnlessSet(environment, 'PYTHON3_SIGNING_KEY', secrets.signingKey) };
+  const keys = {
+    ...fileUnlessSet(environment, 'PYTHON3_ADMIN_APIKEY', secrets.adminKey),
+    ...fileUnlessSet(environment, 'PYTHON3_DEVELOPER_APIKEY', secrets.developerKey),
+  };
+  const graceMs = config.drainSeconds * 1_000 + 2 * STOP_GRACE_MS;
+  const run = (name: 'api' | 'worker', env: NodeJS.ProcessEnv): void => {
+    const args = [COMMAND, name, '--stop-with-parent'];
+    const child = new SupervisedProcess({ name, file: process.execPath, args, env, logPath: log(name), report });
+    child.start();
+    stops.unshift(() => child.stop(graceMs));
+  };
+  run('worker', withoutApiKeys(shared));
+  run('api', { ...shared, ...keys });
+
+  const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const full = loadConfig({ ...shared, ...keys }).config;
+  const firstJob = await runFirstJob(address, full.developerApiKey);
+  return {
+    config: full,
+    address,
+    secrets,
+    redisUrl,
+    signInPath: createSignInPath(new KeyRing(full.signingKey, full.signingKeys), 'admin'),
+    developerKey: full.developerApiKey,
+    firstJob,
+  };
+}
+
+async function bringUpRedis(dataDirectory: string, logPath: string, secrets: SecretFiles, report: (line: string) => void): Promise<OwnRedis> {
+  const command = await findOrInstallRedis({ dataDirectory, report });
+  return startOwnRedis({ command, dataDirectory, logPath, password: readSecret(secrets.redisPassword), report });
+}
+
+function fileUnlessSet(environment: Environment, name: string, path: string): Record<string, string> {
+  return environment[name] || environment[`${name}_FILE`] ? {} : { [`${name}_FILE`]: path };
+}
+
+/** A worker node needs no API key, and has none that code running on it could find. */
+function withoutApiKeys(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/_APIKEY(_FILE)?$/.test(name)));
+}
+
+async function stopInOrder(stops: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const stop of stops) await stop();
+}

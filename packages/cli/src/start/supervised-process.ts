@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+
+export interface SupervisedProcessOptions {
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** Its output goes here; begun anew with each start. */
+  readonly logPath: string;
+  readonly report: (line: string) => void;
+}
+
+const RESTART_PAUSE_MS = 1_000;
+const LAST_WORDS_LINES = 5;
+
+/**
+ * A long-running process of `start`, which is started again when it ends by itself. Its standard input is a pipe that
+ * only we hold: whatever kills us, the process reads its end and stops.
+ */
+export class SupervisedProcess {
+  private readonly options: SupervisedProcessOptions;
+  private child: ChildProcess | undefined;
+  private restart: NodeJS.Timeout | undefined;
+  private stopping = false;
+
+  constructor(options: SupervisedProcessOptions) {
+    this.options = options;
+  }
+
+  start(): void {
+    const { name, file, args, env, logPath, report } = this.options;
+    const log = openSync(logPath, 'w', 0o600);
+    // Its own process group: Ctrl-C reaches only us, and we stop things in their order.
+    const child = spawn(file, args, { env, stdio: ['pipe', log, log], detached: true });
+    closeSync(log);
+    child.stdin?.on('error', () => undefined);
+    child.once('error', (error) => report(`${name} could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      this.child = undefined;
+      if (this.stopping) return;
+      report(`${name} ended with ${signal ?? `exit code ${code}`} and is started again; its log: ${logPath}\n${this.lastWords()}`);
+      this.restart = setTimeout(() => this.start(), RESTART_PAUSE_MS);
+    });
+    this.child = child;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Ends its standard input, and kills it if it is not gone in time. */
+  stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.restart);
+    const child = this.child;
+    if (child === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      child.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      child.stdin?.end();
+    });
+  }
+
+  lastWords(): string {
+    try {
+      return readFileSync(this.options.logPath, 'utf8').trimEnd().split('\n').slice(-LAST_WORDS_LINES).join('\n');
+    } catch {
+      return '';
+    }
+  }
+}

@@ -1,0 +1,16 @@
+"""Entry point of a template process: `python3 -I -B -u <this directory>`, control channel on descriptor 3.
+
+One file, two lives. The process starts as a template and serves forks until it is told to stop; in every process it
+forks, `serve` *returns*, so that a child begins with an almost empty stack: nothing of the template (its table of
+children, its buffers) is reachable from the frames below the caller's code.
+"""
+
+from python3_cluster_runner import child, template
+
+
+def main():
+    birth = template.serve_control_channel()
+    child.live(birth)
+
+
+main()

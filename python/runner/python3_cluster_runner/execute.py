@@ -1,0 +1,71 @@
+"""Runs the caller's code: one dict as globals and locals, as the `__main__` of a process of its own."""
+
+import sys
+import types
+
+from . import check_syntax, guarded_builtins, policy_syntax, tracebacks
+from .tracebacks import USER_FILE
+
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+
+
+class Outcome:
+    __slots__ = ("has_value", "value")
+
+    def __init__(self, has_value, value=None):
+        self.has_value = has_value
+        self.value = value
+
+
+def create_namespace(policy, variables):
+    """The globals of a fresh `__main__`, which pickle, dataclasses and enum look up by name."""
+    module = types.ModuleType("__main__")
+    namespace = module.__dict__
+    namespace.update(variables)
+    namespace["__builtins__"] = guarded_builtins.create(policy)
+    sys.modules["__main__"] = module
+    return namespace
+
+
+def run(kind, request, policy, namespace):
+    """Returns an Outcome; whatever the code raises goes through, except a clean `sys.exit()`."""
+    if kind == "check":
+        return Outcome(True, {"errors": check_syntax.find_errors(request["code"])})
+    if kind == "exec":
+        code = _compile(request["code"], "exec", request, policy)
+        _run_until_exit(exec, code, namespace)
+        return Outcome("result" in namespace, namespace.get("result"))
+    if kind == "eval":
+        code = _compile(_strip(request["expression"]), "eval", request, policy)
+        return _run_until_exit(eval, code, namespace)
+    return _run_until_exit(_call, request, policy)
+
+
+def _run_until_exit(function, *arguments):
+    try:
+        return Outcome(True, function(*arguments))
+    except SystemExit as stop:
+        if stop.code is None or (isinstance(stop.code, int) and stop.code == 0):
+            return Outcome(False)
+        raise
+
+
+def _compile(source, form, request, policy):
+    tracebacks.register_source(source)
+    tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
+    policy_syntax.check(tree, policy, request["variables"])
+    return compile(tree, USER_FILE, form, dont_inherit=True)
+
+
+def _strip(expression):
+    """An expression may stand between blank lines, but keeps its line number."""
+    body = expression.lstrip()
+    lines_before = expression[: len(expression) - len(body)].count("\n")
+    return "\n" * lines_before + body.rstrip()
+
+
+def _call(request, policy):
+    target = guarded_builtins.import_for_call(policy, request["module"])
+    for name in request["function"].split("."):
+        target = guarded_builtins.get_for_call(policy, target, name)
+    return target(*request["args"], **request["kwargs"])

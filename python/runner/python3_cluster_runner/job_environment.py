@@ -1,0 +1,43 @@
+"""The surroundings of a job: working folder, environment variables, import path, `sys` as a fresh `python3` has it.
+
+What is the same for every job is done once, in the template (`prepare`, before the preload); a child pays only for what is
+its own (`enter`).
+"""
+
+import os
+import sys
+
+RUNNER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = __name__.partition(".")[0]
+
+_VARIABLES = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    # One thread per job: a BLAS pool per child would fight over the node's cores, and count as leftovers.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+def prepare():
+    os.environ.clear()
+    os.environ.update(_VARIABLES)
+    # User code finds no module of ours by name; what still runs holds its functions by reference.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != RUNNER_FOLDER]
+    sys.path_importer_cache.pop(RUNNER_FOLDER, None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]:
+        del sys.modules[name]
+    sys.argv[:] = [""]
+
+
+def enter(scratch_path, traceparent):
+    os.chdir(scratch_path)
+    os.environ["HOME"] = os.environ["TMPDIR"] = scratch_path
+    if traceparent is not None:
+        os.environ["TRACEPARENT"] = traceparent
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None  # else the template's folder, chosen before TMPDIR was known

@@ -1,0 +1,35 @@
+"""prctl(2) for a process that must not outlive its parent and must inherit its orphans.
+
+The standard library has no prctl, hence ctypes; where there is none (not Linux) the calls report False, and the worker
+learns from its own probes that this host cannot give the guarantees.
+"""
+
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_prctl = None
+if sys.platform.startswith("linux"):
+    try:
+        import ctypes
+
+        _prctl = ctypes.CDLL(None, use_errno=True).prctl
+        # The full signature keeps ctypes from guessing int where the kernel wants unsigned long.
+        _prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+        _prctl.restype = ctypes.c_int
+    except (ImportError, OSError, AttributeError):
+        _prctl = None
+
+_KILL = int(signal.SIGKILL)
+
+
+def die_with_parent():
+    """SIGKILL to this process when the thread that forked it ends. Check the parent's pid afterwards: it may be gone."""
+    return _prctl is not None and _prctl(PR_SET_PDEATHSIG, _KILL, 0, 0, 0) == 0
+
+
+def adopt_orphans():
+    """Processes whose parents die below this one become its children, not init's."""
+    return _prctl is not None and _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

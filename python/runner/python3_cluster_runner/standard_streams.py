@@ -1,0 +1,46 @@
+"""Descriptors 1 and 2 of a child: the slot's named pipes, which the worker drains and bounds.
+
+The text objects over them are made once, in the template, and inherited: a child only has to put its pipes under them.
+"""
+
+import os
+import sys
+
+_streams = []
+
+
+def prepare():
+    """In the template. Its own log goes to descriptor 2 directly and never through these."""
+    reading, writing = os.pipe()
+    for descriptor in (1, 2):
+        # Made over a pipe, because the objects remember whether what they were made over can seek.
+        log = os.dup(descriptor)
+        os.dup2(writing, descriptor)
+        # Line by line: what was printed before a kill is there. backslashreplace: print must not fail.
+        _streams.append(
+            open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        )
+        os.dup2(log, descriptor)
+        os.close(log)
+    os.close(reading)
+    os.close(writing)
+
+
+def connect(stdout_path, stderr_path):
+    """Raises OSError when nobody reads a pipe: better a dead child than one that waits in open(2) for ever."""
+    for path, descriptor in ((stdout_path, 1), (stderr_path, 2)):
+        pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.set_blocking(pipe, True)
+        os.dup2(pipe, descriptor)
+        os.close(pipe)
+    sys.stdout = sys.__stdout__ = _streams[0]
+    sys.stderr = sys.__stderr__ = _streams[1]
+
+
+def flush():
+    """Whatever user code did to its streams (closed, replaced, broke the pipe), the result is not lost for it."""
+    for stream in (sys.stdout, sys.stderr, *_streams):
+        try:
+            stream.flush()
+        except BaseException:
+            pass

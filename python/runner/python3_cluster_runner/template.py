@@ -1,0 +1,239 @@
+"""The template: a single-threaded process that imports once and forks one child per job.
+
+    worker ──control channel (fd 3)──▶ template ──fork──▶ child ──job channel──▶ worker
+
+It never runs a caller's code, never imports a name a caller gave, and never sees a payload: jobs reach the children on
+connections of their own. Its loop waits for two things, the control channel and the signal pipe (SIGCHLD), and blocks on
+nothing else. When the channel ends, the worker is gone, and so is every reason to live.
+
+    configure ─▶ preload ─▶ ready ─▶ fork/kill/ping … ─▶ stop or end of file ─▶ kill all ─▶ exit 0
+                     └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4
+
+In a forked child `serve_control_channel` returns the child's `Birth`; in the template it never returns.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import sys
+import time
+
+from . import exit_codes, frames, job_environment, preload, process_control, standard_streams
+from .reaper import Reaper
+
+CONTROL_DESCRIPTOR = 3
+CONTROL_DESCRIPTOR_HOME = 10  # out of the way of the low numbers a child hands to user code
+SWEEP_AGAIN_MS = 50  # a safety net: every leftover that dies wakes us by SIGCHLD anyway
+STOP_GRACE_SECONDS = 5.0
+_DESCRIPTORS_MAX = 1 << 20
+
+
+class Birth:
+    """Everything a child takes over from the template, and nothing of the template itself."""
+
+    __slots__ = ("child_id", "nonce", "mode", "socket_path", "template_pid", "inherited_descriptors")
+
+
+def serve_control_channel():
+    control = _take_control_channel()
+    process_control.adopt_orphans()
+    standard_streams.prepare()
+    job_environment.prepare()
+    template = _Template(control)
+    birth = template.serve()
+    del template
+    return birth
+
+
+def _take_control_channel():
+    try:
+        control = fcntl.fcntl(CONTROL_DESCRIPTOR, fcntl.F_DUPFD_CLOEXEC, CONTROL_DESCRIPTOR_HOME)
+    except OSError as error:
+        _log(f"descriptor {CONTROL_DESCRIPTOR} is not the control channel: {error}")
+        os._exit(exit_codes.CONTROL_PROTOCOL_ERROR)
+    # Nothing else of the worker's may reach user code, whatever it forgot to mark close-on-exec.
+    os.closerange(CONTROL_DESCRIPTOR, control)
+    os.closerange(control + 1, _DESCRIPTORS_MAX)
+    os.set_blocking(control, False)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    if empty != 0:
+        os.dup2(empty, 0)
+        os.close(empty)
+    return control
+
+
+def _log(text):
+    try:
+        os.write(2, f"python3-cluster template {os.getpid()}: {text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+class _Template:
+    def __init__(self, control):
+        self._control = control
+        self._reader = frames.FrameReader(frames.WORKER_TO_TEMPLATE)
+        self._unsent = bytearray()
+        self._reaper = Reaper()
+        self._configuration = None
+        self._stop_at = None
+        self._exit_code = exit_codes.OK
+        self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # The handler does nothing: that there is one makes Python write to the pipe.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        # Ctrl-C and SIGTERM reach the whole process group, but when to stop is the worker's decision.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._poll = select.poll()
+        self._poll.register(self._wakeup, select.POLLIN)
+        self._poll.register(self._control, select.POLLIN)
+
+    def serve(self):
+        while True:
+            ready = self._poll.poll(SWEEP_AGAIN_MS if self._reaper.has_work or self._stop_at else None)
+            for descriptor, event in ready:
+                if descriptor == self._wakeup:
+                    self._drain_wakeup()
+                    continue
+                if event & select.POLLOUT:
+                    self._flush()
+                if event & ~select.POLLOUT and self._stop_at is None:
+                    birth = self._receive()
+                    if birth is not None:
+                        return birth
+            self._report_endings()
+            if self._stop_at and (self._reaper.is_empty or time.monotonic() > self._stop_at):
+                self._flush()
+                os._exit(self._exit_code)
+
+    # Control channel.
+
+    def _receive(self):
+        """Handle at most a few frames per turn, so that endings are reported under a storm of forks too."""
+        for _ in range(16):
+            try:
+                data = os.read(self._control, self._reader.bytes_wanted)
+            except BlockingIOError:
+                return None
+            except OSError:
+                data = b""
+            if not data:
+                if not self._reader.is_between_frames:
+                    _log("control channel ended inside a frame")
+                return self._stop(exit_codes.OK)
+            try:
+                frame = self._reader.feed(data)
+                if frame is None:
+                    continue
+                birth = self._handle(frame[0])
+            except frames.ProtocolError as error:
+                _log(f"protocol error on the control channel: {error}")
+                return self._stop(exit_codes.CONTROL_PROTOCOL_ERROR)
+            if birth is not None or self._stop_at:
+                return birth
+        return None
+
+    def _handle(self, message):
+        kind = message["type"]
+        if (kind == "configure") == (self._configuration is not None):
+            raise frames.ProtocolError(f"{kind} out of turn")
+        if kind == "fork":
+            return self._fork(message)
+        if kind == "kill":
+            self._reaper.kill(message["childId"])
+        elif kind == "ping":
+            self._send({"type": "pong", "nonce": message["nonce"]})
+        elif kind == "stop":
+            self._stop(exit_codes.OK)
+        else:
+            self._configure(message)
+        return None
+
+    def _configure(self, message):
+        self._configuration = message
+        try:
+            preload.import_preload(message["preload"])
+        except preload.PreloadRefused as refusal:
+            os.set_blocking(self._control, True)
+            self._send({"type": "refused", "code": refusal.code, "message": str(refusal)[:4096]})
+            os._exit(exit_codes.REFUSED)
+        self._send(
+            {
+                "type": "ready",
+                "pid": os.getpid(),
+                "pythonVersion": ".".join(map(str, sys.version_info[:3])),
+                "pythonFullVersion": sys.version,
+                "executable": sys.executable,
+                "preloaded": message["preload"],
+            }
+        )
+
+    def _stop(self, exit_code):
+        self._exit_code = exit_code
+        self._stop_at = time.monotonic() + STOP_GRACE_SECONDS
+        self._poll.unregister(self._control)
+        self._reaper.kill_all()
+
+    def _send(self, message):
+        self._unsent += frames.encode(message)
+        self._flush()
+
+    def _flush(self):
+        """A worker that does not read must not stop the loop; what is left goes out when the channel is writable."""
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self._control, self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsent.clear()  # the end of file that follows stops us
+        if self._stop_at is None:
+            self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+
+    # Children.
+
+    def _fork(self, message):
+        child_id = message["childId"]
+        if self._reaper.has_child(child_id):
+            self._send({"type": "fork-failed", "childId": child_id, "message": "a child of this id is running"})
+            return None
+        template_pid = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._send({"type": "fork-failed", "childId": child_id, "message": str(error)})
+            return None
+        if pid == 0:
+            birth = Birth()
+            birth.child_id, birth.nonce = child_id, message["nonce"]
+            birth.mode = self._configuration["mode"]
+            birth.socket_path = self._configuration["socketPath"]
+            birth.template_pid = template_pid
+            birth.inherited_descriptors = (self._control, self._wakeup, self._wakeup_writer)
+            return birth
+        self._reaper.add(pid, child_id)
+        self._send({"type": "forked", "childId": child_id, "pid": pid})
+        return None
+
+    def _drain_wakeup(self):
+        try:
+            while len(os.read(self._wakeup, 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+
+    def _report_endings(self):
+        for ending in self._reaper.collect():
+            self._send(
+                {
+                    "type": "exited",
+                    "childId": ending.child_id,
+                    "exitCode": ending.exit_code,
+                    "signal": ending.signal,
+                    "cpuMs": round(ending.cpu_seconds * 1000, 3),
+                    "maxRssBytes": ending.max_rss_bytes,
+                    "leftovers": ending.leftovers,
+                }
+            )

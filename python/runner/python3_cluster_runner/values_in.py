@@ -1,0 +1,55 @@
+"""The payload: JSON as the caller sent it, into exact Python values.
+
+Integers of any length stay exact, `1.0` stays a float, `1e400` is inf, of two equal keys the last one counts, and lone
+surrogates survive. Node never touched these bytes; the signature covers them.
+"""
+
+import json
+import sys
+
+_set_int_max_str_digits = getattr(sys, "set_int_max_str_digits", None)
+_scan = json.JSONDecoder(strict=False).raw_decode  # `decode` runs two regular expressions around this
+
+_MEMBERS = {
+    "exec": (("code", str), ("variables", dict)),
+    "eval": (("expression", str), ("variables", dict)),
+    "call": (("module", str), ("function", str), ("args", list), ("kwargs", dict)),
+    "check": (("code", str),),
+}
+
+
+class UnlimitedDigits:
+    """Around our own reading and writing of numbers only: user code keeps Python's default protection."""
+
+    def __enter__(self):
+        if _set_int_max_str_digits is not None:
+            self._default = sys.get_int_max_str_digits()
+            _set_int_max_str_digits(0)
+
+    def __exit__(self, *_):
+        if _set_int_max_str_digits is not None:
+            _set_int_max_str_digits(self._default)
+
+
+def parse_payload(kind, payload):
+    """A dict of the members of this kind, containers defaulting to empty; raises ValueError when it is something else."""
+    with UnlimitedDigits():
+        # surrogatepass: bytes that were valid for the API are not ours to refuse.
+        text = payload.decode("utf-8", "surrogatepass").strip(" \t\r\n")
+        sent, end = _scan(text)
+    if end != len(text):
+        raise ValueError(f"the payload is not JSON: more text after character {end}")
+    if type(sent) is not dict:
+        raise ValueError("the payload is not an object")
+    request = {}
+    for name, kind_of in _MEMBERS[kind]:
+        value = sent.get(name)
+        if value is None and kind_of is not str:
+            value = kind_of()
+        if type(value) is not kind_of:
+            raise ValueError(f"'{name}' is missing or of the wrong type")
+        request[name] = value
+    for name in request.get("variables", ()):
+        if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
+            raise ValueError(f"{name[:80]!r} cannot be the name of a variable")
+    return request
