@@ -12,9 +12,24 @@ module.exports = {
     },
     { name: 'api-not-worker', severity: 'error', from: { path: '^packages/api/' }, to: { path: '^packages/(worker|cli)/' } },
     { name: 'worker-not-api', severity: 'error', from: { path: '^packages/worker/' }, to: { path: '^packages/(api|cli)/' } },
-    { name: 'sources-not-tests', severity: 'error', from: { path: '^packages/.*/src/', pathNot: '\\.test\\.ts$' }, to: { path: '(\\.test\\.ts$|^test/)' } },
-    { name: 'only-declared', severity: 'error', from: { path: '^packages/' }, to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] } },
-    { name: 'packages-by-their-front', severity: 'error', from: { path: '^packages/([^/]+)/' }, to: { path: '^packages/([^/]+)/src/(?!index)', pathNot: '^packages/$1/' } },
+    {
+      name: 'sources-not-tests',
+      severity: 'error',
+      from: { path: '^packages/.*/src/', pathNot: '\\.test\\.ts$' },
+      to: { path: '(\\.test\\.ts$|^test/)' },
+    },
+    {
+      name: 'only-declared',
+      severity: 'error',
+      from: { path: '^packages/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+    {
+      name: 'packages-by-their-front',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/([^/]+)/src/(?!index)', pathNot: '^packages/$1/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -17,7 +17,12 @@ mkdirSync(dataDirectory, { recursive: true });
 const report = (line) => console.log(line);
 const redis = await findOrInstallRedis({ dataDirectory, report });
 const python = await findOrInstallPython({ dataDirectory, report });
-const environment = { ...process.env, NODE_ENV: 'test', PYTHON3_TEST_REDIS: JSON.stringify(redis), PYTHON3_TEST_PYTHON: JSON.stringify(python) };
+const environment = {
+  ...process.env,
+  NODE_ENV: 'test',
+  PYTHON3_TEST_REDIS: JSON.stringify(redis),
+  PYTHON3_TEST_PYTHON: JSON.stringify(python),
+};
 
 const onlyJest = args.length > 0;
 const totals = [onlyJest ? none() : await runPythonTests(), await runJest(args)];
@@ -31,7 +36,10 @@ function none() {
 
 async function runPythonTests() {
   console.log(`\nPython tests (${python.file} ${python.version})`);
-  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', 'discover', '-s', 'python/tests', '-t', 'python/tests'], { ...environment, ...python.env });
+  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', 'discover', '-s', 'python/tests', '-t', 'python/tests'], {
+    ...environment,
+    ...python.env,
+  });
   const ran = Number(/^Ran (\d+) tests?/m.exec(text)?.[1] ?? 0);
   const count = (name) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(text)?.[1] ?? 0);
   const failed = count('failures') + count('errors') || (code === 0 ? 0 : 1);

@@ -63,7 +63,12 @@ export class TestCluster {
 
   async startApi(settings: Record<string, string> = {}): Promise<TestProcess> {
     const port = await freePort();
-    const api = this.spawn('api', { PORT: String(port), PYTHON3_ADMIN_APIKEY: ADMIN_KEY, PYTHON3_DEVELOPER_APIKEY: DEVELOPER_KEY, ...settings });
+    const api = this.spawn('api', {
+      PORT: String(port),
+      PYTHON3_ADMIN_APIKEY: ADMIN_KEY,
+      PYTHON3_DEVELOPER_APIKEY: DEVELOPER_KEY,
+      ...settings,
+    });
     this.apis.push(api);
     this.ports.push(port);
     const replica = this.ports.length - 1;

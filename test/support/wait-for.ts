@@ -1,5 +1,9 @@
 /** Polls a condition until it gives something truthy; fails with its words after the time. Never sleeps blindly. */
-export async function waitFor<T>(words: string, condition: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
+export async function waitFor<T>(
+  words: string,
+  condition: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await condition();

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { ClusterError, EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
+import { type ClusterError, EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
 import { runApiCommand } from './commands/api';
 import { runDoctorCommand } from './commands/doctor';
 import { runStartCommand } from './commands/start';
@@ -47,6 +47,6 @@ function reportFailure(error: unknown): number {
     console.error(error);
     return EXIT_CODES.defect;
   }
-  console.error(`python3-cluster: ${(error as ClusterError).message} (${error.code})`);
+  console.error(`python3-cluster: ${(error).message} (${error.code})`);
   return error.code === 'CONFIG_INVALID' ? EXIT_CODES.usage : EXIT_CODES.cannotStart;
 }

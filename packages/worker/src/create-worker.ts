@@ -11,7 +11,7 @@ import { LaneConsumer } from './lanes/lane-consumer';
 import { Pool } from './pool/pool';
 import { Heartbeat } from './registry/heartbeat';
 import { ChildSocket } from './runner/child-socket';
-import { removeRunDirectory, stageRunner } from './runner/stage-runner';
+import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/stage-runner';
 import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import type { PythonCommand, TemplateReady } from './runner/template';
@@ -46,7 +46,10 @@ const LEVEL: IsolationLevel = 'D';
  */
 export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   if (config.isolation < LEVEL) {
-    throw new ClusterError('ISOLATION_INSUFFICIENT', `PYTHON3_ISOLATION=${config.isolation} is required, and this version gives level ${LEVEL} only.`);
+    throw new ClusterError(
+      'ISOLATION_INSUFFICIENT',
+      `PYTHON3_ISOLATION=${config.isolation} is required, and this version gives level ${LEVEL} only.`,
+    );
   }
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
@@ -61,33 +64,8 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     directory,
     logger,
   });
-  const modes: readonly JobMode[] = ['restricted', 'admin'];
-  const templates = new TemplateKeepers(
-    modes.map(
-      (mode) =>
-        new TemplateKeeper({
-          mode,
-          python,
-          runnerPath: directory.runnerPath,
-          socketPath: directory.socketPath,
-          preload: config.preload,
-          childSocket,
-          logger,
-          idleChildren: () => IDLE_CHILDREN[mode],
-        }),
-    ),
-  );
-  let ready: TemplateReady;
-  try {
-    await childSocket.listen(directory.socketPath);
-    [ready] = await Promise.all([templates.start(), pool.start()]);
-  } catch (error) {
-    templates.kill();
-    pool.close();
-    await childSocket.close();
-    removeRunDirectory(directory);
-    throw error;
-  }
+  const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
+  const ready = await bringUpSlots({ childSocket, templates, pool, directory });
 
   const redis = defineJobCommands(
     connectRedis(config.redisUrl, {
@@ -99,7 +77,9 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   const processor = new JobProcessor({ config, redis, keys, keyRing, pool, templates, outcomes, workerId: id, allowedModules, logger });
-  const consumers = config.lanes.map((lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }));
+  const consumers = config.lanes.map(
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
+  );
   const startedAt = Date.now();
   let draining = false;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
@@ -120,7 +100,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
-  logger.info({ workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL }, 'worker node is up');
+  logger.info(
+    { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
+    'worker node is up',
+  );
   logger.warn({ level: LEVEL }, 'isolation level D: code is not contained yet; run only code you trust');
 
   /** Stop order: fetch no more → wait for what runs → end the rest → leave the registry → children → Redis → files. */
@@ -147,5 +130,43 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   return { id, level: LEVEL, python: ready, stop };
 }
 
+const MODES: readonly JobMode[] = ['restricted', 'admin'];
+
 /** ADMIN code is rare; a megabyte kept for it is enough of a head start. */
 const IDLE_CHILDREN: Readonly<Record<JobMode, number>> = { restricted: 2, admin: 1 };
+
+interface TemplateParts {
+  readonly config: Config;
+  readonly python: PythonCommand;
+  readonly directory: RunDirectory;
+  readonly childSocket: ChildSocket;
+  readonly logger: Logger;
+}
+
+function createTemplateKeepers({ config, python, directory, childSocket, logger }: TemplateParts): TemplateKeepers {
+  const { runnerPath, socketPath } = directory;
+  const common = { python, runnerPath, socketPath, preload: config.preload, childSocket, logger };
+  return new TemplateKeepers(MODES.map((mode) => new TemplateKeeper({ ...common, mode, idleChildren: () => IDLE_CHILDREN[mode] })));
+}
+
+interface SlotParts {
+  readonly childSocket: ChildSocket;
+  readonly templates: TemplateKeepers;
+  readonly pool: Pool;
+  readonly directory: RunDirectory;
+}
+
+/** Templates and slots side by side; what did come up is taken down again if the rest does not. */
+async function bringUpSlots({ childSocket, templates, pool, directory }: SlotParts): Promise<TemplateReady> {
+  try {
+    await childSocket.listen(directory.socketPath);
+    const [ready] = await Promise.all([templates.start(), pool.start()]);
+    return ready;
+  } catch (error) {
+    templates.kill();
+    pool.close();
+    await childSocket.close();
+    removeRunDirectory(directory);
+    throw error;
+  }
+}

@@ -6,7 +6,11 @@ import { findOrInstallPython } from '../provision';
 export async function runWorkerCommand(options: { readonly stopWithParent?: boolean }): Promise<void> {
   await runWorker(loadEnvironment(), {
     findPython: (explicitPath) =>
-      findOrInstallPython({ dataDirectory, report: (line) => console.error(line), explicitPath: explicitPath === '' ? undefined : explicitPath }),
+      findOrInstallPython({
+        dataDirectory,
+        report: (line) => console.error(line),
+        explicitPath: explicitPath === '' ? undefined : explicitPath,
+      }),
     ...(options.stopWithParent ? { aliveStream: process.stdin } : {}),
   });
 }

@@ -31,7 +31,9 @@ async function checkServer(url: string): Promise<CheckResult[]> {
       info.get('aof_enabled') === '1'
         ? ok('Redis persistence', 'append-only file is on')
         : warn('Redis persistence', 'appendonly is off: accepted jobs do not survive a restart of Redis'),
-      skewMs < 5_000 ? ok('Clock', 'agrees with Redis') : warn('Clock', `differs from Redis by ${Math.round(skewMs / 1_000)} s: signatures may look expired`),
+      skewMs < 5_000
+        ? ok('Clock', 'agrees with Redis')
+        : warn('Clock', `differs from Redis by ${Math.round(skewMs / 1_000)} s: signatures may look expired`),
     ];
   } catch {
     return [fail('Redis', 'REDIS_URL does not answer within 3 s')];

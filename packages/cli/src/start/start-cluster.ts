@@ -53,7 +53,11 @@ export async function startCluster(options: StartClusterOptions): Promise<Starte
   }
 }
 
-async function bringUp(options: StartClusterOptions, config: Config, stops: (() => Promise<void>)[]): Promise<Omit<StartedCluster, 'stop'>> {
+async function bringUp(
+  options: StartClusterOptions,
+  config: Config,
+  stops: (() => Promise<void>)[],
+): Promise<Omit<StartedCluster, 'stop'>> {
   const { environment, dataDirectory, report } = options;
   await assertPortFree(config.host, config.port);
   const port = config.port === 0 ? await chooseFreePort(config.host, 0) : config.port;
@@ -68,7 +72,12 @@ async function bringUp(options: StartClusterOptions, config: Config, stops: (() 
   // The worker node finds it again by itself; installing it belongs here, where somebody reads the progress.
   await findOrInstallPython({ dataDirectory, report, explicitPath: config.pythonPath === '' ? undefined : config.pythonPath });
 
-  const shared = { ...environment, PORT: String(port), REDIS_URL: redisUrl, ...fileUnlessSet(environment, 'PYTHON3_SIGNING_KEY', secrets.signingKey) };
+  const shared = {
+    ...environment,
+    PORT: String(port),
+    REDIS_URL: redisUrl,
+    ...fileUnlessSet(environment, 'PYTHON3_SIGNING_KEY', secrets.signingKey),
+  };
   const keys = {
     ...fileUnlessSet(environment, 'PYTHON3_ADMIN_APIKEY', secrets.adminKey),
     ...fileUnlessSet(environment, 'PYTHON3_DEVELOPER_APIKEY', secrets.developerKey),
@@ -97,7 +106,12 @@ async function bringUp(options: StartClusterOptions, config: Config, stops: (() 
   };
 }
 
-async function bringUpRedis(dataDirectory: string, logPath: string, secrets: SecretFiles, report: (line: string) => void): Promise<OwnRedis> {
+async function bringUpRedis(
+  dataDirectory: string,
+  logPath: string,
+  secrets: SecretFiles,
+  report: (line: string) => void,
+): Promise<OwnRedis> {
   const command = await findOrInstallRedis({ dataDirectory, report });
   return startOwnRedis({ command, dataDirectory, logPath, password: readSecret(secrets.redisPassword), report });
 }

@@ -9,9 +9,13 @@ export const SLOTS_MOST = 20;
 
 const MODULE_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 const defaultPoolMax = Math.max(SLOTS_LEAST, Math.min(SLOTS_MOST, 2 * availableParallelism()));
-const defaultNodeName = hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').slice(0, 63) || 'node';
+const defaultNodeName =
+  hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]/g, '-')
+    .slice(0, 63) || 'node';
 
-const option = <T>(definition: Option<T>): Option<T> => definition;
+const option = <const T>(definition: Option<T>): Option<T> => definition;
 
 /**
  * Every setting of the product. `docs/configuration.md` is generated from this table, and nothing else reads the

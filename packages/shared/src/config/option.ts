@@ -26,9 +26,7 @@ export const integerBetween =
   (least: number, most: number): Parser<number> =>
   (text) => {
     const value = Number(text);
-    return /^-?\d+$/.test(text) && value >= least && value <= most
-      ? ok(value)
-      : bad(`must be a whole number from ${least} to ${most}`);
+    return /^-?\d+$/.test(text) && value >= least && value <= most ? ok(value) : bad(`must be a whole number from ${least} to ${most}`);
   };
 
 /** Strict on purpose: `True`, `1` or `yes` are refused rather than read as one or the other. */

@@ -27,5 +27,11 @@ const RUN_KINDS: readonly RunKind[] = ['exec', 'eval', 'call', 'check'];
 
 /** A newer API might sign what this worker node does not know; such a job is refused rather than half understood. */
 function isJob(job: Job): boolean {
-  return job.version === 1 && RUN_KINDS.includes(job.kind) && JOB_MODES.includes(job.mode) && DELIVERIES.includes(job.delivery) && job.isolation === 'fresh';
+  return (
+    job.version === 1 &&
+    RUN_KINDS.includes(job.kind) &&
+    JOB_MODES.includes(job.mode) &&
+    DELIVERIES.includes(job.delivery) &&
+    job.isolation === 'fresh'
+  );
 }

@@ -19,7 +19,9 @@ export const isOneOf =
 export const isShape =
   (shape: Readonly<Record<string, MemberCheck>>): MemberCheck =>
   (value) =>
-    typeof value === 'object' && value !== null && Object.entries(shape).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(shape).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
 /** Message type → members and their checks. */
 export type MessageShapes = Readonly<Record<string, Readonly<Record<string, MemberCheck>>>>;

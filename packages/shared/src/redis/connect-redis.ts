@@ -30,7 +30,13 @@ export function connectRedis(url: string, options: ConnectOptions): Redis {
   };
   const profile =
     options.profile === 'fail-fast'
-      ? { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: COMMAND_TIMEOUT_MS, autoResendUnfulfilledCommands: false, enableAutoPipelining: options.autoPipelining ?? false }
+      ? {
+          maxRetriesPerRequest: 0,
+          enableOfflineQueue: false,
+          commandTimeout: COMMAND_TIMEOUT_MS,
+          autoResendUnfulfilledCommands: false,
+          enableAutoPipelining: options.autoPipelining ?? false,
+        }
       : { maxRetriesPerRequest: null };
   const redis = new Redis(url, { ...common, ...profile });
   // Without a listener an unreachable Redis would end the process.

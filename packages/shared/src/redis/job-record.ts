@@ -79,7 +79,14 @@ export const MAX_PUBLISHED_BYTES = 32_768;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    startJobAttempt(record: string, token: string, worker: string, now: number, delivery: string, mostStarts: number): Result<[StartVerdict, string], Context>;
+    startJobAttempt(
+      record: string,
+      token: string,
+      worker: string,
+      now: number,
+      delivery: string,
+      mostStarts: number,
+    ): Result<[StartVerdict, string], Context>;
     finishJob(
       record: string, payload: string,
       token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number,

@@ -44,7 +44,8 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
 }
 
 function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
-  if (exit.signal === constants.signals.SIGXCPU || exit.cpuMs > limits.cpuSeconds * 1_000) return { status: 'cpu_exceeded', error: cpuError(limits) };
+  if (exit.signal === constants.signals.SIGXCPU || exit.cpuMs > limits.cpuSeconds * 1_000)
+    return { status: 'cpu_exceeded', error: cpuError(limits) };
   const how = exit.signal === null ? `exit code ${exit.exitCode ?? '?'}` : `signal ${exit.signal} (${signalName(exit.signal)})`;
   return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
 }
@@ -71,7 +72,12 @@ export function rejected(code: RejectionCode, message: string): Verdict {
 
 /** A job that is not started (again). */
 export function stopped(why: 'expired' | 'lost' | 'exhausted', starts: number): Verdict {
-  const verdict = (status: OutcomeStatus, type: string, message: string): Verdict => ({ status, hasValue: false, error: plainError(type, message), limitsHit: [] });
+  const verdict = (status: OutcomeStatus, type: string, message: string): Verdict => ({
+    status,
+    hasValue: false,
+    error: plainError(type, message),
+    limitsHit: [],
+  });
   switch (why) {
     case 'expired':
       return verdict('expired', 'Expired', 'the job waited too long and was not started');

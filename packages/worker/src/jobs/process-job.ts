@@ -135,11 +135,19 @@ export class JobProcessor {
     return { ...report, templateLost: report.answer === undefined && templates.pidOf(job.mode) !== templatePid };
   }
 
-  private async handleNoStart(job: Job, verdict: 'unknown' | 'finished' | 'lost' | 'exhausted', token: string, attempts: Attempt[]): Promise<void> {
+  private async handleNoStart(
+    job: Job,
+    verdict: 'unknown' | 'finished' | 'lost' | 'exhausted',
+    token: string,
+    attempts: Attempt[],
+  ): Promise<void> {
     const { outcomes, logger } = this.options;
     if (verdict === 'unknown' || verdict === 'finished') {
       // The outcome that stands is the truth; a second entry under the id is somebody's replay, and is not run.
-      logger.error({ event: 'security', code: 'JOB_REPLAYED', jobId: job.id, lane: job.lane }, 'a finished or unknown job stood in the queue; not run');
+      logger.error(
+        { event: 'security', code: 'JOB_REPLAYED', jobId: job.id, lane: job.lane },
+        'a finished or unknown job stood in the queue; not run',
+      );
       return;
     }
     await outcomes.write({ ...targetOf(job), token, attempts }, stopped(verdict, attempts.length));
@@ -167,5 +175,13 @@ export class JobProcessor {
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 function targetOf(job: Job): OutcomeTarget {
-  return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo, token: '', attempts: [] };
+  return {
+    jobId: job.id,
+    lane: job.lane,
+    issuedAt: job.issuedAt,
+    resultTtlMs: job.resultTtlMs,
+    replyTo: job.replyTo,
+    token: '',
+    attempts: [],
+  };
 }

@@ -4,7 +4,10 @@ export type Verification =
   | { readonly ok: true; readonly job: Job; readonly payload: Buffer }
   | { readonly ok: false; readonly code: RejectionCode; readonly message: string };
 
-export type RejectionCode = Extract<ErrorCode, 'JOB_SIGNATURE_INVALID' | 'JOB_LANE_MISMATCH' | 'JOB_EXPIRED' | 'PAYLOAD_MISSING' | 'POOL_BUSY'>;
+export type RejectionCode = Extract<
+  ErrorCode,
+  'JOB_SIGNATURE_INVALID' | 'JOB_LANE_MISMATCH' | 'JOB_EXPIRED' | 'PAYLOAD_MISSING' | 'POOL_BUSY'
+>;
 
 /** Whether this job was signed by the API, for this lane, under this id, and still counts. The last check before it runs. */
 export function verifyJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer, now: number): Verification {

@@ -1,6 +1,14 @@
 import { DelayedError, Worker, type Job as QueueJob } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { LOCK_DURATION_MS, LOCK_RENEW_MS, MAX_STARTS, STALLED_CHECK_MS, type Logger, type QueueEntry, type RedisKeys } from '@python3-cluster/shared';
+import {
+  LOCK_DURATION_MS,
+  LOCK_RENEW_MS,
+  MAX_STARTS,
+  STALLED_CHECK_MS,
+  type Logger,
+  type QueueEntry,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import { LOCK_LOST, type JobProcessor } from '../jobs/process-job';
 
 export interface LaneConsumerOptions {
@@ -47,7 +55,9 @@ export class LaneConsumer {
   }
 
   start(): void {
-    this.worker.run().catch((error: unknown) => this.options.logger.error({ lane: this.options.lane, error: String(error) }, 'queue consumer ended'));
+    this.worker
+      .run()
+      .catch((error: unknown) => this.options.logger.error({ lane: this.options.lane, error: String(error) }, 'queue consumer ended'));
   }
 
   /** Fetches no more, and resolves when what runs has ended. */

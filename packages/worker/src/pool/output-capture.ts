@@ -75,4 +75,3 @@ function toValidUtf8(bytes: Buffer, wasCut: boolean): Buffer {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: wasCut });
   return Buffer.from(text, 'utf8');
 }
-

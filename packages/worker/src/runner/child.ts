@@ -104,7 +104,7 @@ export class Child {
   }
 
   private answer(result: ChildResult, body: Buffer): void {
-    if ((body.length > 0) !== result.hasValue || (result.status === 'failed') !== (result.error !== null)) {
+    if (body.length > 0 !== result.hasValue || (result.status === 'failed') !== (result.error !== null)) {
       throw new FrameError('a result that contradicts itself');
     }
     this.state = 'answered';

@@ -221,7 +221,9 @@ function spawnTemplate(options: TemplateOptions): StartedProcess {
     detached: true,
   });
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => options.logger.warn({ mode: options.mode, text: chunk.toString('utf8').slice(0, 2_000) }, 'template says'));
+    stream?.on('data', (chunk: Buffer) =>
+      options.logger.warn({ mode: options.mode, text: chunk.toString('utf8').slice(0, 2_000) }, 'template says'),
+    );
   }
   return { process: child, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
 }
@@ -267,7 +269,12 @@ function waitForReady(options: TemplateOptions, started: StartedProcess, reader:
     };
     control.on('data', onData);
     control.write(
-      encodeFrame({ type: 'configure', mode: options.mode, socketPath: options.socketPath, preload: options.preload } satisfies WorkerControlMessage),
+      encodeFrame({
+        type: 'configure',
+        mode: options.mode,
+        socketPath: options.socketPath,
+        preload: options.preload,
+      } satisfies WorkerControlMessage),
     );
   });
 }
