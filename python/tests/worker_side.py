@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # the runner folder is copied to nodes as it is
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUNNER = os.path.join(os.path.dirname(HERE), "runner")
 PROGRAMS = os.path.join(HERE, "programs")
@@ -100,7 +102,7 @@ class WorkerSide:
     def _spawn(self, path):
         self.control, theirs = socket.socketpair()
         self.log_path = os.path.join(self.folder, "log")
-        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SECRET": "not for children"}
         self.pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-I", "-B", "-u", path],
@@ -393,8 +395,9 @@ class Child:
         worker.messages = [message for message in worker.messages if message.get("childId") != self.id]
         if self.connection is not None:
             worker.pump(lambda: self.ended, timeout, f"{self.id}: job channel still open")
-        for name in list(self._pipes):
-            worker.pump(lambda name=name: name not in self._pipes, timeout, "pipe not drained")
+        for name in self.out if self._pipes else ():
+            while name in self._pipes:
+                self._drain(name)
             os.unlink(os.path.join(worker.folder, f"{self.id}.{name}"))
         shutil.rmtree(self.scratch, ignore_errors=True)
         return self

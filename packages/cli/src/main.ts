@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { type ClusterError, EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
+import { EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
 import { runApiCommand } from './commands/api';
 import { runDoctorCommand } from './commands/doctor';
 import { runStartCommand } from './commands/start';

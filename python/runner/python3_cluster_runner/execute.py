@@ -22,7 +22,7 @@ def create_namespace(policy, variables):
     module = types.ModuleType("__main__")
     namespace = module.__dict__
     namespace.update(variables)
-    namespace["__builtins__"] = guarded_builtins.create(policy)
+    namespace["__builtins__"] = guarded_builtins.use(policy)
     sys.modules["__main__"] = module
     return namespace
 
@@ -38,7 +38,7 @@ def run(kind, request, policy, namespace):
     if kind == "eval":
         code = _compile(_strip(request["expression"]), "eval", request, policy)
         return _run_until_exit(eval, code, namespace)
-    return _run_until_exit(_call, request, policy)
+    return _run_until_exit(_call, request)
 
 
 def _run_until_exit(function, *arguments):
@@ -52,6 +52,8 @@ def _run_until_exit(function, *arguments):
 
 def _compile(source, form, request, policy):
     tracebacks.register_source(source)
+    if policy_syntax.is_plainly_harmless(source, policy):
+        return compile(source, USER_FILE, form, dont_inherit=True)
     tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
     policy_syntax.check(tree, policy, request["variables"])
     return compile(tree, USER_FILE, form, dont_inherit=True)
@@ -64,8 +66,8 @@ def _strip(expression):
     return "\n" * lines_before + body.rstrip()
 
 
-def _call(request, policy):
-    target = guarded_builtins.import_for_call(policy, request["module"])
+def _call(request):
+    target = guarded_builtins.import_for_call(request["module"])
     for name in request["function"].split("."):
-        target = guarded_builtins.get_for_call(policy, target, name)
+        target = guarded_builtins.get_for_call(target, name)
     return target(*request["args"], **request["kwargs"])

@@ -9,12 +9,13 @@ ignored; everything else that differs from it is a `ProtocolError`, after which 
 import json
 import struct
 
+from . import json_text
+
 HEADER_BYTES_MAX = 65_536
 BODY_BYTES_MAX = 256 * 1024 * 1024
 READ_BYTES_MAX = 1024 * 1024
 
 _LENGTHS = struct.Struct(">II")
-_encode_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _scan_json = json.JSONDecoder().raw_decode
 
 
@@ -22,102 +23,80 @@ class ProtocolError(Exception):
     """The other side did not keep to the contract; the message is for the log only."""
 
 
-def _text(value):
-    return type(value) is str
-
-
-def _integer(value):
-    return type(value) is int
-
-
-def _number(value):
-    return type(value) is int or (type(value) is float and value - value == 0)
-
-
-def _flag(value):
-    return type(value) is bool
-
-
-def _texts(value):
-    return type(value) is list and all(type(item) is str for item in value)
-
-
-def _or_null(kind):
-    return lambda value: value is None or kind(value)
-
-
-def _one_of(*words):
-    return lambda value: type(value) is str and value in words
-
-
-def _record(**members):
-    return lambda value: type(value) is dict and all(
-        name in value and kind(value[name]) for name, kind in members.items()
-    )
-
-
-_LIMITS = _record(
-    memoryBytes=_integer,
-    cpuSeconds=_integer,
-    fileSizeBytes=_integer,
-    openFiles=_integer,
-    processes=_integer,
-    valueBytes=_integer,
+# What a member must be: a type, a tuple of them, a set of words, [str] for a list of texts, or a dict for an object.
+_NULL = type(None)
+_MODE = frozenset(("restricted", "admin"))
+_LIMITS = dict.fromkeys(
+    ("memoryBytes", "cpuSeconds", "fileSizeBytes", "openFiles", "processes", "valueBytes"), int
 )
-_ERROR = _record(type=_text, message=_text, line=_or_null(_integer), traceback=_text, errno=_or_null(_integer))
-_MODE = _one_of("restricted", "admin")
+_ERROR = {"type": str, "message": str, "line": (int, _NULL), "traceback": str, "errno": (int, _NULL)}
 
 WORKER_TO_TEMPLATE = {
-    "configure": _record(mode=_MODE, socketPath=_text, preload=_texts),
-    "fork": _record(childId=_text, nonce=_text),
-    "kill": _record(childId=_text),
-    "ping": _record(nonce=_text),
-    "stop": _record(),
+    "configure": {"mode": _MODE, "socketPath": str, "preload": [str]},
+    "fork": {"childId": str, "nonce": str},
+    "kill": {"childId": str},
+    "ping": {"nonce": str},
+    "stop": {},
 }
 TEMPLATE_TO_WORKER = {
-    "ready": _record(
-        pid=_integer, pythonVersion=_text, pythonFullVersion=_text, executable=_text, preloaded=_texts
-    ),
-    "refused": _record(code=_text, message=_text),
-    "forked": _record(childId=_text, pid=_integer),
-    "fork-failed": _record(childId=_text, message=_text),
-    "exited": _record(
-        childId=_text,
-        exitCode=_or_null(_integer),
-        signal=_or_null(_integer),
-        cpuMs=_number,
-        maxRssBytes=_integer,
-        leftovers=_integer,
-    ),
-    "pong": _record(nonce=_text),
+    "ready": {"pid": int, "pythonVersion": str, "pythonFullVersion": str, "executable": str, "preloaded": [str]},
+    "refused": {"code": str, "message": str},
+    "forked": {"childId": str, "pid": int},
+    "fork-failed": {"childId": str, "message": str},
+    "exited": {
+        "childId": str,
+        "exitCode": (int, _NULL),
+        "signal": (int, _NULL),
+        "cpuMs": (int, float),
+        "maxRssBytes": int,
+        "leftovers": int,
+    },
+    "pong": {"nonce": str},
 }
 WORKER_TO_CHILD = {
-    "ping": _record(nonce=_text),
-    "run": _record(
-        nonce=_text,
-        kind=_one_of("exec", "eval", "call", "check"),
-        mode=_MODE,
-        stdoutPath=_text,
-        stderrPath=_text,
-        scratchPath=_text,
-        limits=_LIMITS,
-        policy=_record(allowedModules=_texts, blockedModules=_texts),
-        traceparent=_or_null(_text),
-    ),
+    "ping": {"nonce": str},
+    "run": {
+        "nonce": str,
+        "kind": frozenset(("exec", "eval", "call", "check")),
+        "mode": _MODE,
+        "stdoutPath": str,
+        "stderrPath": str,
+        "scratchPath": str,
+        "limits": _LIMITS,
+        "policy": {"allowedModules": [str], "blockedModules": [str]},
+        "traceparent": (str, _NULL),
+    },
 }
 CHILD_TO_WORKER = {
-    "hello": _record(childId=_text, nonce=_text),
-    "pong": _record(nonce=_text),
-    "result": _record(
-        nonce=_text, status=_one_of("succeeded", "failed"), hasValue=_flag, error=_or_null(_ERROR)
-    ),
+    "hello": {"childId": str, "nonce": str},
+    "pong": {"nonce": str},
+    "result": {
+        "nonce": str,
+        "status": frozenset(("succeeded", "failed")),
+        "hasValue": bool,
+        "error": (_ERROR, _NULL),
+    },
 }
 _TYPES_WITH_BODY = ("run", "result")
 
 
+def _is(value, kind):
+    """Exact types: `true` is not 1, and `1.0` is no whole number."""
+    shape = type(kind)
+    if shape is type:
+        return type(value) is kind
+    if shape is tuple:
+        return any(_is(value, one) for one in kind)
+    if shape is frozenset:
+        return type(value) is str and value in kind
+    if shape is list:
+        return type(value) is list and all(type(item) is str for item in value)
+    return type(value) is dict and all(name in value and _is(value[name], kind[name]) for name in kind)
+
+
 def encode(header, body=b""):
     """One frame as bytes. Lone surrogates in texts survive as `\\udXXX` escapes."""
-    header_bytes = _encode_json(header).encode("ascii")
+    header_bytes = json_text.encode(header).encode("ascii")
     if len(header_bytes) > HEADER_BYTES_MAX or len(body) > BODY_BYTES_MAX:
         raise ProtocolError(f"frame too large: header {len(header_bytes)}, body {len(body)} bytes")
     return _LENGTHS.pack(len(header_bytes), len(body)) + header_bytes + body
@@ -131,10 +110,10 @@ def _parse_header(raw, messages):
         raise ProtocolError(f"header is not UTF-8 JSON: {error}") from None
     if end != len(text) or type(header) is not dict or type(header.get("type")) is not str:
         raise ProtocolError("header is not an object with a type")
-    accepts = messages.get(header["type"])
-    if accepts is None:
+    members = messages.get(header["type"])
+    if members is None:
         raise ProtocolError(f"unknown type {header['type'][:80]!r}")
-    if not accepts(header):
+    if not _is(header, members):
         raise ProtocolError(f"{header['type']}: a member is missing or of the wrong kind")
     return header
 

@@ -43,8 +43,10 @@ def run(channel, header, payload):
         return _send(descriptor, report.Report(header["nonce"]).failed("MemoryError", shortage))
     try:
         frame = _run_and_report(header, payload, reserve)
-    except BaseException:
-        frame = fallback  # not even the error could be described
+    except MemoryError:
+        frame = fallback
+    except BaseException as failure:  # an error whose own attributes raise when they are read
+        frame = report.Report(header["nonce"]).undescribed(failure)
     return _send(descriptor, frame)
 
 

@@ -1,7 +1,7 @@
 """The surroundings of a job: working folder, environment variables, import path, `sys` as a fresh `python3` has it.
 
-What is the same for every job is done once, in the template (`prepare`, before the preload); a child pays only for what is
-its own (`enter`).
+What is the same for every job is done once, in the template (`prepare`, before the preload); a child pays only for
+what is its own (`enter`).
 """
 
 import os
@@ -20,11 +20,13 @@ _VARIABLES = {
     "MKL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
+_KEPT = ("LD_LIBRARY_PATH", "TZ")  # what the worker gave the interpreter to run at all, and the plant's local time
 
 
 def prepare():
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
-    os.environ.update(_VARIABLES)
+    os.environ.update(_VARIABLES | kept)
     # User code finds no module of ours by name; what still runs holds its functions by reference.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != RUNNER_FOLDER]
     sys.path_importer_cache.pop(RUNNER_FOLDER, None)

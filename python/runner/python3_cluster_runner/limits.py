@@ -1,4 +1,4 @@
-"""The kernel's share of the limits (setrlimit). The worker enforces time and the whole tree's memory and CPU from outside.
+"""The kernel's share of the limits (setrlimit). Time, and the tree's memory and CPU, the worker enforces from outside.
 
 `RLIMIT_DATA`, not `RLIMIT_AS`: it gives a clean MemoryError, and does not count the address space BLAS only reserves.
 """
@@ -11,19 +11,20 @@ CPU_BACKSTOP_SECONDS = 1  # SIGXCPU this long after the worker should have acted
 RESERVE_BYTES = 4 * 1024 * 1024  # a few of the interpreter's 1 MiB arenas: enough to describe a MemoryError
 
 _PAGE_BYTES = resource.getpagesize()
-_present = {
-    name: resource.getrlimit(getattr(resource, name))[1]
+# Number and hard limit of each, as the template has them; its children cannot raise the latter.
+_PRESENT = {
+    name: (getattr(resource, name), resource.getrlimit(getattr(resource, name))[1])
     for name in ("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_CORE", "RLIMIT_DATA")
-}  # hard limits of the template, which its children cannot raise
+}
 
 
 def reserve_memory():
-    """Address space to give back (`close()`) when a report must be built with nothing left. Untouched, it costs no RAM."""
+    """Address space to give back (`close()`) when a report must be built with nothing left. Untouched, it is free."""
     return mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def apply(limits):
-    """Set every limit; returns None, or a message when the memory limit is too small to start in (then it is not set)."""
+    """Set every limit; returns None, or a message when the memory limit is too small to start in (and is not set)."""
     memory_bytes = limits["memoryBytes"]
     used = _data_bytes()
     if used >= memory_bytes:
@@ -41,10 +42,10 @@ def apply(limits):
 def _set(name, soft, hard=None):
     """Python ignores SIGXFSZ, so that a file over its limit fails with EFBIG instead of killing the process."""
     hard = soft if hard is None else hard
-    present = _present[name]
+    number, present = _PRESENT[name]
     if present != resource.RLIM_INFINITY:
         soft, hard = min(soft, present), min(hard, present)
-    resource.setrlimit(getattr(resource, name), (soft, hard))
+    resource.setrlimit(number, (soft, hard))
 
 
 def _data_bytes():

@@ -1,9 +1,10 @@
-"""What a mode lets code do: decisions and their wording. `policy_syntax` finds the uses, `guarded_builtins` the rest at run time.
+"""What a mode lets code do: decisions and their wording.
 
-This is a fence with signs on it, not the wall: the kernel is the boundary (ARCHITECTURE.md, "Modes are enforced by the
-kernel"). Its job is to tell honest authors early, by *meaning*, what restricted mode refuses and how to get it, and never
-to trip over a variable called `direction` or a comment that says "open". Which modules are allowed or blocked comes with
-each run; the single source of both lists is the worker's configuration.
+`policy_syntax` finds the uses in the text, `guarded_builtins` the rest at run time. This is a fence with signs on it,
+not the wall: the kernel is the boundary (ARCHITECTURE.md, "Modes are enforced by the kernel"). Its job is to tell
+honest authors early, by *meaning*, what restricted mode refuses and how to get it, and never to trip over a variable
+called `direction` or a comment that says "open". Which modules are allowed or blocked comes with each run; the single
+source of both lists is the worker's configuration.
 
 Dunder names. As attributes or plain names: operators and other data-model methods that only act on the object at hand,
 and a few descriptive strings. Not: whatever leads from an object to classes, frames, code, globals or modules
@@ -38,7 +39,7 @@ _DESCRIPTIONS = frozenset(
 )
 ALLOWED_DUNDERS = _METHODS | _DESCRIPTIONS
 
-_INTERNALS = frozenset(
+INTERNALS = frozenset(
     """
     gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await
     f_back f_builtins f_code f_globals f_locals f_trace tb_frame tb_next
@@ -64,7 +65,9 @@ class Policy:
         self.is_restricted = mode == "restricted"
         self._allowed = frozenset(allowed_modules)
         self._blocked = frozenset(blocked_modules)
-        self._allowed_list = sorted(allowed_modules)
+
+    def mentions_blocked_module(self, source):
+        return any(name in source for name in self._blocked)
 
     def module_refusal(self, name, verb="Import of"):
         """Why `name` may not be imported, or None. The top-level name decides; relative imports have none."""
@@ -73,7 +76,7 @@ class Policy:
             return self.refusal(f"Module '{top}' is always blocked for security reasons", hint=False)
         if self.is_restricted and top not in self._allowed:
             return self.refusal(
-                f"{verb} '{top or name}' requires Administrator role. Allowed modules: {self._allowed_list}"
+                f"{verb} '{top or name}' requires Administrator role. Allowed modules: {sorted(self._allowed)}"
             )
         return None
 
@@ -83,12 +86,12 @@ class Policy:
         if self.is_restricted and top not in self._allowed and top not in self._blocked:
             return SecurityError(
                 f"SECURITY ERROR: Module '{name}' requires Administrator role. "
-                f"Allowed modules: {self._allowed_list}{_ADMIN_HINT}"
+                f"Allowed modules: {sorted(self._allowed)}{_ADMIN_HINT}"
             )
         return self.module_refusal(name)
 
     def attribute_refusal(self, name):
-        if self.is_restricted and (is_dunder(name) and name not in ALLOWED_DUNDERS or name in _INTERNALS):
+        if self.is_restricted and (is_dunder(name) and name not in ALLOWED_DUNDERS or name in INTERNALS):
             return self.refusal(f"Use of attribute '{name}' requires Administrator role")
         return None
 

@@ -1,4 +1,4 @@
-"""Imports done once in the template, so that no child has to; and the proof that they left nothing a fork would break."""
+"""Imports done once in the template, so that no child has to, and proof that they left nothing a fork would break."""
 
 import gc
 import importlib

@@ -26,7 +26,7 @@ _KILL = int(signal.SIGKILL)
 
 
 def die_with_parent():
-    """SIGKILL to this process when the thread that forked it ends. Check the parent's pid afterwards: it may be gone."""
+    """SIGKILL to this process when its parent ends. Check the parent's pid afterwards: it may be gone already."""
     return _prctl is not None and _prctl(PR_SET_PDEATHSIG, _KILL, 0, 0, 0) == 0
 
 

@@ -5,7 +5,7 @@ descendants stay below it; when it dies, whatever is left below it becomes a chi
 template that was never registered here is a leftover of a dead one. Per SIGCHLD:
 
     peek at a zombie ──▶ SIGKILL its process group ──▶ reap it ──▶ "dying"
-    list our children ──▶ SIGKILL every unregistered one; their own children arrive here when they die, with a SIGCHLD
+    list our children ──▶ SIGKILL every unregistered one; as each dies, its own children arrive here, with a SIGCHLD
     nothing unregistered left, and nothing to reap since ──▶ the dying ones have ended
 
 The group is killed while the zombie still holds its pid, so the number cannot have been given to a stranger; this one

@@ -29,6 +29,10 @@ class Report:
         """Made before user code runs, for the case that nothing better can be made after it."""
         return self.failed("MemoryError", "out of memory")
 
+    def undescribed(self, failure):
+        """For when `from_exception` itself failed, with `failure`."""
+        return self.failed(tracebacks.type_name_of(failure), "the error could not be described")
+
     def from_exception(self, error):
         line = tracebacks.line_of(error)
         if isinstance(error, policy.SecurityError):

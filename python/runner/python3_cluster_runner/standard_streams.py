@@ -39,7 +39,7 @@ def connect(stdout_path, stderr_path):
 
 def flush():
     """Whatever user code did to its streams (closed, replaced, broke the pipe), the result is not lost for it."""
-    for stream in (sys.stdout, sys.stderr, *_streams):
+    for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None), *_streams):
         try:
             stream.flush()
         except BaseException:

@@ -3,8 +3,8 @@
     worker ──control channel (fd 3)──▶ template ──fork──▶ child ──job channel──▶ worker
 
 It never runs a caller's code, never imports a name a caller gave, and never sees a payload: jobs reach the children on
-connections of their own. Its loop waits for two things, the control channel and the signal pipe (SIGCHLD), and blocks on
-nothing else. When the channel ends, the worker is gone, and so is every reason to live.
+connections of their own. Its loop waits for two things, the control channel and the signal pipe (SIGCHLD), and blocks
+on nothing else. When the channel ends, the worker is gone, and so is every reason to live.
 
     configure ─▶ preload ─▶ ready ─▶ fork/kill/ping … ─▶ stop or end of file ─▶ kill all ─▶ exit 0
                      └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4

@@ -1,22 +1,22 @@
 """Errors as their author should see them: only frames of user code and below, bounded, and never failing themselves."""
 
-import json
 import linecache
 import traceback
 
 from .job_environment import RUNNER_FOLDER
+from .json_text import quote
 
 USER_FILE = "<python3>"
 FRAMES_MAX = 500  # deepest first; a traceback of a raised recursion limit must not take longer than the job
 
 _name_of_type = type.__dict__["__name__"].__get__  # a metaclass may answer `__name__` with anything
-_escape = json.encoder.encode_basestring_ascii
 
 
 def register_source(source):
     """Make source lines of user code available to tracebacks and to `inspect`."""
     # A modification time of None: linecache never looks for a file.
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # splitlines() knows more line ends than Python
+    # Not splitlines(), which knows more line ends than Python does.
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     linecache.cache[USER_FILE] = (len(source), None, [line + "\n" for line in lines], USER_FILE)
 
 
@@ -81,7 +81,7 @@ def clear_frames(error):
 
 def cap_text(text, bytes_max):
     """At most `bytes_max` bytes when written as a JSON string; head and tail are kept, the middle is counted."""
-    if len(text) * 6 <= bytes_max or len(_escape(text)) - 2 <= bytes_max:
+    if len(text) * 6 <= bytes_max or len(quote(text)) - 2 <= bytes_max:
         return text
     budget = bytes_max - 64
     tail = _fit(text[::-1], budget // 3)[::-1]
@@ -94,7 +94,7 @@ def _fit(text, bytes_max):
     low, high = 0, min(len(text), bytes_max)
     while low < high:
         middle = (low + high + 1) // 2
-        if len(_escape(text[:middle])) - 2 <= bytes_max:
+        if len(quote(text[:middle])) - 2 <= bytes_max:
             low = middle
         else:
             high = middle - 1

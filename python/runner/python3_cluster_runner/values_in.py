@@ -18,25 +18,29 @@ _MEMBERS = {
 }
 
 
-class UnlimitedDigits:
-    """Around our own reading and writing of numbers only: user code keeps Python's default protection."""
+def allow_any_digits():
+    """For our own reading and writing of numbers only; returns what `restore_digits` needs to undo it."""
+    if _set_int_max_str_digits is None:
+        return None
+    limit = sys.get_int_max_str_digits()
+    _set_int_max_str_digits(0)
+    return limit
 
-    def __enter__(self):
-        if _set_int_max_str_digits is not None:
-            self._default = sys.get_int_max_str_digits()
-            _set_int_max_str_digits(0)
 
-    def __exit__(self, *_):
-        if _set_int_max_str_digits is not None:
-            _set_int_max_str_digits(self._default)
+def restore_digits(limit):
+    if limit is not None:
+        _set_int_max_str_digits(limit)
 
 
 def parse_payload(kind, payload):
-    """A dict of the members of this kind, containers defaulting to empty; raises ValueError when it is something else."""
-    with UnlimitedDigits():
-        # surrogatepass: bytes that were valid for the API are not ours to refuse.
-        text = payload.decode("utf-8", "surrogatepass").strip(" \t\r\n")
+    """A dict of the members of this kind, containers defaulting to empty; ValueError when it is something else."""
+    # surrogatepass: bytes that were valid for the API are not ours to refuse.
+    text = payload.decode("utf-8", "surrogatepass").strip(" \t\r\n")
+    limit = allow_any_digits()
+    try:
         sent, end = _scan(text)
+    finally:
+        restore_digits(limit)
     if end != len(text):
         raise ValueError(f"the payload is not JSON: more text after character {end}")
     if type(sent) is not dict:

@@ -6,22 +6,20 @@
     dict, Mapping                object; keys: str as is, int float bool None as JSON writes them, others str()
     everything in value_renderings.py         see there; anything else str()
 
-One pass, which stops at the first byte too many, at a cycle, or at a depth of 200. Runs of plain scalars are handed to the
-C encoder in pieces; that is where nearly all the time of a large value goes.
+One pass, which stops at the first byte too many, at a cycle, or at a depth of 200. Runs of plain scalars are handed
+to the C encoder in pieces; that is where nearly all the time of a large value goes.
 """
 
-import json
 from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from itertools import islice
 
-from . import value_renderings
-from .values_in import UnlimitedDigits
+from . import json_text, value_renderings
+from .values_in import allow_any_digits, restore_digits
 
 DEPTH_MAX = 200
 _PIECE = 512
 
-_quote = json.encoder.encode_basestring_ascii
-_encode_plain = json.JSONEncoder(check_circular=False, allow_nan=False, separators=(",", ":")).encode
+_quote = json_text.quote
 _PLAIN = frozenset((type(None), bool, int, float, str))
 _NON_FINITE = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 
@@ -40,10 +38,13 @@ class ValueTooLargeError(ValueError):
 
 def encode_value(value, bytes_max):
     """UTF-8 JSON. Raises one of the errors above, or whatever the caller's own `__str__` and its like raise."""
-    with UnlimitedDigits():
+    limit = allow_any_digits()
+    try:
         encoder = _Encoder(bytes_max)
         encoder.encode(value, 0)
         return "".join(encoder.parts).encode("ascii")
+    finally:
+        restore_digits(limit)
 
 
 class _Encoder:
@@ -65,7 +66,9 @@ class _Encoder:
             self._too_large(self._bytes + count)
 
     def _too_large(self, count):
-        raise ValueTooLargeError(f"the value takes at least {count} bytes as JSON; at most {self._bytes_max} are allowed")
+        raise ValueTooLargeError(
+            f"the value takes at least {count} bytes as JSON; at most {self._bytes_max} are allowed"
+        )
 
     def encode(self, value, depth):
         if value is None:
@@ -183,7 +186,7 @@ class _Encoder:
                 least += item.bit_length() * 3 // 10
         self._expect(least)
         try:
-            return _encode_plain(container)
+            return json_text.encode(container)
         except ValueError:  # nan or an infinity among them
             return None
 

@@ -18,7 +18,12 @@ export function createKeySource(keys: KeyStore): CredentialSource {
 
 /** Whether the predecessor's headers ask for ADMIN mode. What the key allows is decided in `decide-mode.ts`. */
 export function asksForAdminMode(request: IncomingMessage): boolean {
-  return request.headers['x-python3-admin-key'] !== undefined || String(request.headers['x-admin-mode'] ?? '').trim().toLowerCase() === 'true';
+  return (
+    request.headers['x-python3-admin-key'] !== undefined ||
+    String(request.headers['x-admin-mode'] ?? '')
+      .trim()
+      .toLowerCase() === 'true'
+  );
 }
 
 interface PresentedKey {

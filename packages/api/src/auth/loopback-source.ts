@@ -47,5 +47,7 @@ function isOwnLoopbackHost(request: IncomingMessage): boolean {
   const match = /^(\[[0-9a-f:.]+\]|[^:]+)(?::(\d+))?$/i.exec(request.headers.host ?? '');
   if (match === null) return false;
   const [, name = '', port = '80'] = match;
-  return Number(port) === request.socket.localPort && (name.toLowerCase() === 'localhost' || isLoopbackAddress(name.replace(/^\[|\]$/g, '')));
+  return (
+    Number(port) === request.socket.localPort && (name.toLowerCase() === 'localhost' || isLoopbackAddress(name.replace(/^\[|\]$/g, '')))
+  );
 }

@@ -3,7 +3,13 @@ import { ISOLATION_LEVELS, type IsolationLevel, type WorkerHeartbeat } from '@py
 export interface ClusterSummary {
   readonly workers: number;
   readonly lanes: readonly string[];
-  readonly slots: { readonly total: number; readonly max: number; readonly inUse: number; readonly healthy: number; readonly waiting: number };
+  readonly slots: {
+    readonly total: number;
+    readonly max: number;
+    readonly inUse: number;
+    readonly healthy: number;
+    readonly waiting: number;
+  };
   /** The lowest level any live worker node has: what a caller can count on. */
   readonly isolationLevel: IsolationLevel | null;
   readonly warning: string | undefined;

@@ -29,9 +29,11 @@ export class WorkerRegistry {
     this.options = options;
   }
 
-  start(): void {
+  async start(): Promise<void> {
     this.timer = setInterval(() => void this.refresh(), HEARTBEAT_MS);
-    void this.refresh();
+    // jobs are refused until the list is recent again, so do not wait for the next turn
+    this.options.redis.on('ready', () => void this.refresh());
+    await this.refresh();
   }
 
   stop(): void {
@@ -41,7 +43,9 @@ export class WorkerRegistry {
   /** Worker nodes whose heartbeat has changed lately; first sight counts as a change. */
   liveWorkers(): WorkerHeartbeat[] {
     const now = performance.now();
-    return [...this.sightings.values()].filter((sighting) => now - sighting.changedAt <= WORKER_GONE_MS).map((sighting) => sighting.heartbeat);
+    return [...this.sightings.values()]
+      .filter((sighting) => now - sighting.changedAt <= WORKER_GONE_MS)
+      .map((sighting) => sighting.heartbeat);
   }
 
   servesLane(lane: string): boolean {

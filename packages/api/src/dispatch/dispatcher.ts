@@ -44,7 +44,7 @@ export function createDispatcher({ config, tools, registry, replies, replyChanne
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */
 async function assertLaneIsServed(registry: WorkerRegistry, lane: string): Promise<void> {
-  if (!registry.servesLane(lane)) await registry.refresh();
   if (!registry.isFresh()) throw new ClusterError('QUEUE_UNAVAILABLE');
+  if (!registry.servesLane(lane)) await registry.refresh();
   if (!registry.servesLane(lane)) throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
 }

@@ -29,7 +29,8 @@ export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): P
   const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
   if (failures.length === 0) return;
   const kinds = failures.map(classifyRedisFailure);
-  if (kinds.includes('unanswered')) throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: failures[0], details: { jobId: job.id } });
+  if (kinds.includes('unanswered'))
+    throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: failures[0], details: { jobId: job.id } });
   if (kinds.includes('refused')) removeRecord(tools, job);
   throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
 }

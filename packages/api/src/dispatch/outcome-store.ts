@@ -30,7 +30,9 @@ export function createOutcomeStore({ redis, keys, keyRing }: { redis: Redis; key
       const { job, state, attempts, outcome } = RECORD_FIELDS;
       const [sealedJob, stateText, attemptsText, sealedOutcome] = await redis
         .hmgetBuffer(recordKey(jobId), job, state, attempts, outcome)
-        .catch((error: unknown) => Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })));
+        .catch((error: unknown) =>
+          Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
+        );
       if (!sealedJob || !stateText) return undefined;
       const head = openJobHead(keyRing, jobId, sealedJob);
       if (head === undefined) throw unverified(jobId);

@@ -1,4 +1,4 @@
-import { openOutcome, REPLY_CHECK_MS, type KeyRing, type Logger, type OutcomeParts } from '@python3-cluster/shared';
+import { openOutcome, REPLY_CHECK_MS, type KeyRing, type Logger } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { ExpectedReply } from './expected-reply';
 import type { OutcomeStore } from './outcome-store';
@@ -73,7 +73,11 @@ export class ReplyChannel {
     const sealed = message.subarray(end + 1);
     const parts = sealed.length === 0 ? undefined : openOutcome(this.options.keyRing, reply.jobId, sealed);
     if (parts !== undefined) return reply.settle(parts);
-    if (sealed.length > 0) this.options.logger.error({ jobId: reply.jobId, securityEvent: 'reply-unverified' }, 'a reply that no worker node signed was ignored');
+    if (sealed.length > 0)
+      this.options.logger.error(
+        { jobId: reply.jobId, securityEvent: 'reply-unverified' },
+        'a reply that no worker node signed was ignored',
+      );
     void this.check([reply]);
   }
 

@@ -75,9 +75,11 @@ function namesIn(slice: Buffer): Iterable<string> {
 
 function assertVariableName(field: string, key: string): void {
   const shown = JSON.stringify(key.slice(0, 100));
-  if (!IDENTIFIER.test(key)) throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
+  if (!IDENTIFIER.test(key))
+    throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
   // Python compares identifiers in their NFKC form
-  if (/^__.*__$/.test(key.normalize('NFKC'))) throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which Python keeps for itself.`);
+  if (/^__.*__$/.test(key.normalize('NFKC')))
+    throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which Python keeps for itself.`);
 }
 
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;

@@ -7,9 +7,19 @@ export const LIMIT_FIELDS = ['timeoutMs', 'memoryMb', 'cpuSeconds'] as const;
 /** What the job asks for, else the defaults. @throws ClusterError LIMIT_ABOVE_CEILING, REQUEST_INVALID */
 export function readLimits(members: Members, config: Config): JobLimits {
   return {
-    timeoutMs: readLimit(members, { name: 'timeoutMs', least: 10, most: config.timeoutCeilingSeconds * 1_000, ceiling: optionTable.timeoutCeilingSeconds.name }) ?? config.timeoutSeconds * 1_000,
-    memoryMb: readLimit(members, { name: 'memoryMb', least: 32, most: config.memoryCeilingMb, ceiling: optionTable.memoryCeilingMb.name }) ?? config.maxMemoryMb,
-    cpuSeconds: readLimit(members, { name: 'cpuSeconds', least: 1, most: config.cpuCeilingSeconds, ceiling: optionTable.cpuCeilingSeconds.name }) ?? config.maxCpuSeconds,
+    timeoutMs:
+      readLimit(members, {
+        name: 'timeoutMs',
+        least: 10,
+        most: config.timeoutCeilingSeconds * 1_000,
+        ceiling: optionTable.timeoutCeilingSeconds.name,
+      }) ?? config.timeoutSeconds * 1_000,
+    memoryMb:
+      readLimit(members, { name: 'memoryMb', least: 32, most: config.memoryCeilingMb, ceiling: optionTable.memoryCeilingMb.name }) ??
+      config.maxMemoryMb,
+    cpuSeconds:
+      readLimit(members, { name: 'cpuSeconds', least: 1, most: config.cpuCeilingSeconds, ceiling: optionTable.cpuCeilingSeconds.name }) ??
+      config.maxCpuSeconds,
   };
 }
 

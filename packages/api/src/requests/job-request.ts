@@ -46,12 +46,14 @@ export function readJobRequest(members: Members, config: Config): JobRequest {
 
 export function readLane(members: Members): string {
   const lane = readText(members, 'lane', { maxLength: MAX_LANE_LENGTH }) ?? DEFAULT_LANE;
-  if (!LANE_PATTERN.test(lane)) throw new ClusterError('REQUEST_INVALID', "'lane' must be a lane name: a-z, 0-9 and -, at most 32 characters.");
+  if (!LANE_PATTERN.test(lane))
+    throw new ClusterError('REQUEST_INVALID', "'lane' must be a lane name: a-z, 0-9 and -, at most 32 characters.");
   return lane;
 }
 
 function readKind(members: Members): JobKind {
-  if (members.get('kind')?.toString('utf8') === '"script"') throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'kind': 'script'.");
+  if (members.get('kind')?.toString('utf8') === '"script"')
+    throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'kind': 'script'.");
   const kind = readChoice(members, 'kind', JOB_KINDS);
   if (kind !== undefined) return kind;
   if (members.has('code')) return 'exec';

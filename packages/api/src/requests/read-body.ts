@@ -23,7 +23,8 @@ export interface ReadMembersOptions {
 export function readMembers(request: Request, options: ReadMembersOptions): Members {
   assertMediaType(request.headers['content-type'], options);
   const body: unknown = request.body;
-  if (!Buffer.isBuffer(body) || body.length === 0) throw new ClusterError('REQUEST_INVALID_JSON', 'The request has no body; send a JSON object.');
+  if (!Buffer.isBuffer(body) || body.length === 0)
+    throw new ClusterError('REQUEST_INVALID_JSON', 'The request has no body; send a JSON object.');
   return sliceMembers(body);
 }
 

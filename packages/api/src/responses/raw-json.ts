@@ -10,7 +10,8 @@ export class RawJson {
   }
 }
 
-export type JsonValue = string | number | boolean | null | RawJson | readonly JsonValue[] | { readonly [member: string]: JsonValue | undefined };
+export type JsonValue =
+  string | number | boolean | null | RawJson | readonly JsonValue[] | { readonly [member: string]: JsonValue | undefined };
 
 /** `value` as JSON; `RawJson` parts are copied unread, members that are undefined are left out. */
 export function toJsonBuffer(value: JsonValue): Buffer {

@@ -28,7 +28,7 @@ export function loadConfig(environment: Environment): LoadedConfig {
   const problems: string[] = [];
   const values: Partial<Record<keyof Config, unknown>> = {};
   for (const [property, option] of options) {
-    values[property] = readOption(option, environment, problems);
+    values[property] = Object.freeze(readOption(option, environment, problems));
   }
   const config = Object.freeze(values) as Config;
   problems.push(...crossProblems(config));

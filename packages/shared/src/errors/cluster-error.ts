@@ -30,4 +30,4 @@ export const hasErrorCode = (error: unknown, code: ErrorCode): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 
 export const isClusterError = (error: unknown): error is ClusterError =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && error.code in errorTable;
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && Object.hasOwn(errorTable, error.code);

@@ -43,8 +43,19 @@ function parseHead(content: Buffer): Head | undefined {
   if (end < 0) return undefined;
   try {
     const head = JSON.parse(content.toString('utf8', 0, end)) as Omit<Head, 'end'>;
-    return { ...head, end: end + 1 };
+    return isHead(head) ? { ...head, end: end + 1 } : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The head is read before it is verified, too. */
+function isHead(head: Omit<Head, 'end'> | null): boolean {
+  return (
+    typeof head?.outcome === 'object' &&
+    head.outcome !== null &&
+    Array.isArray(head.bytes) &&
+    head.bytes.length === 3 &&
+    head.bytes.every((count) => Number.isSafeInteger(count) && count >= 0)
+  );
 }

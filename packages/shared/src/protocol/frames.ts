@@ -97,7 +97,7 @@ export class FrameReader {
   }
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function parseHeader(bytes: Buffer): FrameHeader {
   let header: unknown;

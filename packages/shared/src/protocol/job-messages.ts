@@ -1,4 +1,4 @@
-import type { FrameHeader } from './frames';
+import { FrameError, type Frame } from './frames';
 import { assertMessage, isBoolean, isInteger, isOneOf, isShape, isText, nullOr, type MessageShapes } from './message-shape';
 import type { JobMode, RunKind } from '../jobs/job-words';
 
@@ -61,7 +61,8 @@ const childShapes: MessageShapes = {
 };
 
 /** @throws FrameError */
-export function parseChildMessage(header: FrameHeader): ChildMessage {
+export function parseChildMessage({ header, body }: Frame): ChildMessage {
   assertMessage(childShapes, header);
+  if (header.type !== 'result' && body.length > 0) throw new FrameError(`'${header.type}' has no body`);
   return header as unknown as ChildMessage;
 }

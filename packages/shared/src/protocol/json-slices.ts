@@ -112,9 +112,11 @@ class Scanner {
   }
 
   skipValue(depth: number): void {
-    if (depth > MAX_JSON_DEPTH) throw new JsonScanError('depth', `nested deeper than ${MAX_JSON_DEPTH}`, this.position);
     const byte = this.bytes[this.position];
     if (byte === QUOTE) return this.skipString();
+    if (depth >= MAX_JSON_DEPTH && (byte === OPEN_BRACE || byte === OPEN_BRACKET)) {
+      throw new JsonScanError('depth', `nested deeper than ${MAX_JSON_DEPTH}`, this.position);
+    }
     if (byte === OPEN_BRACE) return this.skipObject(depth);
     if (byte === OPEN_BRACKET) return this.skipArray(depth);
     if (byte === MINUS || isDigit(byte)) return this.skipNumber();

@@ -22,7 +22,7 @@ export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
   if (error === null) return { status, hasValue, error: null, limitsHit: outputHit };
   const { errno, ...outcomeError } = error;
   if (error.type === 'MemoryError') {
-    const message = `memory limit of ${limits.memoryMb} MB exceeded`;
+    const message = memoryMessage(limits) + (error.message === '' ? '' : `: ${error.message}`);
     return { status: 'out_of_memory', hasValue: false, error: { ...outcomeError, message }, limitsHit: ['memory', ...outputHit] };
   }
   return { status: 'failed', hasValue: false, error: outcomeError, limitsHit: [...limitOfErrno(errno), ...outputHit] };
@@ -35,7 +35,7 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
     case 'cpu':
       return { status: 'cpu_exceeded', error: cpuError(limits) };
     case 'memory':
-      return { status: 'out_of_memory', error: plainError('MemoryError', `memory limit of ${limits.memoryMb} MB exceeded`) };
+      return { status: 'out_of_memory', error: plainError('MemoryError', memoryMessage(limits)) };
     case 'cancelled':
       return { status: 'cancelled', error: plainError('Cancelled', 'the job was cancelled') };
     case 'protocol':
@@ -50,6 +50,7 @@ function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; e
   return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
 }
 
+const memoryMessage = (limits: JobLimits): string => `memory limit of ${limits.memoryMb} MB exceeded`;
 const cpuError = (limits: JobLimits): OutcomeError => plainError('CpuTimeExceeded', `CPU time limit of ${limits.cpuSeconds} s exceeded`);
 const plainError = (type: string, message: string): OutcomeError => ({ type, message, line: null, traceback: '' });
 

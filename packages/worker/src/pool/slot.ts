@@ -32,9 +32,10 @@ export class Slot {
   /** Removes what the last job left. @returns false if something would not go: the slot must not be used again */
   clean(): boolean {
     try {
+      // User code could have replaced its own folder: what a link points to is not ours to empty.
+      if (!lstatSync(this.scratchPath).isDirectory()) return false;
       for (const name of readdirSync(this.scratchPath)) rmSync(join(this.scratchPath, name), { recursive: true, force: true });
-      // User code could have replaced its own folder.
-      return lstatSync(this.scratchPath).isDirectory();
+      return true;
     } catch {
       return false;
     }

@@ -72,7 +72,7 @@ export class ChildSocket {
   private claim(reader: FrameReader, chunk: Buffer): ((connection: ChildConnection) => void) | undefined {
     try {
       const frames: Frame[] = [...reader.push(chunk)];
-      const message = frames.length === 1 && frames[0] ? parseChildMessage(frames[0].header) : undefined;
+      const message = frames.length === 1 && frames[0] ? parseChildMessage(frames[0]) : undefined;
       if (message?.type !== 'hello' || reader.isMidFrame) return undefined;
       const awaited = this.awaited.get(message.childId);
       if (awaited?.nonce !== message.nonce) return undefined;

@@ -90,10 +90,10 @@ export class Child {
 
   private read(chunk: Buffer): void {
     try {
-      for (const { header, body } of this.connection.reader.push(chunk)) {
-        const message = parseChildMessage(header);
+      for (const frame of this.connection.reader.push(chunk)) {
+        const message = parseChildMessage(frame);
         if (message.type === 'pong' && this.state === 'idle') this.onPong?.(message.nonce);
-        else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, body);
+        else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
         else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
       }
     } catch (error) {

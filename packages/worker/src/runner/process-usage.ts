@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What a tree of processes uses at this moment, from /proc (proc(5)). */
 export interface TreeUsage {
@@ -54,9 +54,19 @@ function readStat(pid: number): { cpuTicks: number; residentPages: number } | un
   return { cpuTicks: field(14) + field(15) + field(16) + field(17), residentPages: field(24) };
 }
 
+/** The kernel lists children by the thread that forked them. */
 function readChildren(pid: number): number[] {
-  const text = readText(`/proc/${pid}/task/${pid}/children`) ?? '';
-  return text.split(' ').filter(Boolean).map(Number);
+  return listThreads(pid)
+    .map((thread) => readText(`/proc/${pid}/task/${thread}/children`) ?? '')
+    .flatMap((text) => text.split(' ').filter(Boolean).map(Number));
+}
+
+function listThreads(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }
 
 function readText(path: string): string | undefined {

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import {
+  ClusterError, connectRedis, createRedisKeys, KeyRing,
+  type Config, type ConnectionProfile, type Logger,
+} from '@python3-cluster/shared'; // prettier-ignore
+import type { Redis } from 'ioredis';
+import { createAuthenticator } from './auth/authenticator';
+import { createKeySource } from './auth/key-source';
+import { createConfiguredKeys } from './auth/key-store';
+import { createLoopbackSource } from './auth/loopback-source';
+import { createSessionSource } from './auth/session-source';
+import { RedisProbe } from './cluster/redis-health';
+import { WorkerRegistry } from './cluster/worker-registry';
+import { createApplication } from './create-application';
+import { createDispatcher } from './dispatch/dispatcher';
+import { createLaneQueues } from './dispatch/lane-queues';
+import { createOutcomeStore } from './dispatch/outcome-store';
+import { ReplyChannel } from './dispatch/reply-channel';
+import { HttpListener, type Address } from './http-listener';
+import { InFlight } from './requests/in-flight';
+
+export interface Api {
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE */
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  /** Known once started. */
+  readonly address: Address | undefined;
+}
+
+/** What is left to answer callers with, after their waits have been ended for them. */
+const LAST_ANSWERS_MS = 1_000;
+
+/**
+ * Wires one API replica. Three connections, so that nothing waits behind something slower:
+ *
+ *   queue     jobs in: records, payloads, queue entries
+ *   store     outcomes out, the worker registry, the write test, sign-in
+ *   replies   a subscriber
+ *
+ * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
+ */
+export function createApi({ config, logger }: { readonly config: Config; readonly logger: Logger }): Promise<Api> {
+  return Promise.resolve().then(() => wire(config, logger));
+}
+
+function wire(config: Config, logger: Logger): Api {
+  if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED');
+  if (config.signingKey === '') throw new ClusterError('SIGNING_KEY_REQUIRED');
+  const replicaId = randomUUID();
+  const keyRing = new KeyRing(config.signingKey, config.signingKeys);
+  const keys = createRedisKeys(config.namespace);
+  const connections: Redis[] = [];
+  const connect = (name: string, profile: ConnectionProfile): Redis => {
+    const onError = (error: Error): void => logger.warn({ err: error, connection: name }, 'Redis connection error');
+    const redis = connectRedis(config.redisUrl, { profile, name: `python3-api-${name}`, autoPipelining: profile === 'fail-fast', onError });
+    connections.push(redis);
+    return redis;
+  };
+
+  const queueRedis = connect('queue', 'fail-fast');
+  const storeRedis = connect('store', 'fail-fast');
+  const queues = createLaneQueues(queueRedis, keys, logger);
+  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing });
+  const registry = new WorkerRegistry({ redis: storeRedis, keys, logger });
+  const probe = new RedisProbe(storeRedis, keys, replicaId, logger);
+  const replyChannel = keys.replyChannel(replicaId);
+  const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
+  const dispatcher = createDispatcher({ config, tools: { redis: queueRedis, keys, keyRing, queues }, registry, replies, replyChannel });
+  const authenticator = createAuthenticator([
+    createKeySource(createConfiguredKeys(config)),
+    createSessionSource(keyRing),
+    ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
+  ]);
+  const inFlight = new InFlight();
+  const application = createApplication({
+    config,
+    logger,
+    keyRing,
+    keys,
+    redis: storeRedis,
+    authenticator,
+    dispatcher,
+    store,
+    registry,
+    probe,
+    inFlight,
+  });
+  const listener = new HttpListener(application, config);
+
+  return {
+    start: async () => {
+      replies.start();
+      await Promise.all([registry.start(), probe.start()]);
+      await listener.start();
+    },
+    /**
+     * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → callers that wait may
+     * wait on, up to the drain time → those left are told that their job goes on without them → background work →
+     * queues → connections.
+     */
+    stop: async () => {
+      inFlight.startDraining();
+      listener.stopAccepting();
+      await inFlight.whenIdle(config.drainSeconds * 1_000);
+      replies.stop();
+      await inFlight.whenIdle(LAST_ANSWERS_MS);
+      listener.closeConnections();
+      registry.stop();
+      probe.stop();
+      await queues.close();
+      for (const redis of connections) redis.disconnect();
+    },
+    get address() {
+      return listener.address;
+    },
+  };
+}

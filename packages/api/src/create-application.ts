@@ -1,0 +1,59 @@
+import type { Config, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import express, { type Express } from 'express';
+import type { Redis } from 'ioredis';
+import type { Authenticator } from './auth/authenticator';
+import type { RedisProbe } from './cluster/redis-health';
+import type { WorkerRegistry } from './cluster/worker-registry';
+import type { Dispatcher } from './dispatch/dispatcher';
+import type { OutcomeStore } from './dispatch/outcome-store';
+import { createLegacyJobRoutes } from './legacy/job-routes';
+import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
+import { createLegacyStatusRoutes } from './legacy/status-routes';
+import { assignRequestId } from './requests/assign-request-id';
+import type { InFlight } from './requests/in-flight';
+import { createAccessLog } from './responses/access-log';
+import { createErrorHandler, modernErrorBody } from './responses/error-response';
+import { createSecurityHeaders } from './responses/security-headers';
+import { createHealthRoutes } from './routes/health-routes';
+import { createHomeRoutes } from './routes/home-routes';
+import { createJobRoutes } from './routes/job-routes';
+import { mountRoutes, refuseUnknownRoute } from './routes/route';
+import { createSignInRoutes } from './routes/sign-in-routes';
+import { createWorkerRoutes } from './routes/worker-routes';
+
+export interface ApplicationParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly keyRing: KeyRing;
+  readonly keys: RedisKeys;
+  readonly redis: Redis;
+  readonly authenticator: Authenticator;
+  readonly dispatcher: Dispatcher;
+  readonly store: OutcomeStore;
+  readonly registry: WorkerRegistry;
+  readonly probe: RedisProbe;
+  readonly inFlight: InFlight;
+}
+
+/** The Express application: what every request passes, the routes, and what takes the rest. */
+export function createApplication(parts: ApplicationParts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.use(assignRequestId, ...createSecurityHeaders(), createAccessLog(parts.logger));
+  // health answers also while draining
+  mountRoutes(app, createHealthRoutes(parts));
+  app.use(parts.inFlight.handler);
+  mountRoutes(app, [
+    ...createHomeRoutes(parts),
+    ...createSignInRoutes(parts),
+    ...createJobRoutes(parts),
+    ...createWorkerRoutes(parts),
+    ...createLegacyJobRoutes(parts),
+    ...createLegacyStatusRoutes(parts),
+  ]);
+  app.use(refuseUnknownRoute);
+  app.use(createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody)));
+  return app;
+}

@@ -1,0 +1,59 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { ClusterError, type Config } from '@python3-cluster/shared';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A whole request must have come within this; answers may take longer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+
+/** Above the 60 s after which common proxies reuse a connection no more, so that they close first. */
+const KEEP_ALIVE_MS = 65_000;
+
+/**
+ * The HTTP server. It deliberately has no 'upgrade' listener: Java's client offers h2c with every request, and Node then
+ * answers as if it had not.
+ */
+export class HttpListener {
+  private readonly server: Server;
+  private readonly config: Pick<Config, 'host' | 'port'>;
+
+  constructor(listener: RequestListener, config: Pick<Config, 'host' | 'port'>) {
+    this.config = config;
+    this.server = createServer(
+      { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+      listener,
+    );
+  }
+
+  get address(): Address | undefined {
+    const address = this.server.address();
+    return address === null || typeof address === 'string' ? undefined : { host: address.address, port: address.port };
+  }
+
+  /** @throws ClusterError PORT_IN_USE */
+  async start(): Promise<void> {
+    const { host, port } = this.config;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          error.code === 'EADDRINUSE' ? new ClusterError('PORT_IN_USE', `Port ${port} on ${host} is in use.`, { cause: error }) : error,
+        );
+      });
+      this.server.listen(port, host, resolve);
+    });
+  }
+
+  /** Ends idle connections, too. */
+  stopAccepting(): void {
+    this.server.close();
+  }
+
+  /** Cuts what is left. */
+  closeConnections(): void {
+    this.server.closeAllConnections();
+  }
+}

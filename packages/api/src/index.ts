@@ -1,0 +1,3 @@
+export { createSignInPath } from './auth/create-sign-in-path';
+export { createApi, type Api } from './create-api';
+export { runApi, type RunApiOptions } from './main';

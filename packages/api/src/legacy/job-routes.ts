@@ -1,0 +1,105 @@
+import { sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
+import type { Request, RequestHandler, Response } from 'express';
+import type { Authenticator } from '../auth/authenticator';
+import { decideMode } from '../auth/decide-mode';
+import { asksForAdminMode } from '../auth/key-source';
+import { callerOf, requireRole } from '../auth/require-role';
+import type { JobOrder } from '../dispatch/build-job';
+import type { Dispatcher } from '../dispatch/dispatcher';
+import type { JobRequest } from '../requests/job-request';
+import { assertSupportedHeaders } from '../requests/known-fields';
+import { createBodyReader, readMembers, type Members } from '../requests/read-body';
+import { refuseQuery } from '../requests/refuse-query';
+import { readTraceparent } from '../requests/traceparent';
+import { RawJson, type JsonValue } from '../responses/raw-json';
+import { sendJson } from '../responses/send-json';
+import type { Route } from '../routes/route';
+import { toFailureText } from './failure-text';
+import { toLegacyAnswer } from './legacy-answer';
+import { LEGACY_BASE } from './legacy-envelope';
+import { readLegacyRequest } from './legacy-request';
+import { readResultForm } from './result-form';
+import { runAndWait } from './run-and-wait';
+
+export interface LegacyJobRouteOptions {
+  readonly config: Config;
+  readonly authenticator: Authenticator;
+  readonly dispatcher: Dispatcher;
+}
+
+/** The predecessor's routes that run something. They answer 200 for whatever the code did. */
+export function createLegacyJobRoutes(options: LegacyJobRouteOptions): Route[] {
+  const { authenticator, config } = options;
+  const mayRun = [refuseQuery, requireRole(authenticator, 'developer')];
+  const post = (name: string, handler: RequestHandler): Route => ({
+    method: 'post',
+    path: `${LEGACY_BASE}/${name}`,
+    handlers: [...mayRun, createBodyReader(config.maxBodyBytes), handler],
+  });
+  return [
+    post('exec', run(options, 'exec')),
+    post('eval', run(options, 'eval')),
+    post('call-module', run(options, 'call')),
+    post('check-syntax', checkSyntax(options)),
+    { method: 'get', path: `${LEGACY_BASE}/example`, handlers: [...mayRun, runExample(options)] },
+  ];
+}
+
+function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
+  const { config } = options;
+  return async (request, response) => {
+    const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
+    const order = createOrder(request, response, readLegacyRequest(kind, membersOf(request, config), config));
+    const { job, parts } = await runAndWait(options, order, response);
+    sendJson(response, 200, toLegacyAnswer(job, parts, form));
+  };
+}
+
+function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
+  const { config } = options;
+  return async (request, response) => {
+    const members = membersOf(request, config);
+    if (isBlank(members.get('code'))) return sendJson(response, 200, { success: true, errors: [] });
+    const order = createOrder(request, response, readLegacyRequest('check', members, config));
+    const { job, parts } = await runAndWait(options, order, response);
+    const isChecked = parts.outcome.status === 'succeeded';
+    sendJson(response, 200, isChecked ? { success: true, errors: syntaxErrorsIn(parts) } : toLegacyAnswer(job, parts, 'json'));
+  };
+}
+
+/** A real job, so that the answer shows that the whole path works; its failure is told in `result`, as it always was. */
+function runExample(options: LegacyJobRouteOptions): RequestHandler {
+  const members: Members = new Map([['expression', Buffer.from('"2**100"')]]);
+  return async (request, response) => {
+    const order = createOrder(request, response, readLegacyRequest('eval', members, options.config), 'restricted');
+    const { job, parts } = await runAndWait(options, order, response);
+    const hasWorked = parts.outcome.status === 'succeeded';
+    const result = hasWorked
+      ? `Python 3 is working! 2^100 = ${parts.value.toString('utf8')}`
+      : `Python 3 error: ${toFailureText(job, parts.outcome)}`;
+    sendJson(response, 200, { success: true, result });
+  };
+}
+
+function createOrder(request: Request, response: Response, jobRequest: JobRequest, requested = jobRequest.mode): JobOrder {
+  assertSupportedHeaders(request.headers);
+  const caller = callerOf(response);
+  return {
+    request: jobRequest,
+    mode: decideMode({ requested, headersAskForAdmin: asksForAdminMode(request), role: caller.role }),
+    owner: caller.owner,
+    traceparent: readTraceparent(request.headers['traceparent']),
+    waiting: 'required',
+  };
+}
+
+/** Without keys, JSON is what keeps web pages from posting to us. */
+const membersOf = (request: Request, config: Config): Members => readMembers(request, { lenientMediaType: config.auth === 'keys' });
+
+const isBlank = (slice: Buffer | undefined): boolean =>
+  slice === undefined || /^"(\s|\\[nrtf])*"$/.test(slice.toString('latin1', 0, 1_000));
+
+function syntaxErrorsIn({ value }: OutcomeParts): JsonValue {
+  const errors = sliceJsonObject(value).get('errors');
+  return errors === undefined ? [] : new RawJson(errors);
+}

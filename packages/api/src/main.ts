@@ -1,0 +1,36 @@
+import { createLogger, handleStopSignals, loadConfig, PRODUCT_VERSION, type Environment } from '@python3-cluster/shared';
+import { createApi } from './create-api';
+
+export interface RunApiOptions {
+  /** Its end means that the parent process is gone. */
+  readonly aliveStream?: NodeJS.ReadableStream;
+  readonly onReady?: (address: { readonly port: number }) => void;
+}
+
+/**
+ * Runs one API replica until a stop signal ends the process. Resolves when it listens.
+ * @throws ClusterError CONFIG_INVALID, REDIS_REQUIRED, SIGNING_KEY_REQUIRED, PORT_IN_USE
+ */
+export async function runApi(environment: Environment, options: RunApiOptions = {}): Promise<void> {
+  const { config, warnings } = loadConfig(environment);
+  const logger = createLogger('api', config.logLevel);
+  for (const warning of warnings) logger.warn(warning);
+  if (config.auth === 'keys' && config.adminApiKey === '' && config.developerApiKey === '')
+    logger.warn('no key is configured: nobody can run anything');
+  const api = await createApi({ config, logger });
+  handleStopSignals({
+    stop: () => api.stop(),
+    drainMs: config.drainSeconds * 1_000,
+    onSignal: (signal) => logger.info({ signal }, 'stopping'),
+    aliveStream: options.aliveStream,
+  });
+  try {
+    await api.start();
+  } catch (error) {
+    await api.stop();
+    throw error;
+  }
+  const port = api.address?.port ?? config.port;
+  logger.info({ host: config.host, port, version: PRODUCT_VERSION }, 'listening');
+  options.onReady?.({ port });
+}

@@ -1,0 +1,52 @@
+import type { Attempt, Job, JobState, Outcome, OutcomeParts } from '@python3-cluster/shared';
+import { traceIdOf } from '../requests/traceparent';
+import { RawJson, type JsonValue } from './raw-json';
+
+export interface JobViewParts {
+  readonly job: Job;
+  readonly state: JobState;
+  readonly attempts: readonly Attempt[];
+  readonly parts: OutcomeParts | undefined;
+}
+
+export const jobPath = (jobId: string): string => `/api/v1/jobs/${jobId}`;
+
+/** A job as the modern surface shows it. Points in time are epoch milliseconds. */
+export function toJobView({ job, state, attempts, parts }: JobViewParts): JsonValue {
+  const outcome = parts?.outcome;
+  return {
+    id: job.id,
+    kind: job.kind,
+    mode: job.mode,
+    isolation: job.isolation,
+    level: outcome?.level ?? null,
+    lane: job.lane,
+    state: parts ? 'finished' : state,
+    outcome: parts ? toOutcomeView(parts) : null,
+    timings: outcome ? toTimingsView(outcome) : null,
+    worker: outcome?.worker ?? attempts.at(-1)?.worker ?? null,
+    attempts: (outcome?.attempts ?? attempts).map(({ number, worker, startedAt }) => ({ number, worker, startedAt })),
+    limitsHit: outcome?.limitsHit ?? [],
+    traceId: traceIdOf(job.traceparent),
+    createdAt: job.issuedAt,
+    finishedAt: outcome?.finishedAt ?? null,
+    links: { self: jobPath(job.id) },
+  };
+}
+
+function toOutcomeView({ outcome, value, stdout, stderr }: OutcomeParts): JsonValue {
+  const { error } = outcome;
+  return {
+    status: outcome.status,
+    value: outcome.hasValue ? new RawJson(value) : null,
+    stdout: stdout.toString('utf8'),
+    stderr: stderr.toString('utf8'),
+    truncated: outcome.truncated,
+    error: error && { type: error.type, message: error.message, line: error.line, traceback: error.traceback },
+  };
+}
+
+function toTimingsView({ timings }: Outcome): JsonValue {
+  const { queuedMs, runMs, totalMs, cpuMs, maxMemoryBytes } = timings;
+  return { queuedMs, runMs, totalMs, cpuMs, maxMemoryBytes };
+}

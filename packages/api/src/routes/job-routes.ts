@@ -1,0 +1,89 @@
+import { ClusterError, isRoleAtLeast, laneOfJobId, type Config } from '@python3-cluster/shared';
+import type { Request, RequestHandler, Response } from 'express';
+import type { Authenticator } from '../auth/authenticator';
+import type { Caller } from '../auth/caller';
+import { decideMode } from '../auth/decide-mode';
+import { asksForAdminMode } from '../auth/key-source';
+import { callerOf, requireRole } from '../auth/require-role';
+import type { JobOrder, Waiting } from '../dispatch/build-job';
+import type { Dispatcher } from '../dispatch/dispatcher';
+import type { ExpectedReply } from '../dispatch/expected-reply';
+import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
+import { readJobRequest } from '../requests/job-request';
+import { assertSupportedHeaders } from '../requests/known-fields';
+import { readPreferredWait } from '../requests/prefer-wait';
+import { createBodyReader, readMembers } from '../requests/read-body';
+import { refuseQuery } from '../requests/refuse-query';
+import { readRequestState } from '../requests/request-state';
+import { readTraceparent } from '../requests/traceparent';
+import { jobPath, toJobView, type JobViewParts } from '../responses/job-view';
+import { sendJson } from '../responses/send-json';
+import type { Route } from './route';
+
+export interface JobRouteOptions {
+  readonly config: Config;
+  readonly authenticator: Authenticator;
+  readonly dispatcher: Dispatcher;
+  readonly store: OutcomeStore;
+}
+
+export function createJobRoutes(options: JobRouteOptions): Route[] {
+  const { authenticator, config } = options;
+  return [
+    {
+      method: 'post',
+      path: '/api/v1/jobs',
+      handlers: [refuseQuery, requireRole(authenticator, 'developer'), createBodyReader(config.maxBodyBytes), createJob(options)],
+    },
+    { method: 'get', path: '/api/v1/jobs/:id', handlers: [refuseQuery, requireRole(authenticator, 'operator'), showJob(options)] },
+  ];
+}
+
+function createJob({ config, dispatcher, store }: JobRouteOptions): RequestHandler {
+  return async (request, response) => {
+    const waitSeconds = readPreferredWait(request.headers['prefer']);
+    const { job, reply } = await dispatcher.dispatch(
+      readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred'),
+    );
+    readRequestState(response).jobId = job.id;
+    if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
+    const parts = await waitFor(reply, response, waitSeconds);
+    if (parts !== undefined) return sendJson(response, 200, toJobView({ job, state: 'finished', attempts: [], parts }));
+    response.setHeader('Location', jobPath(job.id));
+    sendJson(response, 202, toJobView(waitSeconds === undefined ? accepted(job) : await currentOrAccepted(store, job)));
+  };
+}
+
+function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): JobOrder {
+  assertSupportedHeaders(request.headers);
+  const jobRequest = readJobRequest(readMembers(request, { lenientMediaType: false }), config);
+  const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
+  return { request: jobRequest, mode, owner: caller.owner, traceparent: readTraceparent(request.headers['traceparent']), waiting };
+}
+
+async function waitFor(reply: ExpectedReply | undefined, response: Response, waitSeconds = 0): Promise<JobViewParts['parts']> {
+  if (reply === undefined) return undefined;
+  response.once('close', () => reply.cancel());
+  return reply.within(waitSeconds * 1_000).finally(() => reply.cancel());
+}
+
+const accepted = (job: JobRecord['job']): JobRecord => ({ job, state: 'waiting', attempts: [], parts: undefined });
+
+/** The job is accepted, whether or not Redis can say how far it is. */
+async function currentOrAccepted(store: OutcomeStore, job: JobRecord['job']): Promise<JobRecord> {
+  const record = await store.readRecord(job.id).catch(() => undefined);
+  return record ?? accepted(job);
+}
+
+function showJob({ store }: JobRouteOptions): RequestHandler {
+  return async (request, response) => {
+    const id = String(request.params['id']);
+    const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
+    if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');
+    readRequestState(response).jobId = id;
+    sendJson(response, 200, toJobView(record));
+  };
+}
+
+/** That a job is somebody else's is not told: to others it does not exist. */
+const maySee = (caller: Caller, { job }: JobRecord): boolean => job.owner === caller.owner || isRoleAtLeast(caller.role, 'admin');

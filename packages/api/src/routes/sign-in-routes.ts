@@ -1,0 +1,51 @@
+import { ClusterError, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
+import type { RequestHandler } from 'express';
+import type { Redis } from 'ioredis';
+import { SIGN_IN_LIFETIME_MS } from '../auth/create-sign-in-path';
+import { isSameOrigin } from '../auth/same-origin';
+import { formatSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
+import { openSession, sealSession, type SessionClaim } from '../auth/session-seals';
+import type { Route } from './route';
+
+export interface SignInRouteOptions {
+  readonly keyRing: KeyRing;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+}
+
+/** Turns the link `npm start` prints into a browser session, once. */
+export function createSignInRoutes(options: SignInRouteOptions): Route[] {
+  return [
+    { method: 'get', path: '/sign-in', handlers: [signIn(options)] },
+    { method: 'post', path: '/sign-out', handlers: [signOut] },
+  ];
+}
+
+function signIn({ keyRing, redis, keys }: SignInRouteOptions): RequestHandler {
+  return async (request, response) => {
+    const token = request.query['token'];
+    const claim = typeof token === 'string' ? openSession(keyRing, 'sign-in', token) : undefined;
+    if (claim === undefined || !(await useUp(redis, keys, claim))) throw new ClusterError('AUTH_SIGN_IN_INVALID');
+    const session = sealSession(keyRing, 'cookie', { role: claim.role, nonce: claim.nonce, expiresAt: Date.now() + SESSION_LIFETIME_MS });
+    response.setHeader('Set-Cookie', formatSessionCookie(request, session));
+    response.setHeader('Cache-Control', 'no-store');
+    response.redirect(303, '/');
+  };
+}
+
+/** Ends the session of this browser; a foreign page must not do even that. */
+const signOut: RequestHandler = (request, response) => {
+  if (!isSameOrigin(request)) throw new ClusterError('AUTH_ORIGIN_REFUSED');
+  response.setHeader('Set-Cookie', formatSessionCookie(request, ''));
+  response.setHeader('Cache-Control', 'no-store');
+  response.redirect(303, '/');
+};
+
+/** Whether this is the link's first use; remembered for as long as the link could be used. */
+async function useUp(redis: Redis, keys: RedisKeys, claim: SessionClaim): Promise<boolean> {
+  try {
+    return (await redis.set(keys.usedSignIn(claim.nonce), '1', 'PX', SIGN_IN_LIFETIME_MS, 'NX')) === 'OK';
+  } catch (error) {
+    throw new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; try the link again in a moment.', { cause: error });
+  }
+}

@@ -1,0 +1,38 @@
+import type { WorkerHeartbeat } from '@python3-cluster/shared';
+import type { Authenticator } from '../auth/authenticator';
+import { requireRole } from '../auth/require-role';
+import type { WorkerRegistry } from '../cluster/worker-registry';
+import { refuseQuery } from '../requests/refuse-query';
+import type { JsonValue } from '../responses/raw-json';
+import { sendJson } from '../responses/send-json';
+import type { Route } from './route';
+
+export function createWorkerRoutes({ authenticator, registry }: { authenticator: Authenticator; registry: WorkerRegistry }): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/api/v1/workers',
+      handlers: [
+        refuseQuery,
+        requireRole(authenticator, 'viewer'),
+        (_request, response) => sendJson(response, 200, { workers: registry.liveWorkers().map(toWorkerView) }),
+      ],
+    },
+  ];
+}
+
+/** Named one by one: what else a heartbeat may hold one day is not for callers. */
+function toWorkerView(worker: WorkerHeartbeat): JsonValue {
+  const { id, nodeName, version, lanes, level, python, pool, startedAt, draining } = worker;
+  return {
+    id,
+    nodeName,
+    version,
+    lanes,
+    level,
+    python: { version: python.version },
+    pool: { size: pool.size, max: pool.max, inUse: pool.inUse, healthy: pool.healthy, waiting: pool.waiting },
+    startedAt,
+    draining,
+  };
+}

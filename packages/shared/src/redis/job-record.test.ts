@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { waitFor } from '../../../../test/support/wait-for';
+import { createJobId } from '../jobs/job-id';
+import type { Attempt } from '../jobs/outcome';
+import { connectRedis } from './connect-redis';
+import { defineJobCommands, MAX_PUBLISHED_BYTES, MAX_STARTS, RECORD_FIELDS, type FinishVerdict, type StartVerdict } from './job-record';
+import { createRedisKeys } from './redis-keys';
+
+const namespace = `t-${randomBytes(5).toString('hex')}`;
+const keys = createRedisKeys(namespace);
+const connect = (): Redis =>
+  defineJobCommands(connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }));
+
+let redis: Redis;
+beforeAll(() => {
+  redis = connect();
+});
+afterEach(async () => {
+  const left = await redis.keys(`${namespace}:*`);
+  if (left.length > 0) await redis.del(...left);
+});
+afterAll(async () => {
+  await redis.quit();
+});
+
+class Record {
+  readonly id = createJobId('default');
+  readonly key = keys.jobRecord('default', this.id);
+  readonly payload = keys.jobPayload('default', this.id);
+
+  async accept(): Promise<this> {
+    await redis.hset(this.key, RECORD_FIELDS.job, 'head', RECORD_FIELDS.state, 'waiting');
+    await redis.pexpire(this.key, 600_000);
+    await redis.set(this.payload, 'payload');
+    return this;
+  }
+
+  async start(token: string, delivery = 'at-least-once', worker = 'node-1'): Promise<{ verdict: StartVerdict; attempts: Attempt[] }> {
+    const [verdict, attempts] = await redis.startJobAttempt(this.key, token, worker, 1_732_345_678_901, delivery, MAX_STARTS);
+    return { verdict, attempts: JSON.parse(attempts) as Attempt[] };
+  }
+
+  finish(token: string, outcome: Buffer | string = 'outcome', replyTo = '', ttlMs = 60_000): Promise<FinishVerdict> {
+    return redis.finishJob(this.key, this.payload, token, Buffer.from(outcome), ttlMs, replyTo, this.id, MAX_PUBLISHED_BYTES);
+  }
+
+  read(): Promise<{ [field: string]: string }> {
+    return redis.hgetall(this.key);
+  }
+}
+
+describe('a job record', () => {
+  it('goes from waiting to active to finished', async () => {
+    const record = await new Record().accept();
+    expect(await record.start('t1')).toEqual({ verdict: 'start', attempts: [{ number: 1, worker: 'node-1', startedAt: 1_732_345_678_901 }] });
+    expect(await record.read()).toMatchObject({ job: 'head', state: 'active', token: 't1' });
+    expect(await record.finish('t1')).toBe('written');
+    expect(await record.read()).toMatchObject({ job: 'head', state: 'finished', outcome: 'outcome' });
+  });
+
+  it('that was never accepted is unknown, and nothing is written for it', async () => {
+    const record = new Record();
+    expect(await record.start('t1')).toEqual({ verdict: 'unknown', attempts: [] });
+    expect(await record.finish('')).toBe('unknown');
+    expect(await record.finish('t1', 'x', keys.replyChannel('r'))).toBe('unknown');
+    expect(await redis.exists(record.key)).toBe(0);
+  });
+
+  it('delivered again is started again, with a new token and another attempt', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    const { verdict, attempts } = await record.start('t2', 'at-least-once', 'node-2');
+    expect(verdict).toBe('start');
+    expect(attempts.map(({ number, worker }) => [number, worker])).toEqual([
+      [1, 'node-1'],
+      [2, 'node-2'],
+    ]);
+    expect(await record.finish('t1')).toBe('stale');
+    expect(await record.read()).toMatchObject({ state: 'active', token: 't2' });
+    expect(await record.finish('t2')).toBe('written');
+  });
+
+  it('is exhausted after three starts, and whoever learns that may write it', async () => {
+    const record = await new Record().accept();
+    for (const token of ['t1', 't2', 't3']) expect((await record.start(token)).verdict).toBe('start');
+    const fourth = await record.start('t4');
+    expect(fourth.verdict).toBe('exhausted');
+    expect(fourth.attempts).toHaveLength(3);
+    expect(await record.finish('t3')).toBe('stale');
+    expect(await record.finish('t4', 'exhausted')).toBe('written');
+    expect(await record.read()).toMatchObject({ outcome: 'exhausted' });
+  });
+
+  it('with at-most-once is lost at its second delivery, and never started again', async () => {
+    const record = await new Record().accept();
+    expect((await record.start('t1', 'at-most-once')).verdict).toBe('start');
+    for (const token of ['t2', 't3']) {
+      const again = await record.start(token, 'at-most-once');
+      expect(again.verdict).toBe('lost');
+      expect(again.attempts).toHaveLength(1);
+    }
+    expect(await record.finish('t1')).toBe('stale');
+    expect(await record.finish('t2')).toBe('stale');
+    expect(await record.finish('t3', 'lost')).toBe('written');
+  });
+
+  it('that waits can be ended without a token, and only while it waits', async () => {
+    const expired = await new Record().accept();
+    expect(await expired.finish('someone', 'x')).toBe('stale');
+    expect(await expired.finish('', 'expired')).toBe('written');
+    expect((await expired.start('t1')).verdict).toBe('finished');
+    const running = await new Record().accept();
+    await running.start('t1');
+    expect(await running.finish('', 'expired')).toBe('stale');
+    expect(await running.read()).toMatchObject({ state: 'active', token: 't1' });
+  });
+
+  it('that is finished stays as it is', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    await record.finish('t1', 'first');
+    for (const token of ['t1', '', 't2']) expect(await record.finish(token, 'second')).toBe('finished');
+    for (const delivery of ['at-least-once', 'at-most-once']) expect((await record.start('t9', delivery)).verdict).toBe('finished');
+    expect(await record.read()).toMatchObject({ state: 'finished', outcome: 'first', token: 't1' });
+  });
+
+  it('gets one outcome, however many write at once', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    const verdicts = await Promise.all(Array.from({ length: 50 }, (_, index) => record.finish('t1', String(index))));
+    expect(verdicts.filter((verdict) => verdict === 'written')).toHaveLength(1);
+    expect(verdicts.filter((verdict) => verdict === 'finished')).toHaveLength(49);
+    expect(await record.read()).toMatchObject({ outcome: String(verdicts.indexOf('written')) });
+  });
+
+  it('is started three times in all, however many deliver it at once', async () => {
+    const record = await new Record().accept();
+    const starts = await Promise.all(Array.from({ length: 20 }, (_, index) => record.start(`t${index}`)));
+    expect(starts.filter(({ verdict }) => verdict === 'start').map(({ attempts }) => attempts.length)).toEqual([1, 2, 3]);
+  });
+
+  it('keeps an outcome of any bytes', async () => {
+    const record = await new Record().accept();
+    const bytes = Buffer.from(Array.from({ length: 512 }, (_, byte) => byte % 256));
+    await record.finish('', bytes);
+    expect((await redis.hgetBuffer(record.key, RECORD_FIELDS.outcome))?.equals(bytes)).toBe(true);
+  });
+
+  it('gets the outcome’s time to live, and its payload is deleted', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    expect(await redis.exists(record.payload)).toBe(1);
+    expect(await redis.pttl(record.key)).toBeGreaterThan(60_000);
+    await record.finish('t1', 'x', '', 60_000);
+    const ttl = await redis.pttl(record.key);
+    expect(ttl).toBeGreaterThan(0);
+    expect(ttl).toBeLessThanOrEqual(60_000);
+    expect(await redis.exists(record.payload)).toBe(0);
+  });
+
+  it('that is refused an outcome keeps its payload and its time', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    await record.finish('stale', 'x', '', 1);
+    expect(await redis.exists(record.payload)).toBe(1);
+    expect(await redis.pttl(record.key)).toBeGreaterThan(60_000);
+  });
+});
+
+describe('the reply channel', () => {
+  it('carries small outcomes, names large ones, and hears of no refused one', async () => {
+    const channel = keys.replyChannel('replica-1');
+    const listener = connect();
+    const heard: Buffer[] = [];
+    listener.on('messageBuffer', (_channel: Buffer, message: Buffer) => heard.push(message));
+    await listener.subscribe(channel);
+    try {
+      const [small, largest, large, silent] = await Promise.all([0, 1, 2, 3].map(() => new Record().accept())) as [Record, Record, Record, Record]; // prettier-ignore
+      const bytes = Buffer.from([1, 10, 255, 0, 128]);
+      await small.finish('', bytes, channel);
+      await small.finish('', 'again', channel);
+      await largest.finish('', Buffer.alloc(MAX_PUBLISHED_BYTES, 7), channel);
+      await silent.finish('', 'x', '');
+      await large.finish('', Buffer.alloc(MAX_PUBLISHED_BYTES + 1, 7), channel);
+      await waitFor('the last message', () => heard.some((message) => message.toString('latin1').startsWith(large.id)));
+      expect(heard.map((message) => message.toString('latin1', 0, message.indexOf('\n')))).toEqual([small.id, largest.id, large.id]);
+      expect(heard[0]?.subarray(small.id.length + 1).equals(bytes)).toBe(true);
+      expect(heard.map((message) => message.length - message.indexOf('\n') - 1)).toEqual([bytes.length, MAX_PUBLISHED_BYTES, 0]);
+    } finally {
+      await listener.quit();
+    }
+  });
+});
+
+describe('keys of one lane', () => {
+  it('share its hash tag and lie apart from other namespaces', () => {
+    const id = createJobId('vision');
+    for (const key of [keys.jobRecord('vision', id), keys.jobPayload('vision', id), keys.queuePrefix('vision')]) {
+      expect(key).toContain('{vision}');
+      expect(key.startsWith(`${namespace}:`)).toBe(true);
+    }
+    expect(keys.jobRecord('vision', id)).not.toBe(keys.jobPayload('vision', id));
+  });
+});
