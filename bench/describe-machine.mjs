@@ -12,7 +12,10 @@ export function describeMachine({ redis }) {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.versions.node,
-    python: readPythonVersion('platform') === undefined ? undefined : run(DEBIAN_PYTHON, ['-c', 'import platform; print(platform.python_version())']),
+    python:
+      readPythonVersion('platform') === undefined
+        ? undefined
+        : run(DEBIAN_PYTHON, ['-c', 'import platform; print(platform.python_version())']),
     redis,
     redisPy: readPythonVersion('redis'),
     hiredis: readPythonVersion('hiredis'),

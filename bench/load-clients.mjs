@@ -6,14 +6,22 @@ const OPERANDS_PER_PROCESS = 100_000_000;
 /** Processes that produce load and share the callers between them. They live as long as the benchmark, idle between runs. */
 export function startLoadClients({ name, count, file, args, env, cwd }) {
   const clients = Array.from({ length: count }, (_, index) =>
-    startLoadClient({ name: `${name} client ${index + 1}`, file, args, cwd, env: { ...env, BENCH_BASE: String(index * OPERANDS_PER_PROCESS) } }),
+    startLoadClient({
+      name: `${name} client ${index + 1}`,
+      file,
+      args,
+      cwd,
+      env: { ...env, BENCH_BASE: String(index * OPERANDS_PER_PROCESS) },
+    }),
   );
   return {
     processes: clients.map(({ process }) => process),
     pids: clients.map(({ process }) => process.pid),
     async run({ callers, seconds }) {
       const shares = clients.map((_, index) => Math.floor(callers / count) + (index < callers % count ? 1 : 0));
-      const tallies = await Promise.all(clients.filter((_, index) => shares[index] > 0).map((client, index) => client.run({ callers: shares[index], seconds })));
+      const tallies = await Promise.all(
+        clients.filter((_, index) => shares[index] > 0).map((client, index) => client.run({ callers: shares[index], seconds })),
+      );
       return tallies.reduce(addTallies);
     },
   };

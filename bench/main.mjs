@@ -10,7 +10,7 @@ import { createOurs } from './contestants/ours.mjs';
 import { createRq } from './contestants/rq.mjs';
 import { describeMachine } from './describe-machine.mjs';
 import { startPrivateRedis } from './private-redis.mjs';
-import { stopAllProcesses } from './processes.mjs';
+import { isStopping, stopAllProcesses } from './processes.mjs';
 import { formatReport, summarize } from './report.mjs';
 import { CannotTakePart, findRedisServer } from './requirements.mjs';
 import { runRounds } from './run-rounds.mjs';
@@ -51,7 +51,8 @@ async function main() {
   try {
     return await bench(settings, directory);
   } catch (error) {
-    report(`The benchmark failed: ${error instanceof CannotTakePart ? error.message : error.stack}`);
+    // after a signal everything fails, because its processes are being ended
+    if (!isStopping()) report(`The benchmark failed: ${error instanceof CannotTakePart ? error.message : error.stack}`);
     return 1;
   } finally {
     await cleanUp();
@@ -60,26 +61,34 @@ async function main() {
 
 async function bench(settings, directory) {
   const redis = await startPrivateRedis(await findRedisServer(report), directory);
-  const { contestants, skipped } = await prepareContestants(settings, redis);
+  try {
+    return await compete(settings, redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function compete(settings, redis) {
+  const { contestants, skipped, failed } = await prepareContestants(settings, redis);
   if (contestants.length === 0) {
     report('Nobody can take part.');
     return 1;
   }
   const measurements = await runRounds(contestants, { redis, ...settings, report });
   for (const contestant of contestants) await contestant.stop();
-  redis.disconnect();
   const machine = describeMachine({ redis: redis.version });
   const results = { machine, settings, contestants: contestants.map(describeContestant), skipped, measurements };
   const summary = summarize(results);
   process.stdout.write(formatReport(results, summary));
   if (settings.json !== undefined) writeFileSync(settings.json, `${JSON.stringify({ ...results, summary }, null, 2)}\n`);
-  return measurements.some(({ errors }) => errors > 0) ? 1 : 0;
+  return failed || measurements.some(({ errors }) => errors > 0) ? 1 : 0;
 }
 
 async function prepareContestants({ only, slots }, redis) {
   const cores = availableParallelism();
   const contestants = [];
   const skipped = [];
+  let failed = false;
   for (const [index, name] of only.entries()) {
     // Redis has 16 databases unless told otherwise; 0 is nobody's
     const contestant = factories[name]({ redis, database: index + 1, cores, slots, report });
@@ -87,12 +96,14 @@ async function prepareContestants({ only, slots }, redis) {
     try {
       contestants.push({ ...contestant, found: await contestant.prepare() });
     } catch (error) {
-      if (!(error instanceof CannotTakePart)) throw error;
+      if (isStopping()) throw error;
       report(`Skipping ${contestant.title}: ${error.message}`);
-      skipped.push({ name, title: contestant.title, reason: error.message });
+      skipped.push({ name, title: contestant.title, reason: error.message.split('\n', 1)[0] });
+      failed ||= !(error instanceof CannotTakePart);
+      await contestant.stop();
     }
   }
-  return { contestants, skipped };
+  return { contestants, skipped, failed };
 }
 
 const describeContestant = ({ name, title, settings, found }) => ({ name, title, settings, ...found });

@@ -18,7 +18,7 @@ export function readProcessTable() {
 export function listDescendants(root, table = readProcessTable()) {
   const children = Map.groupBy?.([...table.values()], (entry) => entry.parent) ?? groupByParent(table);
   const found = [];
-  for (const queue = [root]; queue.length > 0; ) {
+  for (const queue = [root]; queue.length > 0;) {
     const next = children.get(queue.pop()) ?? [];
     found.push(...next);
     queue.push(...next.map((entry) => entry.pid));
@@ -35,7 +35,12 @@ export function isSameProcess({ pid, startTime }) {
 /** CPU of the whole machine since boot: total and idle. */
 export function readMachineTime() {
   if (!hasProcessTable) return { totalUs: NaN, idleUs: NaN };
-  const [user, nice, system, idle, ioWait, irq, softIrq, steal] = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].trim().split(/\s+/).slice(1).map(Number);
+  const [user, nice, system, idle, ioWait, irq, softIrq, steal] = readFileSync('/proc/stat', 'latin1')
+    .split('\n', 1)[0]
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
   return { totalUs: (user + nice + system + idle + ioWait + irq + softIrq + steal) * TICK_US, idleUs: (idle + ioWait) * TICK_US };
 }
 

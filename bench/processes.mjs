@@ -13,19 +13,23 @@ const SETPRIV = '/usr/bin/setpriv';
 const running = new Set();
 let stopping = false;
 
+export const isStopping = () => stopping;
+
 /** What a process gets to see of our environment; a `REDIS_URL` or `PYTHON3_…` of the caller's shell is not meant for the benchmark. */
 export const baseEnvironment = Object.fromEntries(
-  ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'USER'].filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]),
+  ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'USER']
+    .filter((name) => process.env[name] !== undefined)
+    .map((name) => [name, process.env[name]]),
 );
 
 /**
  * Each gets a process group of its own: Ctrl-C in the terminal reaches only the benchmark, which then ends the others in
  * order. Where the kernel can do it they also end when the benchmark is killed.
  */
-export function startProcess({ name, stage, file, args, env = {}, cwd, argv0, stdin = 'ignore', onLine }) {
+export function startProcess({ name, stage, file, args, env = {}, cwd, argv0, stdin = 'ignore', onLine, orphanSignal = 'TERM' }) {
   if (stopping) throw new Error('The benchmark is stopping.');
   const dieWithUs = process.platform === 'linux' && argv0 === undefined && existsSync(SETPRIV);
-  const command = dieWithUs ? [SETPRIV, ['--pdeathsig', 'TERM', file, ...args]] : [file, args];
+  const command = dieWithUs ? [SETPRIV, ['--pdeathsig', orphanSignal, file, ...args]] : [file, args];
   const child = spawn(...command, { argv0, cwd, env: { ...baseEnvironment, ...env }, detached: true, stdio: [stdin, 'pipe', 'pipe'] });
 
   let output = '';
@@ -53,12 +57,18 @@ export function startProcess({ name, stage, file, args, env = {}, cwd, argv0, st
 
 /** Rejects, with what it last printed, if the process ends before `condition` holds. */
 export async function waitUntil(condition, { within, what, processes = [] }) {
-  for (const giveUpAt = Date.now() + within; ; ) {
+  for (const giveUpAt = Date.now() + within; ;) {
     const result = await condition();
     if (result) return result;
     const ended = processes.find((one) => !one.isRunning);
     if (ended !== undefined) throw new Error(`${ended.name} ended (${await ended.exited}) before ${what}.\n${ended.readOutput()}`);
-    if (Date.now() > giveUpAt) throw new Error(`${what}: not within ${within / 1000} s.\n${processes.map((one) => one.readOutput()).join('\n').trim()}`);
+    if (Date.now() > giveUpAt)
+      throw new Error(
+        `${what}: not within ${within / 1000} s.\n${processes
+          .map((one) => one.readOutput())
+          .join('\n')
+          .trim()}`,
+      );
     await sleep(50);
   }
 }

@@ -1,6 +1,9 @@
 import { REDIS_SETTINGS } from './private-redis.mjs';
 import { median } from './statistics.mjs';
 
+/** Above this share of foreign CPU time the report says that the machine was not ours alone. */
+const BUSY_SHARE = 0.1;
+
 /** The targets of the design that this benchmark can judge. */
 const targets = [
   { what: 'fresh sync throughput ÷ RQ', peer: 'rq', field: 'jobsPerSecond', callers: 64, target: 5, floor: 2.5, best: 'most' },
@@ -8,9 +11,11 @@ const targets = [
 ];
 
 /** Medians per contestant and number of callers, our ratios to the others, and the verdicts on the targets. */
-export function summarize({ contestants, settings, measurements }) {
+export function summarize({ contestants, measurements }) {
   const rows = contestants.flatMap((contestant) =>
-    callersOf(measurements, contestant.name).map((callers) => summarizeRow(contestant, callers, select(measurements, contestant.name, callers))),
+    callersOf(measurements, contestant.name).map((callers) =>
+      summarizeRow(contestant, callers, select(measurements, contestant.name, callers)),
+    ),
   );
   const ratios = contestants
     .filter(({ name }) => name !== 'ours')
@@ -20,10 +25,16 @@ export function summarize({ contestants, settings, measurements }) {
         title,
         callers,
         throughput: compare(measurements, name, callers, 'jobsPerSecond'),
-        p50: compare(measurements, name, callers, 'p50Ms'),
+        // the time of a caller who waits behind others says nothing beside that of one who does not
+        p50: callersOf(measurements, name).includes(callers) ? compare(measurements, name, callers, 'p50Ms') : undefined,
       })),
     );
-  return { rows, ratios, verdicts: targets.map((target) => judge(target, measurements, settings.rounds)), foreignShare: median(measurements.map(({ foreignShare }) => foreignShare)) };
+  return {
+    rows,
+    ratios,
+    verdicts: targets.map((target) => judge(target, measurements)),
+    foreignShare: median(measurements.map(({ foreignShare }) => foreignShare)),
+  };
 }
 
 function summarizeRow({ name, title }, callers, runs) {
@@ -59,7 +70,11 @@ function judge(target, measurements) {
   if (ratio === undefined) return { ...target, verdict: 'not measured' };
   const runs = [...select(measurements, 'ours', target.callers), ...select(measurements, target.peer, target.callers)];
   const isAtLeastAsGoodAs = (bar) => (target.best === 'most' ? ratio.median >= bar : ratio.median <= bar);
-  const reached = isAtLeastAsGoodAs(target.target) ? 'target reached' : isAtLeastAsGoodAs(target.floor) ? 'between floor and target' : 'short of the floor';
+  const reached = isAtLeastAsGoodAs(target.target)
+    ? 'target reached'
+    : isAtLeastAsGoodAs(target.floor)
+      ? 'between floor and target'
+      : 'short of the floor';
   return { ...target, ratio, verdict: runs.some(({ errors }) => errors > 0) ? 'does not count: there were errors' : reached };
 }
 
@@ -70,19 +85,31 @@ export function formatReport(results, summary) {
     formatHeader(results, summary),
     formatTable(
       ['', 'callers', 'jobs/s', 'p50 ms', 'p99 ms', 'errors'],
-      summary.rows.map((row) => [row.title, row.callers, row.jobsPerSecond.toFixed(0), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), formatErrors(row)]),
+      summary.rows.map((row) => [
+        row.title,
+        row.callers,
+        row.jobsPerSecond.toFixed(0),
+        row.p50Ms.toFixed(2),
+        row.p99Ms.toFixed(2),
+        formatErrors(row),
+      ]),
     ),
     ...formatRatios(summary.ratios),
     ...formatCpu(summary.rows, most),
-    formatVerdicts(summary.verdicts, contestants.find(({ name }) => name === 'ours')?.level, skipped),
-    ...summary.rows.filter(({ firstError }) => firstError).map((row) => `First error of ${row.title} with ${row.callers} callers: ${row.firstError}`),
+    formatVerdicts(summary.verdicts, contestants.find(({ name }) => name === 'ours')?.level, skipped, summary.foreignShare),
+    ...summary.rows
+      .filter(({ firstError }) => firstError)
+      .map((row) => `First error of ${row.title} with ${row.callers} callers: ${row.firstError}`),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
 function formatHeader({ machine, settings, contestants, skipped }, { foreignShare }) {
-  const versions = contestants.filter(({ version }) => version !== undefined).map(({ name, version }) => `${name === 'ours' ? 'python3-cluster' : name} ${version}`);
-  const redisPy = machine.redisPy === undefined ? [] : [`redis-py ${machine.redisPy} (${machine.hiredis === undefined ? 'without' : 'with'} hiredis)`];
+  const versions = contestants
+    .filter(({ version }) => version !== undefined)
+    .map(({ name, version }) => `${name === 'ours' ? 'python3-cluster' : name} ${version}`);
+  const redisPy =
+    machine.redisPy === undefined ? [] : [`redis-py ${machine.redisPy} (${machine.hiredis === undefined ? 'without' : 'with'} hiredis)`];
   return [
     `${machine.date}  ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, commit ${machine.commit ?? 'unknown'}`,
     [`Node ${machine.node}`, `Python ${machine.python ?? 'none'}`, `Redis ${machine.redis}`, ...redisPy, ...versions].join(', '),
@@ -112,7 +139,7 @@ function formatCpu(rows, callers) {
 
 const isOnlyRow = (row, rows) => rows.filter(({ name }) => name === row.name).length === 1;
 
-function formatVerdicts(verdicts, level, skipped) {
+function formatVerdicts(verdicts, level, skipped, foreignShare) {
   const lines = verdicts.map(({ what, peer, ratio, callers, target, floor, best, verdict }) => {
     const bars = best === 'most' ? `(target ${target}, floor ${floor})` : `(target ≤ ${target}, floor ≤ ${floor})`;
     if (ratio === undefined) {
@@ -120,10 +147,13 @@ function formatVerdicts(verdicts, level, skipped) {
       return `${what}: not measured ${bars}${why === undefined ? '' : `; ${why.title} was skipped`}`;
     }
     const round = best === 'most' ? roundDown : roundUp;
-    return `${what}: ${round(ratio.median)} ${bars}: ${verdict}; ${callers} caller(s), rounds from ${round(ratio.least)} to ${round(ratio.most)}`;
+    return `${what}: ${round(ratio.median)} ${bars}: ${verdict}; with ${callers === 1 ? '1 caller' : `${callers} callers`}, rounds from ${round(ratio.least)} to ${round(ratio.most)}`;
   });
   const sandbox = { A: undefined, B: undefined, C: 'a shared uid', D: 'no sandbox' }[level];
-  if (level !== undefined && sandbox !== undefined) lines.push(`Measured at isolation level ${level} (${sandbox}); the targets are for jobs inside the sandbox, level B or A.`);
+  if (foreignShare > BUSY_SHARE)
+    lines.push('The machine was busy with other work: absolute figures are too low and ratios rough. Repeat it when nothing else runs.');
+  if (level !== undefined && sandbox !== undefined)
+    lines.push(`Measured at isolation level ${level} (${sandbox}); the targets are for jobs inside the sandbox, level B or A.`);
   return lines.join('\n');
 }
 
@@ -131,7 +161,10 @@ function formatVerdicts(verdicts, level, skipped) {
 const roundDown = (value) => (Math.floor(value * 10) / 10).toFixed(1);
 const roundUp = (value) => (Math.ceil(value * 10) / 10).toFixed(1);
 
-const formatRatio = (ratio) => (ratio === undefined ? '–' : `${ratio.median.toPrecision(2)} (${ratio.least.toPrecision(2)} to ${ratio.most.toPrecision(2)})`);
+const formatRatio = (ratio) =>
+  ratio === undefined ? '–' : `${formatQuotient(ratio.median)} (${formatQuotient(ratio.least)} to ${formatQuotient(ratio.most)})`;
+
+const formatQuotient = (value) => value.toFixed(value >= 10 ? 0 : value >= 1 ? 1 : 2);
 
 const formatErrors = ({ errors, wrong }) => (wrong > 0 ? `${errors}, ${wrong} of them WRONG ANSWERS` : String(errors));
 
@@ -141,11 +174,21 @@ function formatTable(header, rows) {
   const cells = [header, ...rows].map((row) => row.map(String));
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   const isText = header.map((_, column) => column === 0 || rows.some((row) => /[a-z]{3}/.test(row[column])));
-  return cells.map((row) => row.map((cell, column) => (isText[column] ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => (isText[column] ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 const select = (measurements, name, callers) => measurements.filter((run) => run.contestant === name && run.callers === callers);
 
-const callersOf = (measurements, name) => [...new Set(measurements.filter(({ contestant }) => contestant === name).map(({ callers }) => callers))].sort((left, right) => left - right);
+const callersOf = (measurements, name) =>
+  [...new Set(measurements.filter(({ contestant }) => contestant === name).map(({ callers }) => callers))].sort(
+    (left, right) => left - right,
+  );
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);

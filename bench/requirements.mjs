@@ -24,7 +24,10 @@ export async function requirePythonPackage(module, debianPackage, report) {
   const { installDebianPackages } = await loadProvision(debianPackage);
   const { missing } = await installDebianPackages([debianPackage], report);
   const installed = readPythonVersion(module);
-  if (installed === undefined) throw new CannotTakePart(`${debianPackage} is not there: ${missing[debianPackage] ?? `it has no module ${module} for ${DEBIAN_PYTHON}`}.`);
+  if (installed === undefined)
+    throw new CannotTakePart(
+      `${debianPackage} is not there: ${missing[debianPackage] ?? `it has no module ${module} for ${DEBIAN_PYTHON}`}.`,
+    );
   return installed;
 }
 
@@ -40,7 +43,8 @@ export function readPythonVersion(module) {
 
 async function loadProvision(wanted) {
   const built = join(root, 'packages/cli/dist/provision/index.js');
-  if (!existsSync(built)) throw new CannotTakePart(`${wanted} is not there, and what would install it is not built yet: run \`npm run build\`.`);
+  if (!existsSync(built))
+    throw new CannotTakePart(`${wanted} is not there, and what would install it is not built yet: run \`npm run build\`.`);
   return (await import(built)).default;
 }
 

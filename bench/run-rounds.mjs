@@ -14,7 +14,10 @@ const PAUSE_MS = 150;
 export async function runRounds(contestants, { redis, callers, seconds, rounds, report }) {
   for (const contestant of contestants) {
     report(`Warming up ${contestant.title} …`);
-    const warmUp = await contestant.run({ callers: Math.max(...callersOf(contestant, callers)), seconds: Math.min(WARM_UP_SECONDS, seconds) });
+    const warmUp = await contestant.run({
+      callers: Math.max(...callersOf(contestant, callers)),
+      seconds: Math.min(WARM_UP_SECONDS, seconds),
+    });
     if (warmUp.jobs === 0) throw new Error(`${contestant.title} did nothing in its warm-up: ${warmUp.firstError ?? 'no answer'}`);
   }
   const measurements = [];
@@ -52,7 +55,9 @@ async function measure({ contestant, callers }, { redis, seconds }) {
 function listRuns(contestants, callers) {
   const counts = [...new Set(contestants.flatMap((contestant) => callersOf(contestant, callers)))].sort((left, right) => left - right);
   return counts.flatMap((count) =>
-    contestants.filter((contestant) => callersOf(contestant, callers).includes(count)).map((contestant) => ({ contestant, callers: count })),
+    contestants
+      .filter((contestant) => callersOf(contestant, callers).includes(count))
+      .map((contestant) => ({ contestant, callers: count })),
   );
 }
 

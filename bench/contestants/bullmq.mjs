@@ -10,7 +10,7 @@ export function createBullmq({ redis, database }) {
   return {
     name: 'bullmq',
     title: 'BullMQ no-op (ceiling)',
-    settings: 'add() and a no-op worker with concurrency 64 in one Node process, answered by its completed event',
+    settings: 'add() and a no-op worker with concurrency 16 in one Node process, answered by its completed event',
     async prepare() {
       const env = { BENCH_REDIS_PORT: String(redis.port), BENCH_REDIS_DATABASE: String(database) };
       load = startLoadClients({ name: 'BullMQ', count: 1, file: process.execPath, args: [join(root, 'bench/load/bullmq-load.mjs')], env });

@@ -20,15 +20,28 @@ export function createCelery({ redis, database, cores, report }) {
       const env = { BENCH_REDIS_URL: redis.urlOf(database), PYTHONDONTWRITEBYTECODE: '1' };
       const quiet = ['--without-gossip', '--without-mingle', '--without-heartbeat', '--loglevel=ERROR'];
       const args = ['-m', 'celery', '-A', 'celery_tasks', 'worker', '--pool=prefork', `--concurrency=${cores}`, '-O', 'fair', ...quiet];
-      worker = startProcess({ name: 'Celery worker', stage: 'contestant', file: DEBIAN_PYTHON, args, env, cwd: peers });
-      load = startLoadClients({ name: 'Celery', count: CLIENTS, file: DEBIAN_PYTHON, args: [join(peers, 'celery_load.py')], env, cwd: peers });
+      // if we are killed Redis ends too, and without it Celery's own shutdown, warm or cold, waits for ever; its pool ends with it
+      worker = startProcess({
+        name: 'Celery worker',
+        stage: 'contestant',
+        orphanSignal: 'KILL',
+        file: DEBIAN_PYTHON,
+        args,
+        env,
+        cwd: peers,
+      });
+      load = startLoadClients({
+        name: 'Celery',
+        count: CLIENTS,
+        file: DEBIAN_PYTHON,
+        args: [join(peers, 'celery_load.py')],
+        env,
+        cwd: peers,
+      });
       return { version };
     },
     run: (request) => load.run(request),
-    processes: () => [
-      { role: 'worker', pid: worker.pid, lasting: 'pool processes' },
-      ...load.pids.map((pid) => ({ role: 'client', pid })),
-    ],
+    processes: () => [{ role: 'worker', pid: worker.pid, lasting: 'pool processes' }, ...load.pids.map((pid) => ({ role: 'client', pid }))],
     stop: () => Promise.all([...(load?.processes ?? []), ...(worker === undefined ? [] : [worker])].map(stopProcess)),
   };
 }

@@ -17,7 +17,14 @@ export function createForkExec({ cores }) {
     callers: [cores],
     async prepare() {
       if (!existsSync(DEBIAN_PYTHON)) throw new CannotTakePart(`${DEBIAN_PYTHON} is not there.`);
-      load = startLoadClients({ name: 'fork + exec()', count: cores, file: DEBIAN_PYTHON, args: [join(peers, 'fork_exec.py')], env: { PYTHONDONTWRITEBYTECODE: '1' }, cwd: peers });
+      load = startLoadClients({
+        name: 'fork + exec()',
+        count: cores,
+        file: DEBIAN_PYTHON,
+        args: [join(peers, 'fork_exec.py')],
+        env: { PYTHONDONTWRITEBYTECODE: '1' },
+        cwd: peers,
+      });
       return {};
     },
     run: (request) => load.run(request),

@@ -39,7 +39,16 @@ export function createOurs({ redis, database, cores, slots }) {
         NODE_ENV: 'production',
       };
       for (const role of ['api', 'worker']) {
-        servers.push(startProcess({ name: `python3-cluster ${role}`, stage: 'contestant', file: process.execPath, args: [commandLine, role], env, cwd: root }));
+        servers.push(
+          startProcess({
+            name: `python3-cluster ${role}`,
+            stage: 'contestant',
+            file: process.execPath,
+            args: [commandLine, role],
+            env,
+            cwd: root,
+          }),
+        );
       }
       const url = `http://127.0.0.1:${port}`;
       const within = { within: READY_WITHIN_MS, processes: servers };
@@ -48,7 +57,13 @@ export function createOurs({ redis, database, cores, slots }) {
       const hasAnswered = async () => (answer = await execute(url, key, 'result = 20 + 22'))?.result === 42;
       await waitUntil(hasAnswered, { ...within, what: 'a first job is answered' });
       const level = await readIsolationLevel(url, key, answer.jobId);
-      load = startLoadClients({ name: 'HTTP', count: 1, file: process.execPath, args: [join(root, 'bench/load/http-load.mjs')], env: { BENCH_PORT: String(port), BENCH_KEY: key } });
+      load = startLoadClients({
+        name: 'HTTP',
+        count: 1,
+        file: process.execPath,
+        args: [join(root, 'bench/load/http-load.mjs')],
+        env: { BENCH_PORT: String(port), BENCH_KEY: key },
+      });
       return { version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version, level };
     },
     run: (request) => load.run(request),
@@ -69,10 +84,15 @@ const isOk = (url) =>
     () => false,
   );
 
+/** `undefined` if there is no answer yet: whether the servers still run is looked at between tries. */
 async function execute(url, key, code) {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  const response = await fetch(`${url}/data/python3integration/api/v1/exec`, { method: 'POST', headers, body: JSON.stringify({ code }) });
-  return response.ok ? response.json() : undefined;
+  try {
+    const response = await fetch(`${url}/data/python3integration/api/v1/exec`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** From the job's record; `undefined` if that does not say. */

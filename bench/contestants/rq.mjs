@@ -18,7 +18,16 @@ export function createRq({ redis, database, cores, report }) {
       const version = await requirePythonPackage('rq', 'python3-rq', report);
       const env = { BENCH_REDIS_URL: redis.urlOf(database), PYTHONDONTWRITEBYTECODE: '1' };
       for (let number = 1; number <= cores; number += 1) {
-        workers.push(startProcess({ name: `RQ worker ${number}`, stage: 'contestant', file: DEBIAN_PYTHON, args: [join(peers, 'rq_worker.py')], env, cwd: peers }));
+        workers.push(
+          startProcess({
+            name: `RQ worker ${number}`,
+            stage: 'contestant',
+            file: DEBIAN_PYTHON,
+            args: [join(peers, 'rq_worker.py')],
+            env,
+            cwd: peers,
+          }),
+        );
       }
       load = startLoadClients({ name: 'RQ', count: 1, file: DEBIAN_PYTHON, args: [join(peers, 'rq_load.py')], env, cwd: peers });
       return { version };

@@ -3,7 +3,8 @@
 import { Queue, Worker } from 'bullmq';
 import { serveLoad } from './closed-loop.mjs';
 
-const CONCURRENCY = 64;
+// tried: 8, 16 and 64, with one to four workers; more in flight than this is slower
+const CONCURRENCY = 16;
 const { BENCH_REDIS_PORT: port, BENCH_REDIS_DATABASE: db, BENCH_BASE: base } = process.env;
 const connection = { host: '127.0.0.1', port: Number(port), db: Number(db), maxRetriesPerRequest: null };
 

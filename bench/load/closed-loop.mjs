@@ -24,7 +24,7 @@ export async function serveLoad({ base, openCallers }) {
 
 async function callUntil(endsAt, call, nextOperand, tally) {
   const addend = 1_000_003;
-  for (let startedAt = performance.now(); startedAt < endsAt; ) {
+  for (let startedAt = performance.now(); startedAt < endsAt;) {
     const operand = nextOperand();
     let failure;
     try {

@@ -1,44 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createRedisKeys, KeyRing, sealOutcome } from '@python3-cluster/shared';
-import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import { ADMIN_KEY, DEVELOPER_KEY, LEGACY, SIGNING_KEY, startApiUnderTest, until, type ApiUnderTest } from '../test/api-under-test';
-import { PlayedWorker, type Delivery, type Play } from '../test/played-worker';
-import { findFreePort, PrivateRedis } from '../test/private-redis';
-import { createSignInPath } from './auth/create-sign-in-path';
+import { ADMIN_KEY, LEGACY } from '../test/api-under-test';
+import { post, useCluster } from '../test/use-cluster';
+import { waitFor } from '../../../test/support/wait-for';
 
-const keyRing = new KeyRing(SIGNING_KEY);
-const stops: (() => Promise<unknown>)[] = [];
-let server: PrivateRedis;
-
-beforeAll(async () => {
-  server = await PrivateRedis.start();
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function startCluster(play: Play | undefined, delivery?: Delivery, environment: Record<string, string> = {}): Promise<ApiUnderTest & { namespace: string; worker: PlayedWorker | undefined }> {
-  const namespace = `t${randomUUID().slice(0, 8)}`;
-  const worker = play && new PlayedWorker(server, keyRing, namespace, play, delivery);
-  if (worker) stops.push(() => worker.stop());
-  await worker?.beat();
-  const started = await startApiUnderTest({ REDIS_URL: server.url, PYTHON3_NAMESPACE: namespace, ...environment });
-  stops.push(() => started.api.stop());
-  return { ...started, namespace, worker };
-}
-
-const post = (body: string): { method: 'POST'; body: string } => ({ method: 'POST', body });
+const { redis, startCluster } = useCluster();
 
 describe('an API replica with a worker node', () => {
   it('runs exec from the request to the answer, and the value is the bytes Python wrote', async () => {
     const payloads: string[] = [];
-    const { call } = await startCluster((_job, payload) => {
+    const { call } = await startCluster({ play: (_job, payload) => {
       payloads.push(payload.toString());
       return { value: Buffer.from('[9007199254740993,1.0,"\\ud800"]'), stdout: Buffer.from('printed\n') };
-    });
+    } });
     const answer = await call(`${LEGACY}/exec`, post('{"code": "result = x", "variables": {"x": 9007199254740993, "y": 1e400, "x": 1.0}}'));
     expect(answer.status).toBe(200);
     expect(answer.text).toContain('"success":true,"result":[9007199254740993,1.0,"\\ud800"],"stdout":"printed\\n"');
@@ -47,7 +21,7 @@ describe('an API replica with a worker node', () => {
   });
 
   it('finds an outcome whose announcement was dropped', async () => {
-    const { call } = await startCluster(() => ({ value: Buffer.from('2') }), { publish: null });
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('2') }), delivery: { publish: null } });
     const startedAt = performance.now();
     const answer = await call(`${LEGACY}/eval`, post('{"expression": "1+1"}'));
     expect(answer.body).toMatchObject({ success: true, result: 2 });
@@ -56,20 +30,22 @@ describe('an API replica with a worker node', () => {
 
   it('fetches an outcome too large to be announced', async () => {
     const text = JSON.stringify('x'.repeat(3_000_000));
-    const { call } = await startCluster(() => ({ value: Buffer.from(text) }));
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from(text) }) });
     const answer = await call(`${LEGACY}/eval`, post('{"expression": "1"}'));
     expect(answer.body.result).toHaveLength(3_000_000);
   });
 
   it('keeps a large payload beside the queue', async () => {
-    const { call } = await startCluster((_job, payload) => ({ value: Buffer.from(String(payload.length)) }));
+    const { call } = await startCluster({ play: (_job, payload) => ({ value: Buffer.from(String(payload.length)) }) });
     const answer = await call(`${LEGACY}/eval`, post(JSON.stringify({ expression: '1', variables: { x: 'x'.repeat(200_000) } })));
     expect(answer.body.result).toBeGreaterThan(200_000);
   });
 
   it('ignores a forged announcement and answers with the signed record', async () => {
     const foreign = new KeyRing('a key that is not the key of this cluster');
-    const { call } = await startCluster(() => ({ value: Buffer.from('"true"') }), { publish: (id) => Buffer.from(`${id}\n1.000000000000.${'A'.repeat(43)}\n{"outcome":{"worker":"played"},"bytes":[0,0,0]}\n`) });
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('"true"') }), delivery: {
+      publish: (id) => Buffer.from(`${id}\n1.000000000000.${'A'.repeat(43)}\n{"outcome":{"worker":"played"},"bytes":[0,0,0]}\n`),
+    } });
     expect(foreign.currentKeyId).not.toBe(keyRing.currentKeyId);
     const answer = await call(`${LEGACY}/eval`, post('{"expression": "1"}'));
     expect(answer.body).toMatchObject({ success: true, result: 'true' });
@@ -77,7 +53,7 @@ describe('an API replica with a worker node', () => {
 
   it('does not believe a stored outcome signed with another key', async () => {
     const foreign = new KeyRing('a key that is not the key of this cluster');
-    const { call } = await startCluster(() => ({ value: Buffer.from('1') }), { seal: (_ring, parts) => sealOutcome(foreign, parts) });
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('1') }), delivery: { seal: (_ring, parts) => sealOutcome(foreign, parts) } });
     const legacy = await call(`${LEGACY}/eval`, post('{"expression": "1"}'));
     expect(legacy.status).toBe(502);
     expect(legacy.body).toMatchObject({ success: false, code: 'OUTCOME_UNVERIFIED' });
@@ -88,12 +64,17 @@ describe('an API replica with a worker node', () => {
   it('answers failures of the code with 200 in the words of the predecessor', async () => {
     const outcomes: Record<string, object> = {
       raise: { status: 'failed', error: { type: 'KeyError', message: "'a'", line: 1, traceback: 'Traceback …\n' } },
-      policy: { status: 'failed', error: { type: 'SecurityError', message: "SECURITY ERROR: Security violation: Import of 'os' …", line: 1, traceback: '' } },
+      policy: {
+        status: 'failed',
+        error: { type: 'SecurityError', message: "SECURITY ERROR: Security violation: Import of 'os' …", line: 1, traceback: '' },
+      },
       slow: { status: 'timed_out' },
       big: { status: 'out_of_memory' },
       hot: { status: 'cpu_exceeded' },
     };
-    const { call } = await startCluster((_job, payload) => ({ outcome: outcomes[(JSON.parse(payload.toString()) as { code: string }).code] as never }));
+    const { call } = await startCluster({ play: (_job, payload) => ({
+      outcome: outcomes[(JSON.parse(payload.toString()) as { code: string }).code] as never,
+    }) });
     const errorOf = async (code: string): Promise<unknown> => {
       const answer = await call(`${LEGACY}/exec`, post(JSON.stringify({ code, timeoutMs: 1_500, memoryMb: 64, cpuSeconds: 2 })));
       expect(answer.status).toBe(200);
@@ -113,7 +94,9 @@ describe('an API replica with a worker node', () => {
       forged: { status: 'rejected', error: { type: 'JOB_SIGNATURE_INVALID', message: 'bad', line: null, traceback: '' } },
       late: { status: 'expired' },
     };
-    const { call } = await startCluster((_job, payload) => ({ outcome: outcomes[(JSON.parse(payload.toString()) as { code: string }).code] as never }));
+    const { call } = await startCluster({ play: (_job, payload) => ({
+      outcome: outcomes[(JSON.parse(payload.toString()) as { code: string }).code] as never,
+    }) });
     const answerTo = (code: string): ReturnType<typeof call> => call(`${LEGACY}/exec`, post(JSON.stringify({ code })));
     const busy = await answerTo('busy');
     expect([busy.status, busy.body.code, busy.headers.get('retry-after')]).toEqual([503, 'POOL_BUSY', '5']);
@@ -123,42 +106,69 @@ describe('an API replica with a worker node', () => {
   });
 
   it('serves the other routes of the predecessor', async () => {
-    const { call } = await startCluster((job) => ({ value: Buffer.from(job.kind === 'check' ? '{"errors": [{"line": 1}]}' : '1267650600228229401496703205376') }));
+    const { call } = await startCluster({ play: (job) => ({
+      value: Buffer.from(job.kind === 'check' ? '{"errors": [{"line": 1}]}' : '1267650600228229401496703205376'),
+    }) });
     const get = async (name: string): Promise<unknown> => (await call(`${LEGACY}/${name}`)).body;
     expect(await get('example')).toEqual({ success: true, result: 'Python 3 is working! 2^100 = 1267650600228229401496703205376' });
     expect(await get('version')).toMatchObject({ version: '3.11.2 (main)', pythonVersion: '3.11.2', available: true });
     expect(await get('pool-stats')).toEqual({ totalSize: 3, poolSize: 3, available: 2, inUse: 1, healthy: 3 });
     expect(await get('health')).toMatchObject({ healthy: true, available: true, status: 'HEALTHY' });
-    expect(await get('diagnostics')).toMatchObject({ available: true, distributionInfo: { pythonPath: '/usr/bin/python3', pythonDir: '/usr/bin', autoDownload: false } });
+    expect(await get('diagnostics')).toMatchObject({
+      available: true,
+      distributionInfo: { pythonPath: '/usr/bin/python3', pythonDir: '/usr/bin', autoDownload: false },
+    });
     expect((await call(`${LEGACY}/check-syntax`, post('{"code": "("}'))).body).toEqual({ success: true, errors: [{ line: 1 }] });
     expect((await call(`${LEGACY}/check-syntax`, post('{"code": " "}'))).body).toEqual({ success: true, errors: [] });
-    const string = await call(`${LEGACY}/call-module`, { ...post('{"module": "math", "function": "f", "args": null}'), headers: { 'x-python3-legacy-result': 'string' } });
+    const string = await call(`${LEGACY}/call-module`, {
+      ...post('{"module": "math", "function": "f", "args": null}'),
+      headers: { 'x-python3-legacy-result': 'string' },
+    });
     expect(string.body.result).toBe('1267650600228229401496703205376');
     const scripts = await call(`${LEGACY}/scripts/list`);
     expect([scripts.status, scripts.body.code, scripts.body.success]).toEqual([404, 'ROUTE_NOT_FOUND', false]);
   });
 
   it('passes mode, limits, delivery and trace on to the signed job', async () => {
-    const { call, worker } = await startCluster(() => ({ value: Buffer.from('1') }));
+    const { call, worker } = await startCluster({ play: () => ({ value: Buffer.from('1') }) });
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-    const answer = await call('/api/v1/jobs', { ...post('{"code": "1", "mode": "admin", "timeoutMs": 20, "resultTtlSeconds": 60}'), key: ADMIN_KEY, headers: { prefer: 'wait=5', traceparent } });
+    const answer = await call('/api/v1/jobs', {
+      ...post('{"code": "1", "mode": "admin", "timeoutMs": 20, "resultTtlSeconds": 60}'),
+      key: ADMIN_KEY,
+      headers: { prefer: 'wait=5', traceparent },
+    });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('preference-applied')).toBe('wait=5');
-    expect(answer.body).toMatchObject({ state: 'finished', mode: 'admin', level: 'D', traceId: '0af7651916cd43dd8448eb211c80319c', outcome: { status: 'succeeded', value: 1 }, worker: 'played' });
-    expect(worker?.taken[0]).toMatchObject({ mode: 'admin', owner: 'key:admin', delivery: 'at-least-once', startBefore: null, resultTtlMs: 60_000, traceparent, limits: { timeoutMs: 20, memoryMb: 512 } });
+    expect(answer.body).toMatchObject({
+      state: 'finished',
+      mode: 'admin',
+      level: 'D',
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      outcome: { status: 'succeeded', value: 1 },
+      worker: 'played',
+    });
+    expect(worker?.taken[0]).toMatchObject({
+      mode: 'admin',
+      owner: 'key:admin',
+      delivery: 'at-least-once',
+      startBefore: null,
+      resultTtlMs: 60_000,
+      traceparent,
+      limits: { timeoutMs: 20, memoryMb: 512 },
+    });
     await call(`${LEGACY}/exec`, { ...post('{"code": "1"}'), key: null, headers: { 'x-admin-mode': 'TRUE', 'x-api-key': ADMIN_KEY } });
     expect(worker?.taken[1]).toMatchObject({ mode: 'admin', delivery: 'at-most-once' });
     expect(worker?.taken[1]?.startBefore).toBeGreaterThan(Date.now());
   });
 
   it('shows a job to its owner and to admins, and to nobody else', async () => {
-    const { call } = await startCluster(() => ({ value: Buffer.from('1.0') }));
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('1.0') }) });
     const accepted = await call('/api/v1/jobs', { ...post('{"expression": "1"}'), key: ADMIN_KEY });
     const own = await call('/api/v1/jobs', post('{"expression": "1"}'));
     expect(accepted.status).toBe(202);
     const location = accepted.headers.get('location') ?? '';
     expect(location).toBe(`/api/v1/jobs/${accepted.body.id}`);
-    await until(async () => (await call(location, { key: ADMIN_KEY })).body.state === 'finished');
+    await waitFor('the cluster', async () => (await call(location, { key: ADMIN_KEY })).body.state === 'finished');
     expect((await call(location, { key: ADMIN_KEY })).text).toContain('"value":1.0,');
     const foreign = await call(location);
     expect([foreign.status, foreign.body.error.code]).toEqual([404, 'JOB_NOT_FOUND']);
@@ -168,135 +178,37 @@ describe('an API replica with a worker node', () => {
   });
 
   it('does not believe a record whose head was changed', async () => {
-    const { call, namespace } = await startCluster(() => undefined);
+    const { call, namespace } = await startCluster({ play: () => undefined });
     const { body } = await call('/api/v1/jobs', post('{"code": "1"}'));
-    const redis = server.connect();
-    await redis.hset(createRedisKeys(namespace).jobRecord('default', body.id), 'job', 'forged');
-    redis.disconnect();
+    const client = redis().connect();
+    await client.hset(createRedisKeys(namespace).jobRecord('default', body.id), 'job', 'forged');
+    client.disconnect();
     expect((await call(`/api/v1/jobs/${body.id}`)).body.error.code).toBe('OUTCOME_UNVERIFIED');
   });
 
   it('answers 202 when a preferred wait is over, and the job goes on', async () => {
-    const { call } = await startCluster(() => undefined);
+    const { call } = await startCluster({ play: () => undefined });
     const answer = await call('/api/v1/jobs', { ...post('{"code": "1"}'), headers: { prefer: 'wait=1' } });
     expect([answer.status, answer.body.state, answer.body.outcome]).toEqual([202, 'active', null]);
     expect(answer.headers.get('location')).toContain(answer.body.id);
   });
 
   it('answers 504 with the job id when a started job gives no outcome in time', async () => {
-    const { call } = await startCluster(() => undefined, undefined, { PYTHON3_QUEUE_WAIT_SECONDS: '1' });
+    const { call } = await startCluster({ play: () => undefined, environment: { PYTHON3_QUEUE_WAIT_SECONDS: '1' } });
     const answer = await call(`${LEGACY}/exec`, post('{"code": "1", "timeoutMs": 10}'));
     expect([answer.status, answer.body.code]).toEqual([504, 'OUTCOME_UNKNOWN']);
     expect(answer.body.jobId).toMatch(/^default\./);
   }, 15_000);
 
   it('takes a job back that no slot took, and says POOL_BUSY', async () => {
-    const { call, namespace, worker } = await startCluster(() => undefined, undefined, { PYTHON3_QUEUE_WAIT_SECONDS: '1' });
-    const redis = server.connect();
+    const { call, namespace, worker } = await startCluster({ play: () => undefined, environment: { PYTHON3_QUEUE_WAIT_SECONDS: '1' } });
+    const client = redis().connect();
     const keys = createRedisKeys(namespace);
-    await redis.hset(`${keys.queuePrefix('default')}:${keys.queueName}:meta`, 'paused', '1');
+    await client.hset(`${keys.queuePrefix('default')}:${keys.queueName}:meta`, 'paused', '1');
     const answer = await call(`${LEGACY}/exec`, post('{"code": "1", "timeoutMs": 5000}'));
     expect([answer.status, answer.body.code]).toEqual([503, 'POOL_BUSY']);
-    expect(await redis.exists(keys.jobRecord('default', answer.body.jobId))).toBe(0);
+    expect(await client.exists(keys.jobRecord('default', answer.body.jobId))).toBe(0);
     expect(worker?.taken).toEqual([]);
-    redis.disconnect();
+    client.disconnect();
   }, 15_000);
-});
-
-describe('an API replica without what it needs', () => {
-  it('says that no worker node serves the lane', async () => {
-    const { call } = await startCluster(undefined);
-    const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
-    expect([answer.status, answer.body.error.code]).toEqual([503, 'NO_WORKER_FOR_LANE']);
-    expect((await call(`${LEGACY}/version`)).body).toMatchObject({ available: false });
-  });
-
-  it('answers 503 at once while Redis is away, and heals', async () => {
-    const { call } = await startCluster(() => ({ value: Buffer.from('1') }));
-    expect((await call('/health/ready', { key: null })).status).toBe(200);
-    await server.stop();
-    const startedAt = performance.now();
-    const away = await call(`${LEGACY}/exec`, post('{"code": "1"}'));
-    expect(away.status).toBe(503);
-    expect(['QUEUE_UNAVAILABLE', 'QUEUE_UNCERTAIN']).toContain(away.body.code);
-    await until(async () => (await call(`${LEGACY}/exec`, post('{"code": "1"}'))).body.code === 'QUEUE_UNAVAILABLE');
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-    expect((await call('/health/live', { key: null })).status).toBe(200);
-    await until(async () => (await call('/health/ready', { key: null })).status === 503);
-    await server.restart();
-    await until(async () => (await call(`${LEGACY}/exec`, post('{"code": "1"}'))).status === 200);
-    expect((await call('/health', { key: null })).body.redis).toEqual({ reachable: true, writable: true });
-  }, 30_000);
-
-  it('starts while Redis is away', async () => {
-    const started = await startApiUnderTest({ REDIS_URL: `redis://127.0.0.1:${await findFreePort()}` });
-    stops.push(() => started.api.stop());
-    expect((await started.call('/api/v1/jobs', post('{"code": "1"}'))).body.error.code).toBe('QUEUE_UNAVAILABLE');
-    expect((await started.call('/health', { key: null })).body.redis).toEqual({ reachable: false, writable: false });
-  });
-
-  it('says QUEUE_UNAVAILABLE and keeps no record when Redis refuses writes', async () => {
-    const { call, namespace } = await startCluster(() => undefined);
-    const redis = server.connect();
-    await redis.config('SET', 'maxmemory', '1');
-    const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
-    await redis.config('SET', 'maxmemory', '0');
-    expect([answer.status, answer.body.error.code]).toEqual([503, 'QUEUE_UNAVAILABLE']);
-    expect(await redis.keys(`${namespace}:{default}:job:*`)).toEqual([]);
-    redis.disconnect();
-  });
-
-  it('names a port that is taken', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
-    const { port } = taken.address() as { port: number };
-    await expect(startApiUnderTest({ REDIS_URL: server.url, PORT: String(port) })).rejects.toMatchObject({ code: 'PORT_IN_USE', message: expect.stringContaining(String(port)) });
-    taken.close();
-  });
-});
-
-describe('a browser', () => {
-  it('signs in once with a link, acts by its cookie from our own page only, and signs out', async () => {
-    const { call, origin } = await startCluster(() => ({ value: Buffer.from('1') }));
-    const path = createSignInPath(keyRing, 'developer');
-    const signedIn = await call(path, { key: null });
-    expect([signedIn.status, signedIn.headers.get('location')]).toEqual([303, '/']);
-    const setCookie = signedIn.headers.get('set-cookie') ?? '';
-    expect(setCookie).toMatch(/^python3_session=[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
-    expect((await call(path, { key: null })).body.error.code).toBe('AUTH_SIGN_IN_INVALID');
-    const cookie = setCookie.split(';')[0] ?? '';
-    const home = await call('/', { key: null, headers: { cookie } });
-    expect(home.text).toContain('Signed in as <strong>developer</strong>');
-    expect(home.text).toContain('1 of 3 in use');
-    const send = (headers: Record<string, string>): ReturnType<typeof call> => call('/api/v1/jobs', { ...post('{"code": "1"}'), key: null, headers: { cookie, ...headers } });
-    expect((await send({})).body.error.code).toBe('AUTH_ORIGIN_REFUSED');
-    expect((await send({ origin: 'http://evil.example' })).body.error.code).toBe('AUTH_ORIGIN_REFUSED');
-    expect((await send({ origin })).status).toBe(202);
-    expect((await call('/api/v1/workers', { key: null, headers: { cookie } })).body.workers).toHaveLength(1);
-    const out = await call('/sign-out', { method: 'POST', key: null, headers: { cookie, origin } });
-    expect([out.status, out.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('Max-Age=0')]);
-  });
-
-  it('gets a page that tells how to run the first job, without script or inline style', async () => {
-    const { call } = await startCluster(undefined);
-    const home = await call('/', { key: null });
-    expect(home.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(home.text).toContain('$(cat .data/secrets/developer.key)');
-    expect(home.text).not.toMatch(/<script|style=|<style/);
-    expect(home.headers.get('content-security-policy')).not.toContain('unsafe-inline');
-    expect((await call('/assets/home.css', { key: null })).headers.get('content-type')).toBe('text/css; charset=utf-8');
-  });
-});
-
-describe('a stopping replica', () => {
-  it('lets a waiting caller finish, then closes', async () => {
-    const { call, api } = await startCluster((job) => (job.kind === 'eval' ? { value: Buffer.from('1') } : undefined));
-    const waiting = call('/api/v1/jobs', { ...post('{"code": "1"}'), headers: { prefer: 'wait=60' } });
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const stopped = api.stop();
-    expect((await waiting).status).toBe(202);
-    await stopped;
-    await expect(call('/health/live')).rejects.toThrow();
-    expect(DEVELOPER_KEY).toBeDefined();
-  });
 });

@@ -9,6 +9,7 @@ import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
 import { createSessionSource } from './auth/session-source';
+import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
@@ -27,6 +28,9 @@ export interface Api {
   readonly address: Address | undefined;
 }
 
+/** How long a start waits for Redis before it goes on without. */
+const FIRST_CONTACT_MS = 1_000;
+
 /** What is left to answer callers with, after their waits have been ended for them. */
 const LAST_ANSWERS_MS = 1_000;
 
@@ -39,8 +43,10 @@ const LAST_ANSWERS_MS = 1_000;
  *
  * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
  */
-export function createApi({ config, logger }: { readonly config: Config; readonly logger: Logger }): Promise<Api> {
-  return Promise.resolve().then(() => wire(config, logger));
+// A promise, so that a later version may read something before it is wired.
+// eslint-disable-next-line @typescript-eslint/require-await
+export async function createApi({ config, logger }: { readonly config: Config; readonly logger: Logger }): Promise<Api> {
+  return wire(config, logger);
 }
 
 function wire(config: Config, logger: Logger): Api {
@@ -90,6 +96,7 @@ function wire(config: Config, logger: Logger): Api {
   return {
     start: async () => {
       replies.start();
+      await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await Promise.all([registry.start(), probe.start()]);
       await listener.start();
     },

@@ -10,6 +10,9 @@ export interface Address {
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
+/** Node looks this often for connections past those two; its own 30 s would double them. */
+const TIMEOUT_CHECK_MS = 5_000;
+
 /** Above the 60 s after which common proxies reuse a connection no more, so that they close first. */
 const KEEP_ALIVE_MS = 65_000;
 
@@ -23,10 +26,13 @@ export class HttpListener {
 
   constructor(listener: RequestListener, config: Pick<Config, 'host' | 'port'>) {
     this.config = config;
-    this.server = createServer(
-      { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-      listener,
-    );
+    const timeouts = {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    };
+    this.server = createServer(timeouts, listener);
   }
 
   get address(): Address | undefined {

@@ -32,7 +32,12 @@ export async function startApiUnderTest(environment: Environment): Promise<ApiUn
     ...environment,
   });
   const api = await createApi({ config, logger: createLogger('api', config.logLevel) });
-  await api.start();
+  try {
+    await api.start();
+  } catch (error) {
+    await api.stop();
+    throw error;
+  }
   const origin = `http://127.0.0.1:${api.address?.port ?? 0}`;
   return { api, origin, call: (path, init) => call(origin + path, init) };
 }
@@ -48,13 +53,10 @@ async function call(url: string, { key = DEVELOPER_KEY, ...init }: RequestInit &
     },
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, body: text.startsWith('{') ? JSON.parse(text) : undefined };
-}
-
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: text.startsWith('{') ? (JSON.parse(text) as unknown) : undefined,
+  };
 }

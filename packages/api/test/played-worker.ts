@@ -4,10 +4,14 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { QueueEntry } from '../src/dispatch/lane-queues';
 import type { PrivateRedis } from './private-redis';
 
 /** What the played worker node answers to a job; undefined: it takes the job and never finishes it. */
-export type Play = (job: Job, payload: Buffer) => Partial<Omit<OutcomeParts, 'outcome'>> & { outcome?: Partial<OutcomeParts['outcome']> } | undefined;
+export type Play = (
+  job: Job,
+  payload: Buffer,
+) => (Partial<Omit<OutcomeParts, 'outcome'>> & { outcome?: Partial<OutcomeParts['outcome']> }) | undefined;
 
 /** How it delivers the outcome, where a test wants it delivered badly. */
 export interface Delivery {
@@ -26,8 +30,8 @@ export class PlayedWorker {
   private sequence = 0;
 
   constructor(
-    private readonly server: PrivateRedis,
-    private readonly keyRing: KeyRing,
+    server: PrivateRedis,
+    keyRing: KeyRing,
     private readonly namespace: string,
     play: Play,
     delivery: Delivery = {},
@@ -39,7 +43,8 @@ export class PlayedWorker {
       keys.queueName,
       async (entry) => {
         const id = entry.id ?? '';
-        const sealed = 'stored' in entry.data ? await this.redis.getBuffer(keys.jobPayload('default', id)) : Buffer.from(entry.data.sealed);
+        const data = entry.data as QueueEntry;
+        const sealed = 'stored' in data ? await this.redis.getBuffer(keys.jobPayload('default', id)) : Buffer.from(data.sealed);
         const opened = sealed && openJob(keyRing, 'default', id, sealed);
         if (!opened) throw new Error('a job that does not verify');
         const { job, payload } = opened;
@@ -52,9 +57,18 @@ export class PlayedWorker {
         const outcome = (delivery.seal ?? sealOutcome)(keyRing, parts);
         const channel = delivery.publish === undefined ? (job.replyTo ?? '') : '';
         if (delivery.publish && job.replyTo) await this.redis.publish(job.replyTo, delivery.publish(id, outcome));
-        await this.redis.finishJob(record, keys.jobPayload(job.lane, id), 'token', outcome, job.resultTtlMs, channel, id, MAX_PUBLISHED_BYTES);
+        await this.redis.finishJob(
+          record,
+          keys.jobPayload(job.lane, id),
+          'token',
+          outcome,
+          job.resultTtlMs,
+          channel,
+          id,
+          MAX_PUBLISHED_BYTES,
+        );
       },
-      { connection: this.blocking as never, prefix: keys.queuePrefix('default'), concurrency: 8 },
+      { connection: this.blocking, prefix: keys.queuePrefix('default'), concurrency: 8 },
     );
     this.worker.on('error', () => undefined);
     this.heart = setInterval(() => void this.beat(), 200);

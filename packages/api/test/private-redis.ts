@@ -1,19 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
+import { freePort, startPrivateRedis, type TestRedis } from '../../../test/support/test-redis';
 
-/** A Redis server of this test's own. */
+/** A Redis server of this test's own, to be stopped and started at will; it comes back empty on the same port. */
 export class PrivateRedis {
   readonly port: number;
-  private child: ChildProcess | undefined;
+  private running: TestRedis | undefined;
 
   private constructor(port: number) {
     this.port = port;
   }
 
   static async start(): Promise<PrivateRedis> {
-    const redis = new PrivateRedis(await findFreePort());
+    const redis = new PrivateRedis(await freePort());
     await redis.restart();
     return redis;
   }
@@ -22,19 +20,13 @@ export class PrivateRedis {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Comes back empty on the same port. */
   async restart(): Promise<void> {
-    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
-    this.child = child;
-    const client = this.connect();
-    await client.ping();
-    client.disconnect();
+    this.running = await startPrivateRedis({ port: this.port });
   }
 
   async stop(): Promise<void> {
-    if (this.child === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
-    this.child.kill('SIGKILL');
-    await once(this.child, 'exit');
+    await this.running?.stop();
+    this.running = undefined;
   }
 
   connect(): Redis {
@@ -42,13 +34,4 @@ export class PrivateRedis {
     client.on('error', () => undefined);
     return client;
   }
-}
-
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,4 +1,4 @@
-import { Queue, type ConnectionOptions } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { Logger, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 
@@ -18,7 +18,7 @@ export function createLaneQueues(redis: Redis, keys: RedisKeys, logger: Logger):
   const queues = new Map<string, Queue<QueueEntry>>();
   const create = (lane: string): Queue<QueueEntry> => {
     const queue = new Queue<QueueEntry>(keys.queueName, {
-      connection: redis as unknown as ConnectionOptions,
+      connection: redis,
       prefix: keys.queuePrefix(lane),
       // Otherwise a queue made while Redis is away would wait for it, and its adds with it, for ever.
       skipVersionCheck: true,

@@ -73,11 +73,12 @@ export class ReplyChannel {
     const sealed = message.subarray(end + 1);
     const parts = sealed.length === 0 ? undefined : openOutcome(this.options.keyRing, reply.jobId, sealed);
     if (parts !== undefined) return reply.settle(parts);
-    if (sealed.length > 0)
+    if (sealed.length > 0) {
       this.options.logger.error(
-        { jobId: reply.jobId, securityEvent: 'reply-unverified' },
+        { event: 'security', code: 'OUTCOME_UNVERIFIED', jobId: reply.jobId },
         'a reply that no worker node signed was ignored',
       );
+    }
     void this.check([reply]);
   }
 

@@ -1,4 +1,4 @@
-import { sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
+import { hasErrorCode, sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Authenticator } from '../auth/authenticator';
 import { decideMode } from '../auth/decide-mode';
@@ -58,13 +58,24 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
 function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
   const { config } = options;
   return async (request, response) => {
-    const members = membersOf(request, config);
-    if (isBlank(members.get('code'))) return sendJson(response, 200, { success: true, errors: [] });
-    const order = createOrder(request, response, readLegacyRequest('check', members, config));
+    const checkRequest = readCheckRequest(membersOf(request, config), config);
+    if (checkRequest === undefined) return sendJson(response, 200, { success: true, errors: [] });
+    // parsing needs no rights, whatever the headers ask for
+    const order = createOrder(request, response, checkRequest, checkRequest.mode ?? 'restricted');
     const { job, parts } = await runAndWait(options, order, response);
     const isChecked = parts.outcome.status === 'succeeded';
     sendJson(response, 200, isChecked ? { success: true, errors: syntaxErrorsIn(parts) } : toLegacyAnswer(job, parts, 'json'));
   };
+}
+
+/** undefined where there is no code, in which the predecessor finds no errors. */
+function readCheckRequest(members: Members, config: Config): JobRequest | undefined {
+  try {
+    return readLegacyRequest('check', members, config);
+  } catch (error) {
+    if (hasErrorCode(error, 'CODE_EMPTY')) return undefined;
+    throw error;
+  }
 }
 
 /** A real job, so that the answer shows that the whole path works; its failure is told in `result`, as it always was. */
@@ -95,9 +106,6 @@ function createOrder(request: Request, response: Response, jobRequest: JobReques
 
 /** Without keys, JSON is what keeps web pages from posting to us. */
 const membersOf = (request: Request, config: Config): Members => readMembers(request, { lenientMediaType: config.auth === 'keys' });
-
-const isBlank = (slice: Buffer | undefined): boolean =>
-  slice === undefined || /^"(\s|\\[nrtf])*"$/.test(slice.toString('latin1', 0, 1_000));
 
 function syntaxErrorsIn({ value }: OutcomeParts): JsonValue {
   const errors = sliceJsonObject(value).get('errors');

@@ -82,7 +82,7 @@ function assertVariableName(field: string, key: string): void {
     throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which Python keeps for itself.`);
 }
 
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+const CONTROL_CHARACTER = /\p{Cc}/u;
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;

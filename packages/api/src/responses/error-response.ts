@@ -13,6 +13,8 @@ export const modernErrorBody: ErrorBody = (error, requestId) => ({
 
 /** Last handler of the application: every error becomes an answer with a code; what nobody expected goes to the log. */
 export function createErrorHandler(logger: Logger, bodyFor: (path: string) => ErrorBody): ErrorRequestHandler {
+  // Express knows error handlers by their four parameters
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
   return (thrown: unknown, request, response, _next) => {
     const { requestId } = readRequestState(response);
     const error = toClusterError(thrown);

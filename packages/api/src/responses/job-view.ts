@@ -13,23 +13,22 @@ export const jobPath = (jobId: string): string => `/api/v1/jobs/${jobId}`;
 
 /** A job as the modern surface shows it. Points in time are epoch milliseconds. */
 export function toJobView({ job, state, attempts, parts }: JobViewParts): JsonValue {
-  const outcome = parts?.outcome;
   return {
     id: job.id,
     kind: job.kind,
     mode: job.mode,
     isolation: job.isolation,
-    level: outcome?.level ?? null,
+    level: parts ? parts.outcome.level : null,
     lane: job.lane,
     state: parts ? 'finished' : state,
     outcome: parts ? toOutcomeView(parts) : null,
-    timings: outcome ? toTimingsView(outcome) : null,
-    worker: outcome?.worker ?? attempts.at(-1)?.worker ?? null,
-    attempts: (outcome?.attempts ?? attempts).map(({ number, worker, startedAt }) => ({ number, worker, startedAt })),
-    limitsHit: outcome?.limitsHit ?? [],
+    timings: parts ? toTimingsView(parts.outcome) : null,
+    worker: parts ? parts.outcome.worker : (attempts.at(-1)?.worker ?? null),
+    attempts: (parts?.outcome.attempts ?? attempts).map(toAttemptView),
+    limitsHit: parts?.outcome.limitsHit ?? [],
     traceId: traceIdOf(job.traceparent),
     createdAt: job.issuedAt,
-    finishedAt: outcome?.finishedAt ?? null,
+    finishedAt: parts ? parts.outcome.finishedAt : null,
     links: { self: jobPath(job.id) },
   };
 }
@@ -50,3 +49,5 @@ function toTimingsView({ timings }: Outcome): JsonValue {
   const { queuedMs, runMs, totalMs, cpuMs, maxMemoryBytes } = timings;
   return { queuedMs, runMs, totalMs, cpuMs, maxMemoryBytes };
 }
+
+const toAttemptView = ({ number, worker, startedAt }: Attempt): JsonValue => ({ number, worker, startedAt });

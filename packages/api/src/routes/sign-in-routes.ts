@@ -1,10 +1,11 @@
 import { ClusterError, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Redis } from 'ioredis';
 import { SIGN_IN_LIFETIME_MS } from '../auth/create-sign-in-path';
 import { isSameOrigin } from '../auth/same-origin';
-import { formatSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
+import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
 import { openSession, sealSession, type SessionClaim } from '../auth/session-seals';
+import { openSessionCookie } from '../auth/session-source';
 import type { Route } from './route';
 
 export interface SignInRouteOptions {
@@ -25,12 +26,19 @@ function signIn({ keyRing, redis, keys }: SignInRouteOptions): RequestHandler {
   return async (request, response) => {
     const token = request.query['token'];
     const claim = typeof token === 'string' ? openSession(keyRing, 'sign-in', token) : undefined;
-    if (claim === undefined || !(await useUp(redis, keys, claim))) throw new ClusterError('AUTH_SIGN_IN_INVALID');
+    if (claim === undefined || !(await useUp(redis, keys, claim))) return refuseLink(request, response, keyRing);
     const session = sealSession(keyRing, 'cookie', { role: claim.role, nonce: claim.nonce, expiresAt: Date.now() + SESSION_LIFETIME_MS });
     response.setHeader('Set-Cookie', formatSessionCookie(request, session));
     response.setHeader('Cache-Control', 'no-store');
     response.redirect(303, '/');
   };
+}
+
+/** A link used before is harmless to the browser that used it: it reloaded the page, or restored a tab. */
+function refuseLink(request: Request, response: Response, keyRing: KeyRing): void {
+  const cookie = readSessionCookie(request);
+  if (cookie === undefined || openSessionCookie(keyRing, cookie) === undefined) throw new ClusterError('AUTH_SIGN_IN_INVALID');
+  response.redirect(303, '/');
 }
 
 /** Ends the session of this browser; a foreign page must not do even that. */

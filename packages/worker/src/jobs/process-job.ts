@@ -33,11 +33,16 @@ export interface ReceivedJob {
   readonly signal: AbortSignal;
 }
 
-/** `busy`: not started, and may wait on; put it back. */
-export type Processed = 'done' | 'busy';
+/**
+ * `done`: it has its outcome. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
+ * elsewhere. `lost`: somebody else has it now.
+ */
+export type Processed = 'done' | 'busy' | 'stopped' | 'lost';
 
 /** Abort reason: the queue has given the job to somebody else, so nothing may be written for it any more. */
 export const LOCK_LOST = 'lock-lost';
+/** Abort reason: the node's drain time is over. */
+export const NODE_STOPPING = 'node-stopping';
 
 /**
  * One job's way through a worker node:
@@ -67,11 +72,10 @@ export class JobProcessor {
     try {
       // The wait for the slot may have taken the rest of the caller's time.
       if (isTooLate(job)) return await this.expire(job);
-      await this.runAttempts(job, payload, slot, received.signal);
+      return await this.runAttempts(job, payload, slot, received.signal);
     } finally {
       this.options.pool.release(slot);
     }
-    return 'done';
   }
 
   private async loadContent({ lane, jobId, entry }: ReceivedJob): Promise<Buffer | undefined> {
@@ -91,7 +95,7 @@ export class JobProcessor {
   }
 
   /** A job is started again here only if its template went down under it and it may run twice. */
-  private async runAttempts(job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<void> {
+  private async runAttempts(job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
     for (;;) {
       const token = randomBytes(12).toString('hex');
       const { keys, redis, workerId, logger } = this.options;
@@ -106,9 +110,9 @@ export class JobProcessor {
       }
       const attempts = JSON.parse(attemptsJson) as Attempt[];
       const report = await this.runOnce(job, payload, slot, forked, signal);
-      if (signal.aborted && signal.reason === LOCK_LOST) {
-        logger.warn({ jobId: job.id }, 'lock lost; the job was ended and nothing is written');
-        return;
+      if (report.killReason === 'cancelled') {
+        logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
+        return signal.reason === LOCK_LOST ? 'lost' : 'stopped';
       }
       const finished = judgeRun(report, job.limits);
       if (report.templateLost && finished.status === 'crashed') {
@@ -116,7 +120,7 @@ export class JobProcessor {
         continue;
       }
       await this.options.outcomes.write({ ...targetOf(job), token, attempts }, finished, report);
-      return;
+      return 'done';
     }
   }
 
@@ -140,7 +144,7 @@ export class JobProcessor {
     verdict: 'unknown' | 'finished' | 'lost' | 'exhausted',
     token: string,
     attempts: Attempt[],
-  ): Promise<void> {
+  ): Promise<Processed> {
     const { outcomes, logger } = this.options;
     if (verdict === 'unknown' || verdict === 'finished') {
       // The outcome that stands is the truth; a second entry under the id is somebody's replay, and is not run.
@@ -148,9 +152,10 @@ export class JobProcessor {
         { event: 'security', code: 'JOB_REPLAYED', jobId: job.id, lane: job.lane },
         'a finished or unknown job stood in the queue; not run',
       );
-      return;
+      return 'done';
     }
     await outcomes.write({ ...targetOf(job), token, attempts }, stopped(verdict, attempts.length));
+    return 'done';
   }
 
   private async expire(job: Job): Promise<Processed> {

@@ -1,4 +1,4 @@
-import { DelayedError, Worker, type Job as QueueJob } from 'bullmq';
+import { DelayedError, WaitingError, Worker, type Job as QueueJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   LOCK_DURATION_MS,
@@ -9,7 +9,7 @@ import {
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
-import { LOCK_LOST, type JobProcessor } from '../jobs/process-job';
+import { LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
 
 export interface LaneConsumerOptions {
   readonly lane: string;
@@ -21,8 +21,8 @@ export interface LaneConsumerOptions {
   readonly logger: Logger;
 }
 
-/** Pause before a job that found no slot here may be fetched again, by any node. */
-const BUSY_PAUSE_MS = 250;
+/** Pause before a job that found no slot here, or met a failure of ours, may be fetched again, by any node. */
+const PAUSE_MS = 250;
 
 /**
  * Fetches a lane's jobs from BullMQ. The queue is transport: its own attempts, results and failures say nothing about a
@@ -65,21 +65,39 @@ export class LaneConsumer {
     await this.worker.close();
   }
 
-  /** Ends what still runs. The queue delivers it again once its lock has expired. */
+  /** Ends what still runs and puts it back for other nodes. */
   abandon(): void {
-    for (const running of this.running.values()) running.abort(LOCK_LOST);
+    for (const running of this.running.values()) running.abort(NODE_STOPPING);
   }
 
+  /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
+    const processed = await this.processOnce(job);
+    switch (processed) {
+      case 'done':
+        return;
+      case 'busy':
+      case 'failed':
+        await job.moveToDelayed(Date.now() + PAUSE_MS, token);
+        throw new DelayedError();
+      case 'stopped':
+        await job.moveToWait(token);
+        throw new WaitingError();
+      case 'lost':
+        throw new Error(`the lock of job ${job.id} was lost`);
+    }
+  }
+
+  private async processOnce(job: QueueJob<QueueEntry>): Promise<Processed | 'failed'> {
+    const { lane, processor, logger } = this.options;
     const jobId = job.id ?? '';
     const aborter = new AbortController();
     this.running.set(jobId, aborter);
     try {
-      const processed = await this.options.processor.process({ lane: this.options.lane, jobId, entry: job.data, signal: aborter.signal });
-      if (processed === 'busy') {
-        await job.moveToDelayed(Date.now() + BUSY_PAUSE_MS, token);
-        throw new DelayedError();
-      }
+      return await processor.process({ lane, jobId, entry: job.data, signal: aborter.signal });
+    } catch (error) {
+      logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
+      return 'failed';
     } finally {
       this.running.delete(jobId);
     }

@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { freePort } from '../../../test/support/test-redis';
+import { waitFor } from '../../../test/support/wait-for';
+import { LEGACY, startApiUnderTest } from '../test/api-under-test';
+import { post, useCluster } from '../test/use-cluster';
+
+const { redis, startCluster, stopLater } = useCluster();
+
+describe('an API replica without what it needs', () => {
+  it('says that no worker node serves the lane', async () => {
+    const { call } = await startCluster();
+    const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
+    expect([answer.status, answer.body.error.code]).toEqual([503, 'NO_WORKER_FOR_LANE']);
+    expect((await call(`${LEGACY}/version`)).body).toMatchObject({ available: false });
+  });
+
+  it('answers 503 at once while Redis is away, and heals', async () => {
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('1') }) });
+    expect((await call('/health/ready', { key: null })).status).toBe(200);
+    await redis().stop();
+    const startedAt = performance.now();
+    const away = await call(`${LEGACY}/exec`, post('{"code": "1"}'));
+    expect(away.status).toBe(503);
+    expect(['QUEUE_UNAVAILABLE', 'QUEUE_UNCERTAIN']).toContain(away.body.code);
+    await waitFor('the cluster', async () => (await call(`${LEGACY}/exec`, post('{"code": "1"}'))).body.code === 'QUEUE_UNAVAILABLE');
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect((await call('/health/live', { key: null })).status).toBe(200);
+    await waitFor('the cluster', async () => (await call('/health/ready', { key: null })).status === 503);
+    await redis().restart();
+    await waitFor('the cluster', async () => (await call(`${LEGACY}/exec`, post('{"code": "1"}'))).status === 200);
+    expect((await call('/health', { key: null })).body.redis).toEqual({ reachable: true, writable: true });
+  }, 30_000);
+
+  it('starts while Redis is away', async () => {
+    const started = await startApiUnderTest({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    stopLater(() => started.api.stop());
+    expect((await started.call('/api/v1/jobs', post('{"code": "1"}'))).body.error.code).toBe('QUEUE_UNAVAILABLE');
+    expect((await started.call('/health', { key: null })).body.redis).toEqual({ reachable: false, writable: false });
+  });
+
+  it('says QUEUE_UNAVAILABLE and keeps no record when Redis refuses writes', async () => {
+    const { call, namespace } = await startCluster({ play: () => undefined });
+    const client = redis().connect();
+    await client.config('SET', 'maxmemory', '1');
+    const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
+    await client.config('SET', 'maxmemory', '0');
+    expect([answer.status, answer.body.error.code]).toEqual([503, 'QUEUE_UNAVAILABLE']);
+    expect(await client.keys(`${namespace}:{default}:job:*`)).toEqual([]);
+    client.disconnect();
+  });
+
+  it('names a port that is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    await expect(startApiUnderTest({ REDIS_URL: redis().url, PORT: String(port) })).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: expect.stringContaining(String(port)),
+    });
+    taken.close();
+  });
+});
+
+describe('a stopping replica', () => {
+  it('lets a waiting caller finish, then closes', async () => {
+    const { call, api } = await startCluster({ play: (job) => (job.kind === 'eval' ? { value: Buffer.from('1') } : undefined) });
+    const waiting = call('/api/v1/jobs', { ...post('{"code": "1"}'), headers: { prefer: 'wait=60' } });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const stopped = api.stop();
+    expect((await waiting).status).toBe(202);
+    await stopped;
+    await expect(call('/health/live')).rejects.toThrow();
+  });
+});

@@ -1,0 +1,114 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Slot } from './slot';
+
+let path: string;
+let slot: Slot;
+beforeEach(async () => {
+  path = mkdtempSync(join(tmpdir(), 'python3-slot-'));
+  slot = await Slot.create({ path, runnerPath: '', socketPath: '', slotPath: (index) => join(path, String(index)) }, 7);
+});
+afterEach(() => {
+  slot.close();
+  rmSync(path, { recursive: true, force: true });
+});
+
+const inScratch = (...names: string[]): string => join(slot.scratchPath, ...names);
+
+describe('a slot', () => {
+  it('has a folder only its owner may enter, and two named pipes', () => {
+    expect(lstatSync(slot.scratchPath).mode & 0o7777).toBe(0o700);
+    for (const pipe of [slot.stdoutPath, slot.stderrPath]) {
+      expect(lstatSync(pipe).isFIFO()).toBe(true);
+      expect(lstatSync(pipe).mode & 0o777).toBe(0o600);
+    }
+    expect(readdirSync(slot.scratchPath)).toEqual([]);
+    expect(slot.index).toBe(7);
+  });
+
+  it('made where a former one was lost begins empty', async () => {
+    writeFileSync(inScratch('old'), 'x');
+    const again = await Slot.create({ path, runnerPath: '', socketPath: '', slotPath: (index) => join(path, String(index)) }, 7);
+    expect(readdirSync(again.scratchPath)).toEqual([]);
+    again.close();
+  });
+});
+
+describe('cleaning removes', () => {
+  it.each<[string, () => void]>([
+    ['nothing', () => undefined],
+    ['files, hidden ones and awkward names too', () => ['a', '.b', 'with space', 'new\nline', 'é😀', '-rf', '*'].forEach((name) => writeFileSync(inScratch(name), 'x'))],
+    ['nested folders', () => {
+      mkdirSync(inScratch('a', 'b', 'c', 'd'), { recursive: true });
+      writeFileSync(inScratch('a', 'b', 'c', 'd', 'file'), 'x');
+    }],
+    ['a folder deeper than a path may be long', () => {
+      let deep = inScratch('d'.repeat(200));
+      for (let level = 0; level < 15; level += 1) deep = join(deep, 'd'.repeat(200));
+      mkdirSync(deep, { recursive: true });
+    }],
+    ['read-only files', () => {
+      writeFileSync(inScratch('file'), 'x');
+      chmodSync(inScratch('file'), 0o400);
+    }],
+    ['links to nowhere and to themselves', () => {
+      symlinkSync('/nowhere/at/all', inScratch('nowhere'));
+      symlinkSync('loop', inScratch('loop'));
+    }],
+  ])('%s', (_, leave) => {
+    leave();
+    expect(slot.clean()).toBe(true);
+    expect(readdirSync(slot.scratchPath)).toEqual([]);
+  }); // prettier-ignore
+
+  it.each([0o500, 0o000])('folders with mode %o, or says that it cannot', (mode) => {
+    mkdirSync(inScratch('locked', 'inner'), { recursive: true });
+    writeFileSync(inScratch('locked', 'inner', 'file'), 'x');
+    chmodSync(inScratch('locked', 'inner'), mode);
+    chmodSync(inScratch('locked'), mode);
+    const cleaned = slot.clean();
+    // Root removes them; anybody else cannot, and must not lend the slot again.
+    expect(cleaned).toBe(process.getuid?.() === 0);
+    if (!cleaned) {
+      chmodSync(inScratch('locked'), 0o700);
+      chmodSync(inScratch('locked', 'inner'), 0o700);
+    }
+    expect(readdirSync(slot.scratchPath)).toEqual(cleaned ? [] : ['locked']);
+  });
+
+  it('links, and nothing of what they point to', () => {
+    const precious = join(path, 'precious');
+    mkdirSync(precious);
+    writeFileSync(join(precious, 'file'), 'x');
+    symlinkSync(precious, inScratch('folder'));
+    symlinkSync(join(precious, 'file'), inScratch('file'));
+    expect(slot.clean()).toBe(true);
+    expect(readdirSync(slot.scratchPath)).toEqual([]);
+    expect(readdirSync(precious)).toEqual(['file']);
+  });
+});
+
+describe('a slot whose folder', () => {
+  it('is gone cannot be used again', () => {
+    rmSync(slot.scratchPath, { recursive: true });
+    expect(slot.clean()).toBe(false);
+  });
+
+  it('became a file cannot be used again', () => {
+    rmSync(slot.scratchPath, { recursive: true });
+    writeFileSync(slot.scratchPath, 'x');
+    expect(slot.clean()).toBe(false);
+  });
+
+  it('became a link cannot be used again, and what the link points to is left alone', () => {
+    const precious = join(path, 'precious');
+    mkdirSync(precious);
+    writeFileSync(join(precious, 'file'), 'x');
+    rmSync(slot.scratchPath, { recursive: true });
+    symlinkSync(precious, slot.scratchPath);
+    expect(slot.clean()).toBe(false);
+    expect(existsSync(join(precious, 'file'))).toBe(true);
+  });
+});
