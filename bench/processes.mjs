@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { listDescendants, isSameProcess } from './process-table.mjs';
 
 const GRACE_MS = 4_000;
-const KEPT_CHARACTERS = 8_000;
+const KEPT_CHARACTERS = 2_000;
 /** Who produces load ends before who serves it, and Redis ends last. */
 const STOP_ORDER = ['load', 'contestant', 'redis'];
 const SETPRIV = '/usr/bin/setpriv';

@@ -29,11 +29,12 @@ export function summarize({ contestants, measurements }) {
         p50: callersOf(measurements, name).includes(callers) ? compare(measurements, name, callers, 'p50Ms') : undefined,
       })),
     );
+  const foreignShares = measurements.map(({ foreignShare }) => foreignShare);
   return {
     rows,
     ratios,
     verdicts: targets.map((target) => judge(target, measurements)),
-    foreignShare: median(measurements.map(({ foreignShare }) => foreignShare)),
+    foreignShare: { median: median(foreignShares), most: Math.max(...foreignShares) },
   };
 }
 
@@ -114,7 +115,7 @@ function formatHeader({ machine, settings, contestants, skipped }, { foreignShar
     `${machine.date}  ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, commit ${machine.commit ?? 'unknown'}`,
     [`Node ${machine.node}`, `Python ${machine.python ?? 'none'}`, `Redis ${machine.redis}`, ...redisPy, ...versions].join(', '),
     `Redis: ${REDIS_SETTINGS}`,
-    `${settings.rounds} interleaved round(s) of ${settings.seconds} s; medians. Other processes used ${formatPercent(foreignShare)} of the cores (median over the runs).`,
+    `${settings.rounds} interleaved round(s) of ${settings.seconds} s; medians. Other processes used ${formatPercent(foreignShare.median)} of the cores (median over the runs; at most ${formatPercent(foreignShare.most)}).`,
     ...contestants.map(({ title, settings: how }) => `${title}: ${how}`),
     ...skipped.map(({ title, reason }) => `${title}: skipped, ${reason}`),
   ].join('\n');
@@ -150,8 +151,10 @@ function formatVerdicts(verdicts, level, skipped, foreignShare) {
     return `${what}: ${round(ratio.median)} ${bars}: ${verdict}; with ${callers === 1 ? '1 caller' : `${callers} callers`}, rounds from ${round(ratio.least)} to ${round(ratio.most)}`;
   });
   const sandbox = { A: undefined, B: undefined, C: 'a shared uid', D: 'no sandbox' }[level];
-  if (foreignShare > BUSY_SHARE)
-    lines.push('The machine was busy with other work: absolute figures are too low and ratios rough. Repeat it when nothing else runs.');
+  if (foreignShare.most > BUSY_SHARE)
+    lines.push(
+      'The machine was busy with other work in some runs: their figures are too low and ratios rough. Repeat it when nothing else runs.',
+    );
   if (level !== undefined && sandbox !== undefined)
     lines.push(`Measured at isolation level ${level} (${sandbox}); the targets are for jobs inside the sandbox, level B or A.`);
   return lines.join('\n');

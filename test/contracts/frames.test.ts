@@ -77,7 +77,14 @@ describe('the shared frames', () => {
     },
   );
 
-  const framingOnly = new Set(['header-array', 'header-null', 'header-empty', 'header-not-json', 'header-two-values', 'header-over-its-bound']);
+  const framingOnly = new Set([
+    'header-array',
+    'header-null',
+    'header-empty',
+    'header-not-json',
+    'header-two-values',
+    'header-over-its-bound',
+  ]);
   it.each(fixtures.filter(({ name }) => framingOnly.has(name)))('framing itself refuses $name ($why)', (fixture) => {
     expect(() => [...new FrameReader(1_000_000).push(bytesOf(fixture))]).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }));
   });
@@ -92,7 +99,9 @@ describe('the shared frames', () => {
       run: 'worker-child',
     };
     for (const [type, direction] of Object.entries(sent)) {
-      const found = fixtures.some((one) => one.accepted && one.direction === direction && (one.header as FrameHeader | undefined)?.type === type);
+      const found = fixtures.some(
+        (one) => one.accepted && one.direction === direction && (one.header as FrameHeader | undefined)?.type === type,
+      );
       expect([type, found]).toEqual([type, true]);
     }
   });

@@ -33,6 +33,27 @@ describe('an API replica without what it needs', () => {
     expect((await call('/health', { key: null })).body.redis).toEqual({ reachable: true, writable: true });
   }, 30_000);
 
+  it('says QUEUE_UNCERTAIN with the job id when a frozen Redis confirms nothing, then refuses at once', async () => {
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('1') }) });
+    redis().freeze();
+    try {
+      const uncertain = await call('/api/v1/jobs', post('{"code": "1"}'));
+      expect([uncertain.status, uncertain.body.error.code]).toEqual([503, 'QUEUE_UNCERTAIN']);
+      expect(uncertain.body.error.jobId).toMatch(/^default\./);
+      await waitFor(
+        'the registry to be stale',
+        async () => (await call('/api/v1/jobs', post('{"code": "1"}'))).body.error.code === 'QUEUE_UNAVAILABLE',
+      );
+      const startedAt = performance.now();
+      expect((await call(`${LEGACY}/exec`, post('{"code": "1"}'))).body.code).toBe('QUEUE_UNAVAILABLE');
+      expect((await call('/health/ready', { key: null })).status).toBe(503);
+      expect(performance.now() - startedAt).toBeLessThan(500);
+    } finally {
+      redis().thaw();
+    }
+    await waitFor('the cluster', async () => (await call(`${LEGACY}/exec`, post('{"code": "1"}'))).status === 200);
+  }, 30_000);
+
   it('starts while Redis is away', async () => {
     const started = await startApiUnderTest({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
     stopLater(() => started.api.stop());

@@ -57,8 +57,7 @@ function wire(config: Config, logger: Logger): Api {
   const keys = createRedisKeys(config.namespace);
   const connections: Redis[] = [];
   const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const onError = (error: Error): void => logger.warn({ err: error, connection: name }, 'Redis connection error');
-    const redis = connectRedis(config.redisUrl, { profile, name: `python3-api-${name}`, autoPipelining: profile === 'fail-fast', onError });
+    const redis = connectAndReport(config.redisUrl, name, profile, logger);
     connections.push(redis);
     return redis;
   };
@@ -93,6 +92,25 @@ function wire(config: Config, logger: Logger): Api {
   });
   const listener = new HttpListener(application, config);
 
+  /**
+   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → callers that wait may
+   * wait on, up to the drain time → those left are told that their job goes on without them → background work →
+   * queues → connections.
+   */
+  const stop = async (): Promise<void> => {
+    inFlight.startDraining();
+    listener.stopAccepting();
+    await inFlight.whenIdle(config.drainSeconds * 1_000);
+    replies.stop();
+    await inFlight.whenIdle(LAST_ANSWERS_MS);
+    listener.closeConnections();
+    registry.stop();
+    probe.stop();
+    await queues.close();
+    for (const redis of connections) redis.disconnect();
+  };
+  let stopped: Promise<void> | undefined;
+
   return {
     start: async () => {
       replies.start();
@@ -100,25 +118,24 @@ function wire(config: Config, logger: Logger): Api {
       await Promise.all([registry.start(), probe.start()]);
       await listener.start();
     },
-    /**
-     * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → callers that wait may
-     * wait on, up to the drain time → those left are told that their job goes on without them → background work →
-     * queues → connections.
-     */
-    stop: async () => {
-      inFlight.startDraining();
-      listener.stopAccepting();
-      await inFlight.whenIdle(config.drainSeconds * 1_000);
-      replies.stop();
-      await inFlight.whenIdle(LAST_ANSWERS_MS);
-      listener.closeConnections();
-      registry.stop();
-      probe.stop();
-      await queues.close();
-      for (const redis of connections) redis.disconnect();
-    },
+    stop: () => (stopped ??= stop()),
     get address() {
       return listener.address;
     },
   };
+}
+
+/** One line when a connection is lost and one when it is back, not one for each attempt in between. */
+function connectAndReport(url: string, name: string, profile: ConnectionProfile, logger: Logger): Redis {
+  let isLost = false;
+  const onError = (error: Error): void => {
+    if (!isLost) logger.warn({ err: error, connection: name }, 'the connection to Redis is lost');
+    isLost = true;
+  };
+  const redis = connectRedis(url, { profile, name: `python3-api-${name}`, onError });
+  redis.on('ready', () => {
+    if (isLost) logger.info({ connection: name }, 'the connection to Redis is back');
+    isLost = false;
+  });
+  return redis;
 }

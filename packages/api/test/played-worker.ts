@@ -1,10 +1,9 @@
 import {
   createRedisKeys, defineJobCommands, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
-  type Job, type KeyRing, type OutcomeParts, type WorkerHeartbeat,
+  type Job, type KeyRing, type OutcomeParts, type QueueEntry, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { QueueEntry } from '../src/dispatch/lane-queues';
 import type { PrivateRedis } from './private-redis';
 
 /** What the played worker node answers to a job; undefined: it takes the job and never finishes it. */
@@ -50,7 +49,7 @@ export class PlayedWorker {
         const { job, payload } = opened;
         this.taken.push(job);
         const record = keys.jobRecord(job.lane, id);
-        await this.redis.startJobAttempt(record, 'token', 'played', Date.now(), job.delivery, MAX_STARTS);
+        await this.redis.takeJob(record, 'token', 'played', Date.now(), job.delivery, MAX_STARTS, 'run');
         const played = play(job, payload);
         if (played === undefined) return;
         const parts = toParts(job, played);

@@ -20,8 +20,22 @@ export class PrivateRedis {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  private get pid(): number {
+    if (this.running?.pid === undefined) throw new Error('this Redis is not running');
+    return this.running.pid;
+  }
+
   async restart(): Promise<void> {
     this.running = await startPrivateRedis({ port: this.port });
+  }
+
+  /** Connections stay, answers do not come. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
   }
 
   async stop(): Promise<void> {

@@ -111,13 +111,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     draining = true;
     heartbeat.beat();
     healthCheck.stop();
-    const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
-    const overrun = setTimeout(() => {
-      logger.warn('drain time is over; running jobs are ended and will be delivered again');
-      for (const consumer of consumers) consumer.abandon();
-    }, config.drainSeconds * 1_000);
-    await drained;
-    clearTimeout(overrun);
+    await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await heartbeat.stop();
     await templates.stop();
     pool.close();
@@ -128,6 +122,21 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   }
 
   return { id, level: LEVEL, python: ready, stop };
+}
+
+/** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
+const PUT_BACK_MS = 2_000;
+
+async function drainConsumers(consumers: readonly LaneConsumer[], drainMs: number, logger: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const after = (ms: number): Promise<'overrun'> => new Promise((resolve) => (timer = setTimeout(() => resolve('overrun'), ms)));
+  const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
+  if ((await Promise.race([drained, after(drainMs)])) === 'overrun') {
+    logger.warn('drain time is over; running jobs are ended and go back to their lanes');
+    for (const consumer of consumers) consumer.abandon();
+    await Promise.race([drained, after(PUT_BACK_MS)]);
+  }
+  clearTimeout(timer);
 }
 
 const MODES: readonly JobMode[] = ['restricted', 'admin'];
@@ -145,7 +154,7 @@ interface TemplateParts {
 
 function createTemplateKeepers({ config, python, directory, childSocket, logger }: TemplateParts): TemplateKeepers {
   const { runnerPath, socketPath } = directory;
-  const common = { python, runnerPath, socketPath, preload: config.preload, childSocket, logger };
+  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger };
   return new TemplateKeepers(MODES.map((mode) => new TemplateKeeper({ ...common, mode, idleChildren: () => IDLE_CHILDREN[mode] })));
 }
 

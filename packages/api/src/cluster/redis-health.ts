@@ -32,6 +32,7 @@ export class RedisProbe {
 
   async start(): Promise<void> {
     this.timer = setInterval(() => void this.probe(), PROBE_MS);
+    this.redis.on('ready', () => void this.probe());
     await this.probe();
   }
 

@@ -1,10 +1,17 @@
-import { ClusterError, RECORD_FIELDS, sealJob, sealJobHead, type Job, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  MAX_QUEUED_BYTES,
+  RECORD_FIELDS,
+  sealJob,
+  sealJobHead,
+  type Job,
+  type KeyRing,
+  type QueueEntry,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-import type { LaneQueues, QueueEntry } from './lane-queues';
+import type { LaneQueues } from './lane-queues';
 import { classifyRedisFailure } from './redis-failures';
-
-/** Sealed jobs above this are kept beside the queue, whose entries BullMQ copies and parses several times. */
-const MAX_ENTRY_BYTES = 65_536;
 
 export interface EnqueueTools {
   readonly redis: Redis;
@@ -39,7 +46,7 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
   const record = keys.jobRecord(job.lane, job.id);
   const sealed = sealJob(keyRing, job, payload);
-  const isLarge = sealed.length > MAX_ENTRY_BYTES;
+  const isLarge = sealed.length > MAX_QUEUED_BYTES;
   const entry: QueueEntry = isLarge ? { stored: true } : { sealed: sealed.toString('utf8') };
   return [
     redis.hset(record, RECORD_FIELDS.job, sealJobHead(keyRing, job), RECORD_FIELDS.state, 'waiting'),

@@ -1,9 +1,6 @@
 import { Queue } from 'bullmq';
-import type { Logger, RedisKeys } from '@python3-cluster/shared';
+import type { Logger, QueueEntry, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-
-/** What a queue entry holds: the sealed job itself, or the news that it lies under the payload key. */
-export type QueueEntry = { readonly sealed: string } | { readonly stored: true };
 
 export interface LaneQueues {
   /** The lane's queue; made once. Lanes come from live worker nodes, so their number is bounded by those. */

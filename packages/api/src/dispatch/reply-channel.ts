@@ -75,7 +75,7 @@ export class ReplyChannel {
     if (parts !== undefined) return reply.settle(parts);
     if (sealed.length > 0) {
       this.options.logger.error(
-        { event: 'security', code: 'OUTCOME_UNVERIFIED', jobId: reply.jobId },
+        { event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId: reply.jobId },
         'a reply that no worker node signed was ignored',
       );
     }

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isClusterError, loadConfig, type Config, type Environment } from '@python3-cluster/shared';
-import { findPython } from '../provision/find-python';
+import { checkExplicitPython, findPython } from '../provision/find-python';
 import { fail, ok, warn, type CheckResult } from './check';
 import { checkRedis } from './check-redis';
 
@@ -11,7 +11,7 @@ const LOW_DISK_BYTES = 1_073_741_824;
 export async function examineMachine(environment: Environment, dataDirectory: string): Promise<CheckResult[]> {
   const { config, result } = checkConfig(environment);
   const results = [ok('Node', process.version), result];
-  results.push(await checkPython(dataDirectory));
+  results.push(await checkPython(dataDirectory, config?.pythonPath ?? ''));
   results.push(...(await checkRedis(config?.redisUrl ?? '', dataDirectory)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   results.push(
@@ -32,11 +32,21 @@ function checkConfig(environment: Environment): { config?: Config; result: Check
   }
 }
 
-async function checkPython(dataDirectory: string): Promise<CheckResult> {
+async function checkPython(dataDirectory: string, explicitPath: string): Promise<CheckResult> {
+  if (explicitPath !== '') return checkNamedPython(dataDirectory, explicitPath);
   const { open, confined } = await findPython(dataDirectory, () => undefined);
   if (open) return ok('Python', `${open.file} ${open.version}${missing(open.missingModules)}`);
   if (confined) return warn('Python', `${confined.file} ${confined.version}, which only this user can execute`);
   return fail('Python', 'no Python 3.11 or newer found; `start` will try to install one, or set PYTHON3_PATH');
+}
+
+async function checkNamedPython(dataDirectory: string, path: string): Promise<CheckResult> {
+  try {
+    const { file, version, missingModules } = await checkExplicitPython(path, dataDirectory);
+    return ok('Python', `${file} ${version} (PYTHON3_PATH)${missing(missingModules)}`);
+  } catch (error) {
+    return fail('Python', (error as Error).message);
+  }
 }
 
 const missing = (modules: readonly string[]): string => (modules.length === 0 ? '' : `, without ${modules.join(', ')}`);

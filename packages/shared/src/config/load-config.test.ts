@@ -31,13 +31,16 @@ describe('the option table', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it.each(options.map((option) => [option.name, option] as const))('%s is described, and its default passes its own parser', (name, option) => {
-    expect(name).toMatch(/^[A-Z][A-Z0-9_]*$/);
-    expect(option.description).toMatch(/^[^\s].*\.$/s);
-    expect(option.accepts).not.toBe('');
-    const text = Array.isArray(option.default) ? option.default.join(',') : String(option.default);
-    if (text !== '') expect(option.parse(text)).toEqual({ ok: true, value: option.default });
-  });
+  it.each(options.map((option) => [option.name, option] as const))(
+    '%s is described, and its default passes its own parser',
+    (name, option) => {
+      expect(name).toMatch(/^[A-Z][A-Z0-9_]*$/);
+      expect(option.description).toMatch(/^[^\s].*\.$/s);
+      expect(option.accepts).not.toBe('');
+      const text = Array.isArray(option.default) ? option.default.join(',') : String(option.default);
+      if (text !== '') expect(option.parse(text)).toEqual({ ok: true, value: option.default });
+    },
+  );
 
   it('keeps secret what is secret', () => {
     const secret = Object.entries(optionTable).filter(([, option]) => (option as Option<unknown>).secret);
@@ -60,8 +63,12 @@ describe('defaults', () => {
   });
 
   it('hold where a variable is empty, as Compose files leave it', () => {
-    const empty = Object.fromEntries(options.flatMap((option) => [option.name, ...(option.aliases ?? []), `${option.name}_FILE`]).map((name) => [name, '']));
-    expect(loadConfig(Object.fromEntries(Object.entries(empty).filter(([name]) => !name.endsWith('_FILE')))).config).toEqual(loadConfig({}).config);
+    const empty = Object.fromEntries(
+      options.flatMap((option) => [option.name, ...(option.aliases ?? []), `${option.name}_FILE`]).map((name) => [name, '']),
+    );
+    expect(loadConfig(Object.fromEntries(Object.entries(empty).filter(([name]) => !name.endsWith('_FILE')))).config).toEqual(
+      loadConfig({}).config,
+    );
     expect(loadConfig({ PYTHON3_SIGNING_KEY: '', PYTHON3_SIGNING_KEY_FILE: '' }).config.signingKey).toBe('');
   });
 
@@ -107,9 +114,12 @@ describe('values', () => {
     expect(problems[0]).toMatch(new RegExp(`^${name} must `));
   }); // prettier-ignore
 
-  it.each(['', 'localhost', 'http://localhost', 'redis://', 'redis:6379', 'localhost:6379', '//localhost'].slice(1))('REDIS_URL=%j is refused', (url) => {
-    expect(problemsOf({ REDIS_URL: url })).toHaveLength(1);
-  });
+  it.each(['', 'localhost', 'http://localhost', 'redis://', 'redis:6379', 'localhost:6379', '//localhost'].slice(1))(
+    'REDIS_URL=%j is refused',
+    (url) => {
+      expect(problemsOf({ REDIS_URL: url })).toHaveLength(1);
+    },
+  );
 
   it.each(['True', 'TRUE', '1', '0', 'yes', 'no', 'on', '', ' true', 'true ', 'false\n', 'truefalse'])('%j is no boolean', (text) => {
     expect(boolean(text).ok).toBe(false);
@@ -134,10 +144,22 @@ describe('problems', () => {
   });
 
   it.each<[string, Environment, RegExp]>([
-    ['a least pool above the most', { PYTHON3_POOL_MIN: '10', PYTHON3_POOL_MAX: '4' }, /PYTHON3_POOL_MIN must not be above PYTHON3_POOL_MAX/],
-    ['a time limit above its ceiling', { PYTHON3_TIMEOUT_SECONDS: '60', PYTHON3_TIMEOUT_CEILING_SECONDS: '30' }, /PYTHON3_TIMEOUT_SECONDS must not/],
+    [
+      'a least pool above the most',
+      { PYTHON3_POOL_MIN: '10', PYTHON3_POOL_MAX: '4' },
+      /PYTHON3_POOL_MIN must not be above PYTHON3_POOL_MAX/,
+    ],
+    [
+      'a time limit above its ceiling',
+      { PYTHON3_TIMEOUT_SECONDS: '60', PYTHON3_TIMEOUT_CEILING_SECONDS: '30' },
+      /PYTHON3_TIMEOUT_SECONDS must not/,
+    ],
     ['memory above its ceiling', { PYTHON3_MAX_MEMORY_MB: '4096' }, /PYTHON3_MAX_MEMORY_MB must not be above PYTHON3_MEMORY_CEILING_MB/],
-    ['CPU above its ceiling', { PYTHON3_CPU_CEILING_SECONDS: '59' }, /PYTHON3_MAX_CPU_SECONDS must not be above PYTHON3_CPU_CEILING_SECONDS/],
+    [
+      'CPU above its ceiling',
+      { PYTHON3_CPU_CEILING_SECONDS: '59' },
+      /PYTHON3_MAX_CPU_SECONDS must not be above PYTHON3_CPU_CEILING_SECONDS/,
+    ],
     ['one key for two roles', { PYTHON3_ADMIN_APIKEY: SECRET, PYTHON3_DEVELOPER_APIKEY: SECRET }, /must differ/],
     ['no lane', { PYTHON3_LANES: ' , ' }, /at least one lane/],
   ])('between settings are found: %s', (_, environment, words) => {
@@ -175,7 +197,11 @@ describe('names that are no settings', () => {
 
   it('that are far from any setting only warn', () => {
     const { warnings } = loadConfig({ PYTHON3_SOMETHING_ELSE: 'x', PYTHON3_TEST_REDIS_URL: 'y', PYTHON3_POOL_MIN_FILE: '/x' });
-    expect(warnings.map((warning) => warning.split(' ')[0])).toEqual(['PYTHON3_SOMETHING_ELSE', 'PYTHON3_TEST_REDIS_URL', 'PYTHON3_POOL_MIN_FILE']);
+    expect(warnings.map((warning) => warning.split(' ')[0])).toEqual([
+      'PYTHON3_SOMETHING_ELSE',
+      'PYTHON3_TEST_REDIS_URL',
+      'PYTHON3_POOL_MIN_FILE',
+    ]);
     for (const warning of warnings) expect(warning).toMatch(/is ignored$/);
   });
 

@@ -126,6 +126,10 @@ export const optionTable = {
     name: 'PYTHON3_PATH', parse: matching(/^\/\S+$/, 'an absolute path'), default: '', defaultText: 'the first Python ≥ 3.11 found', accepts: 'absolute path',
     description: 'Python interpreter of the slots.',
   }),
+  timeZone: option({
+    name: 'TZ', parse: matching(/^[A-Za-z0-9_+\-/:.,<>]{1,64}$/, 'a time zone name such as Europe/Berlin'), default: '', defaultText: 'the host’s', accepts: 'time zone name',
+    description: 'Local time of the code that jobs run.',
+  }),
   runDirectory: option({
     name: 'PYTHON3_RUN_DIRECTORY', parse: matching(/^\/\S*$/, 'an absolute path'), default: '', defaultText: 'the system’s temporary directory', accepts: 'absolute path',
     description: 'Where a worker node keeps its sockets and scratch folders while it runs.',

@@ -19,7 +19,12 @@ const outcome: Outcome = {
   version: 1, jobId: id, status: 'succeeded', hasValue: true, error: null, truncated: false, limitsHit: [],
   timings: { queuedMs: 1, runMs: 1, totalMs: 2, cpuMs: 1, maxMemoryBytes: 1 }, worker: 'node-1', level: 'D', attempts: [], finishedAt: 5,
 }; // prettier-ignore
-const parts: OutcomeParts = { outcome, value: Buffer.from('9007199254740993'), stdout: Buffer.from('a\n\né😀'), stderr: Buffer.from('\u0000\n') };
+const parts: OutcomeParts = {
+  outcome,
+  value: Buffer.from('9007199254740993'),
+  stdout: Buffer.from('a\n\né😀'),
+  stderr: Buffer.from('\u0000\n'),
+};
 
 const PAYLOADS = ['', '\n', '{"code":"x = \'é😀\'"}', '\n{"version":1}\n', '\u0000\u0001', '{"v":9007199254740993,"w":1e400}'];
 
@@ -85,7 +90,7 @@ describe('the content of a job', () => {
     ['an unknown delivery', { delivery: 'exactly-once' }],
     ['an isolation that is not built', { isolation: 'warm' }],
   ])('with %s is not understood, though it is signed', (_, change) => {
-    const changed = { ...job, ...change } as unknown as Job;
+    const changed = { ...job, ...change };
     expect(parseJob(formatJob(changed, Buffer.alloc(0)))).toBeUndefined();
     expect(openJob(ring, 'default', id, sealJob(ring, changed, Buffer.alloc(0)))).toBeUndefined();
   });
@@ -150,7 +155,11 @@ describe('lengths in an outcome that lie', () => {
   const content = (bytes: unknown): Buffer => Buffer.from(`${JSON.stringify({ outcome, bytes })}\nabcdef`);
 
   it('are the only thing wrong with the cases below', () => {
-    expect(parseOutcome(content([1, 2, 3]))).toMatchObject({ value: Buffer.from('a'), stdout: Buffer.from('bc'), stderr: Buffer.from('def') });
+    expect(parseOutcome(content([1, 2, 3]))).toMatchObject({
+      value: Buffer.from('a'),
+      stdout: Buffer.from('bc'),
+      stderr: Buffer.from('def'),
+    });
   });
 
   it.each([

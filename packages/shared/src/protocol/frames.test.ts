@@ -56,7 +56,8 @@ describe('the chunks a stream comes in', () => {
   ];
   const stream = Buffer.concat(frames);
   /** As text: Jest compares buffers byte by byte, slowly. */
-  const read = (chunks: Iterable<Buffer>): string[] => readAll(chunks).map(({ header, body }) => JSON.stringify(header) + body.toString('latin1'));
+  const read = (chunks: Iterable<Buffer>): string[] =>
+    readAll(chunks).map(({ header, body }) => JSON.stringify(header) + body.toString('latin1'));
   const whole = read([stream]);
 
   it('do not matter: whole, byte by byte, cut anywhere in two', () => {
@@ -69,7 +70,7 @@ describe('the chunks a stream comes in', () => {
     const random = new SeededRandom(3);
     for (let round = 0; round < 300; round += 1) {
       const chunks: Buffer[] = [];
-      for (let at = 0; at < stream.length; ) {
+      for (let at = 0; at < stream.length;) {
         const size = random.below(random.pick([2, 12, 500]));
         chunks.push(stream.subarray(at, at + size));
         at += size;

@@ -95,7 +95,31 @@ describe('JSON values (RFC 8259)', () => {
 
   it('random byte salads of JSON’s own characters are judged as JSON.parse judges them', () => {
     const random = new SeededRandom(1);
-    const pieces = ['{', '}', '[', ']', ':', ',', '"', '\\', 'u00', '0', '1', '-', '+', '.', 'e', 'E', 'true', 'null', ' ', '\n', 'a', '"k"', 'é'];
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"',
+      '\\',
+      'u00',
+      '0',
+      '1',
+      '-',
+      '+',
+      '.',
+      'e',
+      'E',
+      'true',
+      'null',
+      ' ',
+      '\n',
+      'a',
+      '"k"',
+      'é',
+    ];
     for (let round = 0; round < 20_000; round += 1) {
       const text = Array.from({ length: 1 + random.below(7) }, () => random.pick(pieces)).join('');
       if (accepts(Buffer.from(text)) !== nodeAccepts(Buffer.from(text))) throw new Error(`judged differently: ${JSON.stringify(text)}`);
@@ -206,7 +230,9 @@ describe('the place in the message', () => {
 });
 
 function randomText(random: SeededRandom): string {
-  return Array.from({ length: random.below(5) }, () => random.pick(['a', 'b', '"', '\\', '\n', '\u0000', 'é', '世', '😀', ' ', '{', ','])).join('');
+  return Array.from({ length: random.below(5) }, () =>
+    random.pick(['a', 'b', '"', '\\', '\n', '\u0000', 'é', '世', '😀', ' ', '{', ',']),
+  ).join('');
 }
 
 function randomValue(random: SeededRandom, depth: number): unknown {

@@ -5,13 +5,23 @@ import { waitFor } from '../../../../test/support/wait-for';
 import { createJobId } from '../jobs/job-id';
 import type { Attempt } from '../jobs/outcome';
 import { connectRedis } from './connect-redis';
-import { defineJobCommands, MAX_PUBLISHED_BYTES, MAX_STARTS, RECORD_FIELDS, type FinishVerdict, type StartVerdict } from './job-record';
+import {
+  defineJobCommands,
+  MAX_PUBLISHED_BYTES,
+  MAX_STARTS,
+  RECORD_FIELDS,
+  type FinishVerdict,
+  type TakeIntent,
+  type TakeVerdict,
+} from './job-record';
 import { createRedisKeys } from './redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);
 const connect = (): Redis =>
-  defineJobCommands(connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }));
+  defineJobCommands(
+    connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
+  );
 
 let redis: Redis;
 beforeAll(() => {
@@ -37,8 +47,13 @@ class Record {
     return this;
   }
 
-  async start(token: string, delivery = 'at-least-once', worker = 'node-1'): Promise<{ verdict: StartVerdict; attempts: Attempt[] }> {
-    const [verdict, attempts] = await redis.startJobAttempt(this.key, token, worker, 1_732_345_678_901, delivery, MAX_STARTS);
+  async start(
+    token: string,
+    delivery = 'at-least-once',
+    worker = 'node-1',
+    intent: TakeIntent = 'run',
+  ): Promise<{ verdict: TakeVerdict; attempts: Attempt[] }> {
+    const [verdict, attempts] = await redis.takeJob(this.key, token, worker, 1_732_345_678_901, delivery, MAX_STARTS, intent);
     return { verdict, attempts: JSON.parse(attempts) as Attempt[] };
   }
 
@@ -54,7 +69,10 @@ class Record {
 describe('a job record', () => {
   it('goes from waiting to active to finished', async () => {
     const record = await new Record().accept();
-    expect(await record.start('t1')).toEqual({ verdict: 'start', attempts: [{ number: 1, worker: 'node-1', startedAt: 1_732_345_678_901 }] });
+    expect(await record.start('t1')).toEqual({
+      verdict: 'start',
+      attempts: [{ number: 1, worker: 'node-1', startedAt: 1_732_345_678_901 }],
+    });
     expect(await record.read()).toMatchObject({ job: 'head', state: 'active', token: 't1' });
     expect(await record.finish('t1')).toBe('written');
     expect(await record.read()).toMatchObject({ job: 'head', state: 'finished', outcome: 'outcome' });
@@ -106,15 +124,28 @@ describe('a job record', () => {
     expect(await record.finish('t3', 'lost')).toBe('written');
   });
 
-  it('that waits can be ended without a token, and only while it waits', async () => {
-    const expired = await new Record().accept();
-    expect(await expired.finish('someone', 'x')).toBe('stale');
-    expect(await expired.finish('', 'expired')).toBe('written');
-    expect((await expired.start('t1')).verdict).toBe('finished');
-    const running = await new Record().accept();
-    await running.start('t1');
-    expect(await running.finish('', 'expired')).toBe('stale');
-    expect(await running.read()).toMatchObject({ state: 'active', token: 't1' });
+  it('that waits can be taken to be ended unrun, which is no start', async () => {
+    const record = await new Record().accept();
+    expect(await record.finish('', 'expired')).toBe('stale');
+    expect(await record.start('t1', 'at-least-once', 'node-1', 'close')).toEqual({ verdict: 'close', attempts: [] });
+    expect(await record.finish('t1', 'expired')).toBe('written');
+    expect((await record.start('t2')).verdict).toBe('finished');
+  });
+
+  it('whose node was lost can be taken to be ended unrun, and the lost attempt is fenced off', async () => {
+    const record = await new Record().accept();
+    await record.start('t1');
+    const taken = await record.start('t2', 'at-least-once', 'node-2', 'close');
+    expect([taken.verdict, taken.attempts.length]).toEqual(['close', 1]);
+    expect(await record.finish('t1', 'late')).toBe('stale');
+    expect(await record.finish('t2', 'expired')).toBe('written');
+  });
+
+  it('that may run once only is lost, not expired, when it was started before', async () => {
+    const record = await new Record().accept();
+    await record.start('t1', 'at-most-once');
+    expect((await record.start('t2', 'at-most-once', 'node-2', 'close')).verdict).toBe('lost');
+    expect(await record.finish('t2', 'lost')).toBe('written');
   });
 
   it('that is finished stays as it is', async () => {
@@ -144,7 +175,8 @@ describe('a job record', () => {
   it('keeps an outcome of any bytes', async () => {
     const record = await new Record().accept();
     const bytes = Buffer.from(Array.from({ length: 512 }, (_, byte) => byte % 256));
-    await record.finish('', bytes);
+    await record.start('t1');
+    await record.finish('t1', bytes);
     expect((await redis.hgetBuffer(record.key, RECORD_FIELDS.outcome))?.equals(bytes)).toBe(true);
   });
 
@@ -178,12 +210,13 @@ describe('the reply channel', () => {
     await listener.subscribe(channel);
     try {
       const [small, largest, large, silent] = await Promise.all([0, 1, 2, 3].map(() => new Record().accept())) as [Record, Record, Record, Record]; // prettier-ignore
+      for (const record of [small, largest, large, silent]) await record.start('t1');
       const bytes = Buffer.from([1, 10, 255, 0, 128]);
-      await small.finish('', bytes, channel);
-      await small.finish('', 'again', channel);
-      await largest.finish('', Buffer.alloc(MAX_PUBLISHED_BYTES, 7), channel);
-      await silent.finish('', 'x', '');
-      await large.finish('', Buffer.alloc(MAX_PUBLISHED_BYTES + 1, 7), channel);
+      await small.finish('t1', bytes, channel);
+      await small.finish('t1', 'again', channel);
+      await largest.finish('t1', Buffer.alloc(MAX_PUBLISHED_BYTES, 7), channel);
+      await silent.finish('t1', 'x', '');
+      await large.finish('t1', Buffer.alloc(MAX_PUBLISHED_BYTES + 1, 7), channel);
       await waitFor('the last message', () => heard.some((message) => message.toString('latin1').startsWith(large.id)));
       expect(heard.map((message) => message.toString('latin1', 0, message.indexOf('\n')))).toEqual([small.id, largest.id, large.id]);
       expect(heard[0]?.subarray(small.id.length + 1).equals(bytes)).toBe(true);

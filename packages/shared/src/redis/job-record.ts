@@ -25,34 +25,30 @@ export const RECORD_FIELDS = {
 export const MAX_STARTS = 3;
 
 /**
- * Marks the start of an attempt, atomically, before user code runs.
- * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts.
- * Answers [verdict, attempts JSON]: `start`, `unknown` (no record), `finished`, `lost` (at-most-once and already
- * started), `exhausted` (started too often).
+ * Takes a job that the queue has handed over, atomically, before anything is decided about it.
+ * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun).
+ * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
+ * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often).
+ * Unless unknown or finished the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
  */
-const START_SCRIPT = `
+const TAKE_SCRIPT = `
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return {'unknown', '[]'} end
 local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
 if state == 'finished' then return {'finished', attempts} end
 local started = cjson.decode(attempts)
-if #started > 0 and ARGV[4] == 'at-most-once' then
-  redis.call('HSET', KEYS[1], 'token', ARGV[1])
-  return {'lost', attempts}
-end
-if #started >= tonumber(ARGV[5]) then
-  redis.call('HSET', KEYS[1], 'token', ARGV[1])
-  return {'exhausted', attempts}
-end
+redis.call('HSET', KEYS[1], 'token', ARGV[1])
+if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
+if ARGV[6] == 'close' then return {'close', attempts} end
+if #started >= tonumber(ARGV[5]) then return {'exhausted', attempts} end
 started[#started + 1] = { number = #started + 1, worker = ARGV[2], startedAt = tonumber(ARGV[3]) }
 attempts = cjson.encode(started)
-redis.call('HSET', KEYS[1], 'state', 'active', 'token', ARGV[1], 'attempts', attempts)
+redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts)
 return {'start', attempts}
 `;
 
 /**
- * Writes the outcome if there is none, and only for the current attempt (token '' : for whoever comes first while no
- * attempt holds the job). Publishes it to whoever waits; a large one is fetched by the waiter instead.
+ * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
  * KEYS[1] record, KEYS[2] stored payload; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
@@ -60,7 +56,7 @@ const FINISH_SCRIPT = `
 local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
-if (token or '') ~= ARGV[1] then return 'stale' end
+if token ~= ARGV[1] then return 'stale' end
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
@@ -71,7 +67,9 @@ end
 return 'written'
 `;
 
-export type StartVerdict = 'start' | 'unknown' | 'finished' | 'lost' | 'exhausted';
+/** What a worker node means to do with a job it takes. */
+export type TakeIntent = 'run' | 'close';
+export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
@@ -79,14 +77,15 @@ export const MAX_PUBLISHED_BYTES = 32_768;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    startJobAttempt(
+    takeJob(
       record: string,
       token: string,
       worker: string,
       now: number,
       delivery: string,
       mostStarts: number,
-    ): Result<[StartVerdict, string], Context>;
+      intent: TakeIntent,
+    ): Result<[TakeVerdict, string], Context>;
     finishJob(
       record: string, payload: string,
       token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number,
@@ -96,7 +95,7 @@ declare module 'ioredis' {
 
 /** Gives the connection the two commands above. */
 export function defineJobCommands(redis: Redis): Redis {
-  redis.defineCommand('startJobAttempt', { numberOfKeys: 1, lua: START_SCRIPT });
+  redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 2, lua: FINISH_SCRIPT });
   return redis;
 }

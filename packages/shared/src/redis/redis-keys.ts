@@ -6,7 +6,7 @@ export interface RedisKeys {
   /** BullMQ: `prefix:queueName:…` are its own keys. */
   readonly queuePrefix: (lane: string) => string;
   readonly queueName: string;
-  /** Hash: the job's record; fields in `record-fields.ts`. */
+  /** Hash: the job's record; fields and states in `job-record.ts`. */
   readonly jobRecord: (lane: string, jobId: string) => string;
   /** String: sealed content of a job too large for the queue entry. */
   readonly jobPayload: (lane: string, jobId: string) => string;

@@ -54,7 +54,9 @@ describe('sealed content', () => {
       expect([bit, openSeal(ring, context, forged)]).toEqual([bit, undefined]);
     }
     // The same way of putting it together, unchanged, is believed: the loop above could have failed.
-    expect(openSeal(ring, context, Buffer.concat([Buffer.from(`${version}.${keyId}.${bytes.toString('base64url')}\n`), content]))).toBeDefined();
+    expect(
+      openSeal(ring, context, Buffer.concat([Buffer.from(`${version}.${keyId}.${bytes.toString('base64url')}\n`), content])),
+    ).toBeDefined();
   });
 
   it('is not believed with any one bit of the content changed, nor with a byte more or less', () => {
@@ -145,12 +147,14 @@ describe('keys', () => {
     const keys = new Set<string>();
     const purposes: KeyPurpose[] = ['job', 'result', 'record', 'session'];
     const scopes = ['', 'a', 'b', 'a|b', '|a', 'job|a'];
-    for (const purpose of purposes) for (const scope of scopes) keys.add(ring.deriveKey(ring.currentKeyId, purpose, scope)?.toString('hex') ?? '');
+    for (const purpose of purposes)
+      for (const scope of scopes) keys.add(ring.deriveKey(ring.currentKeyId, purpose, scope)?.toString('hex') ?? '');
     expect(keys.size).toBe(purposes.length * scopes.length);
   });
 
   it('of an unknown master are not derived', () => {
-    for (const id of ['', 'constructor', '0'.repeat(12), new KeyRing(OLD).currentKeyId]) expect(ring.deriveKey(id, 'job', 'x')).toBeUndefined();
+    for (const id of ['', 'constructor', '0'.repeat(12), new KeyRing(OLD).currentKeyId])
+      expect(ring.deriveKey(id, 'job', 'x')).toBeUndefined();
   });
 
   it('are derived for more scopes than are cached, always the same', () => {

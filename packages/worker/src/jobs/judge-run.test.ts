@@ -50,10 +50,16 @@ const CASES: Record<string, [Case, Expected]> = {
   'too many open files': [{ errorType: 'OSError', errno: EMFILE }, ['failed', 'OSError', ['open_files']]],
   'too many processes': [{ errorType: 'BlockingIOError', errno: EAGAIN }, ['failed', 'BlockingIOError', ['processes']]],
   'another failing system call': [{ errorType: 'FileNotFoundError', errno: ENOENT }, ['failed', 'FileNotFoundError', []]],
-  'an exception after a flood': [{ errorType: 'OSError', errno: EFBIG, truncated: 'stdout' }, ['failed', 'OSError', ['file_size', 'output']]],
+  'an exception after a flood': [
+    { errorType: 'OSError', errno: EFBIG, truncated: 'stdout' },
+    ['failed', 'OSError', ['file_size', 'output']],
+  ],
   'an uncaught MemoryError': [{ errorType: 'MemoryError' }, ['out_of_memory', 'MemoryError', ['memory'], /64 MB/]],
   'an uncaught MemoryError with an errno': [{ errorType: 'MemoryError', errno: ENOMEM }, ['out_of_memory', 'MemoryError', ['memory']]],
-  'an uncaught MemoryError after a flood': [{ errorType: 'MemoryError', truncated: 'stderr' }, ['out_of_memory', 'MemoryError', ['memory', 'output']]],
+  'an uncaught MemoryError after a flood': [
+    { errorType: 'MemoryError', truncated: 'stderr' },
+    ['out_of_memory', 'MemoryError', ['memory', 'output']],
+  ],
   'a class whose name only resembles it': [{ errorType: 'MyMemoryError' }, ['failed', 'MyMemoryError', []]],
   'os._exit(0)': [{}, ['crashed', 'ProcessEnded', [], /exit code 0\b/]],
   'os._exit(7)': [{ exit: { exitCode: 7 } }, ['crashed', 'ProcessEnded', [], /exit code 7\b/]],
@@ -62,12 +68,27 @@ const CASES: Record<string, [Case, Expected]> = {
   'an abort': [{ exit: { exitCode: null, signal: SIGABRT } }, ['crashed', 'ProcessEnded', [], /SIG(ABRT|IOT)/]],
   'a real-time signal': [{ exit: { exitCode: null, signal: 63 } }, ['crashed', 'ProcessEnded', [], /signal 63 \(unknown\)/]],
   'the CPU backstop of the kernel': [{ exit: { exitCode: null, signal: SIGXCPU } }, ['cpu_exceeded', 'CpuTimeExceeded', [], /2 s/]],
-  'the CPU backstop’s second signal': [{ exit: { exitCode: null, signal: SIGKILL, cpuMs: 3_000 } }, ['cpu_exceeded', 'CpuTimeExceeded', []]],
+  'the CPU backstop’s second signal': [
+    { exit: { exitCode: null, signal: SIGKILL, cpuMs: 3_000 } },
+    ['cpu_exceeded', 'CpuTimeExceeded', []],
+  ],
   'exactly its CPU time, then a crash': [{ exit: { exitCode: 1, cpuMs: 2_000 } }, ['crashed', 'ProcessEnded', []]],
-  'more than its wall clock': [{ killReason: 'wall', exit: { exitCode: null, signal: SIGKILL } }, ['timed_out', 'TimeoutError', [], /1500 ms/]],
-  'more than its CPU time': [{ killReason: 'cpu', exit: { exitCode: null, signal: SIGKILL } }, ['cpu_exceeded', 'CpuTimeExceeded', [], /2 s/]],
-  'more than its memory': [{ killReason: 'memory', exit: { exitCode: null, signal: SIGKILL } }, ['out_of_memory', 'MemoryError', [], /64 MB/]],
-  'over its wall clock with CPU to spare or not': [{ killReason: 'wall', exit: { signal: SIGKILL, cpuMs: 9_999 } }, ['timed_out', 'TimeoutError', []]],
+  'more than its wall clock': [
+    { killReason: 'wall', exit: { exitCode: null, signal: SIGKILL } },
+    ['timed_out', 'TimeoutError', [], /1500 ms/],
+  ],
+  'more than its CPU time': [
+    { killReason: 'cpu', exit: { exitCode: null, signal: SIGKILL } },
+    ['cpu_exceeded', 'CpuTimeExceeded', [], /2 s/],
+  ],
+  'more than its memory': [
+    { killReason: 'memory', exit: { exitCode: null, signal: SIGKILL } },
+    ['out_of_memory', 'MemoryError', ['memory'], /64 MB/],
+  ],
+  'over its wall clock with CPU to spare or not': [
+    { killReason: 'wall', exit: { signal: SIGKILL, cpuMs: 9_999 } },
+    ['timed_out', 'TimeoutError', []],
+  ],
   'over its wall clock amid a flood': [{ killReason: 'wall', truncated: 'stdout' }, ['timed_out', 'TimeoutError', ['output']]],
   'what its caller cancelled': [{ killReason: 'cancelled', exit: { exitCode: null, signal: SIGKILL } }, ['cancelled', 'Cancelled', []]],
   'forged frames': [{ killReason: 'protocol', exit: { exitCode: null, signal: SIGKILL } }, ['crashed', 'ProtocolError', []]],
@@ -98,14 +119,17 @@ describe('the outcome of code that gave', () => {
 });
 
 describe('a job that is not run', () => {
-  it.each(['JOB_SIGNATURE_INVALID', 'JOB_LANE_MISMATCH', 'JOB_EXPIRED', 'PAYLOAD_MISSING', 'POOL_BUSY'] as const)('is rejected with %s', (code) => {
-    expect(rejected(code, 'why')).toEqual({
-      status: 'rejected',
-      hasValue: false,
-      error: { type: code, message: 'why', line: null, traceback: '' },
-      limitsHit: [],
-    });
-  });
+  it.each(['JOB_SIGNATURE_INVALID', 'JOB_LANE_MISMATCH', 'JOB_EXPIRED', 'PAYLOAD_MISSING', 'POOL_BUSY'] as const)(
+    'is rejected with %s',
+    (code) => {
+      expect(rejected(code, 'why')).toEqual({
+        status: 'rejected',
+        hasValue: false,
+        error: { type: code, message: 'why', line: null, traceback: '' },
+        limitsHit: [],
+      });
+    },
+  );
 
   it.each([
     ['expired', 'expired', /not started/],

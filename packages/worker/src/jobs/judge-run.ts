@@ -16,7 +16,10 @@ export interface Verdict {
  */
 export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
   const outputHit: LimitName[] = report.stdout.truncated || report.stderr.truncated ? ['output'] : [];
-  if (report.killReason !== undefined) return { ...killed(report.killReason, limits), hasValue: false, limitsHit: outputHit };
+  if (report.killReason !== undefined) {
+    const hit: LimitName[] = report.killReason === 'memory' ? ['memory', ...outputHit] : outputHit;
+    return { ...killed(report.killReason, limits), hasValue: false, limitsHit: hit };
+  }
   if (report.answer === undefined) return { ...ended(report.exit, limits), hasValue: false, limitsHit: outputHit };
   const { status, hasValue, error } = report.answer.result;
   if (error === null) return { status, hasValue, error: null, limitsHit: outputHit };

@@ -22,7 +22,7 @@ export interface OutcomeTarget {
   readonly issuedAt: number;
   readonly resultTtlMs: number;
   readonly replyTo: string | null;
-  /** Of the attempt that ends; '' where none was started. */
+  /** Given when the job was taken. */
   readonly token: string;
   readonly attempts: readonly Attempt[];
 }

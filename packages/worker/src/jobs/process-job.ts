@@ -1,16 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  hasErrorCode, MAX_STARTS, openJobHead, RECORD_FIELDS,
-  type Attempt, type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
+  hasErrorCode, openJobHead, RECORD_FIELDS,
+  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
 import type { TemplateKeepers } from '../runner/template-keepers';
-import { judgeRun, rejected, stopped } from './judge-run';
+import { takeJob, type TakenJob } from './take-job';
+import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
-import { runInSlot, type RunReport } from './run-in-slot';
-import { verifyJob } from './verify-job';
+import { runInSlot } from './run-in-slot';
+import { verifyJob, type RejectionCode } from './verify-job';
 
 export interface JobProcessorOptions {
   readonly config: Config;
@@ -29,6 +29,8 @@ export interface ReceivedJob {
   readonly lane: string;
   readonly jobId: string;
   readonly entry: QueueEntry;
+  /** Whether the queue has handed the job out before and got it back by a lost lock. */
+  readonly isRedelivered: boolean;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
 }
@@ -47,9 +49,9 @@ export const NODE_STOPPING = 'node-stopping';
 /**
  * One job's way through a worker node:
  *
- *   content → verify → slot → start marker → child → judge → sealed outcome
+ *   content → verify → slot → child → start marker → run → judge → sealed outcome
  *
- * What the code did is an outcome. Only a failure of ours (Redis, a template) is thrown, and the queue delivers again.
+ * What the code did is an outcome. Only a failure of ours (Redis, a template) is thrown, and the job goes back.
  */
 export class JobProcessor {
   private readonly options: JobProcessorOptions;
@@ -59,20 +61,25 @@ export class JobProcessor {
   }
 
   async process(received: ReceivedJob): Promise<Processed> {
-    const { lane, jobId } = received;
+    const { lane, jobId, signal } = received;
     const sealed = await this.loadContent(received);
     if (sealed === undefined) return this.reject(received, 'PAYLOAD_MISSING', 'the payload of the job is gone');
     const verification = verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
-    if (isTooLate(job)) return this.expire(job);
-    const slot = await this.borrowSlot(job);
-    if (slot === 'busy') return 'busy';
-    if (slot === 'rejected') return 'done';
+    if (isTooLate(job)) return this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+    let slot: Slot;
+    try {
+      slot = await this.options.pool.borrow();
+    } catch (error) {
+      if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
+      if (job.startBefore === null) return 'busy';
+      return this.close(received, targetOf(job), job.delivery, rejected('POOL_BUSY', (error as Error).message));
+    }
     try {
       // The wait for the slot may have taken the rest of the caller's time.
-      if (isTooLate(job)) return await this.expire(job);
-      return await this.runAttempts(job, payload, slot, received.signal);
+      if (isTooLate(job)) return await this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+      return await this.runAttempts(received, job, payload, slot, signal);
     } finally {
       this.options.pool.release(slot);
     }
@@ -83,110 +90,70 @@ export class JobProcessor {
     return (await this.options.redis.getBuffer(this.options.keys.jobPayload(lane, jobId))) ?? undefined;
   }
 
-  private async borrowSlot(job: Job): Promise<Slot | 'busy' | 'rejected'> {
-    try {
-      return await this.options.pool.borrow();
-    } catch (error) {
-      if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
-      if (job.startBefore === null) return 'busy';
-      await this.options.outcomes.write(targetOf(job), rejected('POOL_BUSY', (error as Error).message));
-      return 'rejected';
-    }
-  }
-
   /** A job is started again here only if its template went down under it and it may run twice. */
-  private async runAttempts(job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
+  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
+    const { config, allowedModules, templates, outcomes, logger } = this.options;
     for (;;) {
-      const token = randomBytes(12).toString('hex');
-      const { keys, redis, workerId, logger } = this.options;
-      const record = keys.jobRecord(job.lane, job.id);
-      // Forked while the marker is written: neither needs the other.
-      const forked = this.options.templates.takeChild(job.mode);
-      forked.catch(() => undefined);
-      const [verdict, attemptsJson] = await redis.startJobAttempt(record, token, workerId, Date.now(), job.delivery, MAX_STARTS);
-      if (verdict !== 'start') {
-        void forked.then((child) => child.kill());
-        return this.handleNoStart(job, verdict, token, JSON.parse(attemptsJson) as Attempt[]);
+      // Before the start marker: a fork that fails must not count as a run.
+      const child = await templates.takeChild(job.mode);
+      const taken = await takeJob(this.options, received, job.delivery, 'run');
+      if (taken.verdict !== 'start') {
+        child.kill();
+        return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
-      const attempts = JSON.parse(attemptsJson) as Attempt[];
-      const report = await this.runOnce(job, payload, slot, forked, signal);
+      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal });
       if (report.killReason === 'cancelled') {
         logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
         return signal.reason === LOCK_LOST ? 'lost' : 'stopped';
       }
-      const finished = judgeRun(report, job.limits);
-      if (report.templateLost && finished.status === 'crashed') {
+      if (report.answer === undefined && child.lostWithTemplate) {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      await this.options.outcomes.write({ ...targetOf(job), token, attempts }, finished, report);
+      await outcomes.write({ ...targetOf(job), ...taken }, judgeRun(report, job.limits), report);
       return 'done';
     }
-  }
-
-  private async runOnce(
-    job: Job,
-    payload: Buffer,
-    slot: Slot,
-    forked: ReturnType<TemplateKeepers['takeChild']>,
-    signal: AbortSignal,
-  ): Promise<RunReport & { templateLost: boolean }> {
-    const { config, allowedModules, templates } = this.options;
-    const child = await forked;
-    const templatePid = templates.pidOf(job.mode);
-    const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal });
-    // A child that dies with its template is not the code's doing.
-    return { ...report, templateLost: report.answer === undefined && templates.pidOf(job.mode) !== templatePid };
-  }
-
-  private async handleNoStart(
-    job: Job,
-    verdict: 'unknown' | 'finished' | 'lost' | 'exhausted',
-    token: string,
-    attempts: Attempt[],
-  ): Promise<Processed> {
-    const { outcomes, logger } = this.options;
-    if (verdict === 'unknown' || verdict === 'finished') {
-      // The outcome that stands is the truth; a second entry under the id is somebody's replay, and is not run.
-      logger.error(
-        { event: 'security', code: 'JOB_REPLAYED', jobId: job.id, lane: job.lane },
-        'a finished or unknown job stood in the queue; not run',
-      );
-      return 'done';
-    }
-    await outcomes.write({ ...targetOf(job), token, attempts }, stopped(verdict, attempts.length));
-    return 'done';
-  }
-
-  private async expire(job: Job): Promise<Processed> {
-    await this.options.outcomes.write(targetOf(job), stopped('expired', 0));
-    return 'done';
   }
 
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
-  private async reject({ lane, jobId }: ReceivedJob, code: Parameters<typeof rejected>[0], message: string): Promise<Processed> {
-    const { redis, keys, keyRing, config, logger, outcomes } = this.options;
-    logger.error({ event: 'security', code, jobId, lane }, `job refused: ${message}`);
+  private async reject(received: ReceivedJob, code: RejectionCode, message: string): Promise<Processed> {
+    const { lane, jobId } = received;
+    const { redis, keys, keyRing, config, logger } = this.options;
+    logger.error({ event: 'security', errorCode: code, jobId, lane }, `job refused: ${message}`);
     const sealedHead = await redis.hgetBuffer(keys.jobRecord(lane, jobId), RECORD_FIELDS.job);
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
     const target = head
-      ? targetOf(head)
-      : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null, token: '', attempts: [] };
-    await outcomes.write({ ...target, lane }, rejected(code, message));
+      ? { ...targetOf(head), lane }
+      : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
+    return this.close(received, target, head?.delivery ?? 'at-least-once', rejected(code, message));
+  }
+
+  /** Ends a job without running it (again). */
+  private async close(received: ReceivedJob, target: Target, delivery: Job['delivery'], verdict: Verdict): Promise<Processed> {
+    return this.settle(received, target, await takeJob(this.options, received, delivery, 'close'), verdict);
+  }
+
+  /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
+  private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
+    const { outcomes, logger } = this.options;
+    if (taken.verdict === 'unknown' || taken.verdict === 'finished') {
+      // The outcome that stands is the truth. Redelivered: its node was lost between the outcome and the queue's own
+      // bookkeeping. Else somebody put an entry under an old id: a replay.
+      const fields = { jobId: received.jobId, lane: received.lane, record: taken.verdict };
+      if (received.isRedelivered) logger.info(fields, 'redelivered job has its outcome already; not run');
+      else
+        logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
+      return 'done';
+    }
+    await outcomes.write({ ...target, ...taken }, taken.verdict === 'lost' ? stopped('lost', taken.attempts.length) : verdict);
     return 'done';
   }
 }
 
+type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
+
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
-function targetOf(job: Job): OutcomeTarget {
-  return {
-    jobId: job.id,
-    lane: job.lane,
-    issuedAt: job.issuedAt,
-    resultTtlMs: job.resultTtlMs,
-    replyTo: job.replyTo,
-    token: '',
-    attempts: [],
-  };
+function targetOf(job: Job): Target {
+  return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }

@@ -80,6 +80,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   );
   if (signal.aborted) onAbort();
   const exit = await child.exited;
+  const runMs = performance.now() - startedAt;
+  await nextTurn();
   watch.stop();
   clearTimeout(exitTimer);
   signal.removeEventListener('abort', onAbort);
@@ -87,12 +89,15 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     answer,
     killReason: answer === undefined || killReason === 'protocol' ? killReason : undefined,
     exit,
-    runMs: performance.now() - startedAt,
+    runMs,
     maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes),
     stdout: slot.stdout.finish(),
     stderr: slot.stderr.finish(),
   };
 }
+
+/** Lets the event loop deliver the output that was written before the end was reported. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function isJson(bytes: Buffer): boolean {
   try {

@@ -38,9 +38,9 @@ describe('a queued job', () => {
   });
 
   const refused: Record<string, [code: string, lane: string, jobId: string, sealed: () => Buffer]> = {
-    'unsigned': ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.from(`${JSON.stringify(job)}\n{}`)],
-    'empty': ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.alloc(0)],
-    'garbage': ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.from([0, 255, 10, 10])],
+    unsigned: ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.from(`${JSON.stringify(job)}\n{}`)],
+    empty: ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.alloc(0)],
+    garbage: ['JOB_SIGNATURE_INVALID', 'default', id, () => Buffer.from([0, 255, 10, 10])],
     'signed by a stranger': ['JOB_SIGNATURE_INVALID', 'default', id, () => sealJob(new KeyRing('x'.repeat(40)), job, payload)],
     'of changed code': ['JOB_SIGNATURE_INVALID', 'default', id, () => edited('result = 1', 'result = 2')],
     'raised to admin': ['JOB_SIGNATURE_INVALID', 'default', id, () => edited('"mode":"restricted"', '"mode":"admin"')],
@@ -56,7 +56,12 @@ describe('a queued job', () => {
     'in another lane and expired': ['JOB_LANE_MISMATCH', 'vision', id, () => sealJob(ring, { ...job, validUntil: 1 }, payload)],
     'in another lane under another id': ['JOB_SIGNATURE_INVALID', 'vision', otherId, () => sealed],
     'claiming a lane it was not signed for': ['JOB_SIGNATURE_INVALID', 'vision', id, () => edited('"lane":"default"', '"lane":"vision"')],
-    'of a version this node does not know': ['JOB_SIGNATURE_INVALID', 'default', id, () => sealJob(ring, { ...job, version: 2 as 1 }, payload)],
+    'of a version this node does not know': [
+      'JOB_SIGNATURE_INVALID',
+      'default',
+      id,
+      () => sealJob(ring, { ...job, version: 2 as 1 }, payload),
+    ],
     'whose time is over': ['JOB_EXPIRED', 'default', id, () => sealJob(ring, { ...job, validUntil: 1_499 }, payload)],
   };
   it.each(Object.entries(refused))('%s is refused', (_, [code, lane, jobId, make]) => {
@@ -66,6 +71,8 @@ describe('a queued job', () => {
   });
 
   it('in a foreign lane is told where it belongs', () => {
-    expect(verifyJob(ring, 'vision', id, sealed, 1_500)).toMatchObject({ message: "the job was signed for lane 'default' and stood in 'vision'" });
+    expect(verifyJob(ring, 'vision', id, sealed, 1_500)).toMatchObject({
+      message: "the job was signed for lane 'default' and stood in 'vision'",
+    });
   });
 });

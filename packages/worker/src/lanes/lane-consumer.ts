@@ -94,7 +94,7 @@ export class LaneConsumer {
     const aborter = new AbortController();
     this.running.set(jobId, aborter);
     try {
-      return await processor.process({ lane, jobId, entry: job.data, signal: aborter.signal });
+      return await processor.process({ lane, jobId, entry: job.data, isRedelivered: job.stalledCounter > 0, signal: aborter.signal });
     } catch (error) {
       logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
       return 'failed';

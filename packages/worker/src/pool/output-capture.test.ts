@@ -67,7 +67,9 @@ describe('what a job writes', () => {
 
   it('of several processes at once is mixed by whole writes', async () => {
     capture.begin(1_000_000);
-    const writers = ['a', 'b', 'c', 'd'].map((name) => run(`exec > "$PIPE"; n=0; while [ $n -lt 100 ]; do echo ${name}${name}${name}; n=$((n+1)); done`));
+    const writers = ['a', 'b', 'c', 'd'].map((name) =>
+      run(`exec > "$PIPE"; n=0; while [ $n -lt 100 ]; do echo ${name}${name}${name}; n=$((n+1)); done`),
+    );
     expect(await Promise.all(writers)).toEqual([0, 0, 0, 0]);
     const lines = finish().text.split('\n').filter(Boolean);
     expect(lines).toHaveLength(400);

@@ -8,7 +8,8 @@ const READ_BYTES = 65_536;
  * block or fill a disk by writing; kept up to a bound, the rest is dropped and marked.
  *
  * The pipe outlives the jobs of its slot. That is sound because a job's end is only reported when every process it had
- * is dead: whatever the pipe holds then is that job's, and `finish` takes all of it.
+ * is dead: whatever the pipe holds then is that job's, and `finish` takes all of it. The pipe was readable before that
+ * end was reported, so within one turn of the event loop at least its first bytes have been heard of.
  */
 export class OutputCapture {
   private readonly descriptor: number;
@@ -18,6 +19,8 @@ export class OutputCapture {
   private keptBytes = 0;
   private limitBytes = 0;
   private isTruncated = false;
+  /** Whether anything came at all. Most jobs print nothing, and asking the pipe costs an exception. */
+  private hasHeard = false;
 
   constructor(path: string) {
     // Read and write: the pipe then never reports end of file between two jobs.
@@ -27,18 +30,18 @@ export class OutputCapture {
     this.stream.on('error', () => undefined);
   }
 
-  /** Forgets what came before; keeps up to `limitBytes` from now on. */
+  /** Keeps up to `limitBytes` from now on. The last job's `finish` has left the pipe empty. */
   begin(limitBytes: number): void {
-    this.drain();
     this.chunks = [];
     this.keptBytes = 0;
     this.limitBytes = limitBytes;
     this.isTruncated = false;
   }
 
-  /** All that was written, as valid UTF-8. Call it when no writer is left. */
+  /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    this.drain();
+    if (this.hasHeard) this.drain();
+    this.hasHeard = false;
     return { bytes: toValidUtf8(Buffer.concat(this.chunks), this.isTruncated), truncated: this.isTruncated };
   }
 
@@ -47,6 +50,7 @@ export class OutputCapture {
   }
 
   private keep(chunk: Buffer): void {
+    this.hasHeard = true;
     const room = this.limitBytes - this.keptBytes;
     if (chunk.length > room) this.isTruncated = true;
     if (room <= 0) return;
@@ -55,7 +59,7 @@ export class OutputCapture {
     this.keptBytes += kept.length;
   }
 
-  /** Reads past the event loop what it has not delivered yet. */
+  /** Reads past the event loop what it has not delivered yet: it takes a bounded number of bytes a turn. */
   private drain(): void {
     for (;;) {
       try {

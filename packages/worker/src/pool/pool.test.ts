@@ -10,7 +10,9 @@ import type { Slot } from './slot';
 const logger = createLogger('worker', 'silent');
 let path: string;
 let pool: Pool;
-beforeEach(() => (path = mkdtempSync(join(tmpdir(), 'python3-pool-'))));
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'python3-pool-'));
+});
 afterEach(async () => {
   pool.close();
   // Every pipe of the pool is closed again: those lent were released by the test, or are closed here.

@@ -11,6 +11,8 @@ export class Slot {
   readonly stderrPath: string;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
+  private cleanInode = -1n;
+  private cleanedAt = -1n;
 
   private constructor(index: number, path: string) {
     this.index = index;
@@ -32,13 +34,23 @@ export class Slot {
   /** Removes what the last job left. @returns false if something would not go: the slot must not be used again */
   clean(): boolean {
     try {
+      const folder = lstatSync(this.scratchPath, { bigint: true });
       // User code could have replaced its own folder: what a link points to is not ours to empty.
-      if (!lstatSync(this.scratchPath).isDirectory()) return false;
+      if (!folder.isDirectory()) return false;
+      // Nothing was made or removed in it since: most jobs touch no file.
+      if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
       for (const name of readdirSync(this.scratchPath)) rmSync(join(this.scratchPath, name), { recursive: true, force: true });
+      this.rememberClean();
       return true;
     } catch {
       return false;
     }
+  }
+
+  private rememberClean(): void {
+    const folder = lstatSync(this.scratchPath, { bigint: true });
+    this.cleanInode = folder.ino;
+    this.cleanedAt = folder.ctimeNs;
   }
 
   close(): void {

@@ -1,5 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { encodeFrame, FrameError, parseChildMessage, type ChildExited, type ChildResult, type RunMessage } from '@python3-cluster/shared';
+import { randomUUID } from 'node:crypto';
+import {
+  encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
+  type ChildExited, type ChildResult, type RunMessage,
+} from '@python3-cluster/shared'; // prettier-ignore
 import type { ChildConnection } from './child-socket';
 
 export type ChildState = 'idle' | 'running' | 'answered' | 'gone';
@@ -26,6 +29,8 @@ export class Child {
   /** Resolves when the template has reported the end of the child and of all it left behind. */
   readonly exited: Promise<ChildExited>;
   state: ChildState = 'idle';
+  /** Whether it ended because its template did, and not by what its code did. */
+  lostWithTemplate = false;
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
@@ -51,7 +56,7 @@ export class Child {
   ): void {
     if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
     this.state = 'running';
-    this.runNonce = randomBytes(16).toString('hex');
+    this.runNonce = randomUUID();
     this.onAnswer = listener.onAnswer;
     this.onProtocolError = listener.onProtocolError;
     this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
@@ -59,7 +64,7 @@ export class Child {
 
   /** Whether an idle child answers within the time. */
   ping(timeoutMs: number): Promise<boolean> {
-    const nonce = randomBytes(8).toString('hex');
+    const nonce = randomUUID();
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), timeoutMs);
       this.onPong = (answered) => {
@@ -77,9 +82,18 @@ export class Child {
   /** Called by the template's handle. */
   handleExit(exit: ChildExited): void {
     if (this.state === 'gone') return;
-    // What the child had sent before it went may still be on its way through the event loop.
-    this.connection.socket.once('close', () => this.finish(exit));
-    if (this.connection.socket.destroyed) this.finish(exit);
+    const { socket } = this.connection;
+    // What the child had sent before it went may still be on its way through the event loop. A stream that stays open is
+    // held by a stranger it was handed to, and is cut.
+    const cut = setTimeout(() => socket.destroy(), KILL_GRACE_MS);
+    socket.once('close', () => {
+      clearTimeout(cut);
+      this.finish(exit);
+    });
+    if (socket.destroyed) {
+      clearTimeout(cut);
+      this.finish(exit);
+    }
   }
 
   private finish(exit: ChildExited): void {

@@ -22,10 +22,6 @@ export class TemplateKeepers {
     return this.keeper(mode).takeChild();
   }
 
-  pidOf(mode: JobMode): number | undefined {
-    return this.keeper(mode).pid;
-  }
-
   get areUp(): boolean {
     return [...this.byMode.values()].every((keeper) => keeper.isUp);
   }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   ClusterError, encodeFrame, FrameReader, parseTemplateMessage,
@@ -14,6 +14,8 @@ export interface TemplateOptions {
   readonly runnerPath: string;
   readonly socketPath: string;
   readonly preload: readonly string[];
+  /** '' for the host's. */
+  readonly timeZone: string;
   readonly childSocket: ChildSocket;
   readonly logger: Logger;
   /** Called once, when the process is gone for whatever reason. Its children are gone with it. */
@@ -83,8 +85,8 @@ export class Template {
 
   /** Forks one child and waits for its connection. @throws Error where that fails; the template may still be well */
   fork(): Promise<Child> {
-    const childId = randomBytes(8).toString('hex');
-    const nonce = randomBytes(16).toString('hex');
+    const childId = randomUUID();
+    const nonce = randomUUID();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.failFork(childId, 'the child did not connect in time'), FORK_TIMEOUT_MS);
       this.forks.set(childId, { resolve, reject, timer, pid: undefined, connection: undefined });
@@ -100,7 +102,7 @@ export class Template {
   }
 
   ping(timeoutMs: number): Promise<boolean> {
-    const nonce = randomBytes(8).toString('hex');
+    const nonce = randomUUID();
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), timeoutMs);
       this.onPong = (answered) => {
@@ -189,6 +191,7 @@ export class Template {
     this.control.destroy();
     for (const childId of [...this.forks.keys()]) this.failFork(childId, 'the template is gone');
     for (const [childId, child] of this.children) {
+      child.lostWithTemplate = true;
       child.handleExit({ type: 'exited', childId, exitCode: null, signal: SIGKILL, cpuMs: 0, maxRssBytes: 0, leftovers: 0 });
     }
     this.children.clear();
@@ -215,7 +218,7 @@ interface StartedProcess {
 function spawnTemplate(options: TemplateOptions): StartedProcess {
   const child = spawn(options.python.file, ['-I', '-B', '-u', options.runnerPath], {
     cwd: '/',
-    env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT },
+    env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT, ...(options.timeZone === '' ? {} : { TZ: options.timeZone }) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C at a terminal is the worker node's to handle.
     detached: true,

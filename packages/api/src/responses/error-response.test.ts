@@ -1,0 +1,13 @@
+import { describe, expect, it } from '@jest/globals';
+import { ClusterError, errorTable, type ErrorCode } from '@python3-cluster/shared';
+import { legacyErrorBody } from '../legacy/legacy-envelope';
+import { modernErrorBody, statusOf } from './error-response';
+
+describe('errors', () => {
+  it.each(Object.keys(errorTable) as ErrorCode[])('%s has a status and reads the same on both surfaces', (code) => {
+    const error = new ClusterError(code, undefined, { details: { jobId: 'x' } });
+    expect(statusOf(error)).toBe(errorTable[code].status ?? 503);
+    expect(modernErrorBody(error, 'r')).toEqual({ error: { code, message: errorTable[code].message, requestId: 'r', jobId: 'x' } });
+    expect(legacyErrorBody(error, 'r')).toEqual({ success: false, error: errorTable[code].message, code, requestId: 'r', jobId: 'x' });
+  });
+});

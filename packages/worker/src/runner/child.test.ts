@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { encodeFrame, FrameReader, type ChildExited, type Frame } from '@python3-cluster/shared';
+import { waitFor } from '../../../../test/support/wait-for';
+import { Child, type ChildAnswer } from './child';
+import { ChildSocket } from './child-socket';
+
+const directory = mkdtempSync(join(tmpdir(), 'python3-child-'));
+const childSocket = new ChildSocket(1_000);
+const path = join(directory, 'jobs.sock');
+beforeAll(() => childSocket.listen(path));
+afterAll(async () => {
+  await childSocket.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** The worker's `Child`, and this test playing the process at its other end. */
+class Pair {
+  child!: Child;
+  kills = 0;
+  readonly answers: ChildAnswer[] = [];
+  readonly errors: Error[] = [];
+  readonly frames: Frame[] = [];
+  readonly peer: Socket;
+  private readonly reader = new FrameReader(1_000);
+
+  private constructor() {
+    this.peer = connect(path);
+    this.peer.on('error', () => undefined);
+    this.peer.on('data', (chunk: Buffer) => this.frames.push(...this.reader.push(chunk)));
+    pairs.push(this);
+  }
+
+  static async open(): Promise<Pair> {
+    const pair = new Pair();
+    const id = `c${pairs.length}`;
+    await new Promise<void>((resolve) => {
+      childSocket.expect(id, 'n', (connection) => {
+        pair.child = new Child(id, 1, connection, () => (pair.kills += 1));
+        resolve();
+      });
+      pair.peer.write(encodeFrame({ type: 'hello', childId: id, nonce: 'n' }));
+    });
+    return pair;
+  }
+
+  /** Runs a job, and waits until the peer has it. */
+  async run(): Promise<Frame> {
+    this.child.run(
+      {
+        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null,
+        limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
+        policy: { allowedModules: [], blockedModules: [] },
+      },
+      Buffer.from('{"code":"é"}'),
+      { onAnswer: (answer) => this.answers.push(answer), onProtocolError: (error) => this.errors.push(error) },
+    ); // prettier-ignore
+    return waitFor('the run frame', () => this.frames.find(({ header }) => header.type === 'run'));
+  }
+
+  say(...frames: Buffer[]): void {
+    this.peer.write(Buffer.concat(frames));
+  }
+}
+
+const pairs: Pair[] = [];
+afterEach(() => pairs.forEach((pair) => pair.peer.destroy()));
+
+const result = (nonce: unknown, members: object = {}, body = '1'): Buffer =>
+  encodeFrame({ type: 'result', nonce, status: 'succeeded', hasValue: true, error: null, ...members }, Buffer.from(body));
+const error = { type: 'ValueError', message: 'm', line: 1, traceback: 't', errno: null };
+const exit: ChildExited = { type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 1, maxRssBytes: 1, leftovers: 0 };
+
+describe('a child', () => {
+  it('gets its job with a fresh nonce, the payload as the body, and answers once', async () => {
+    const pair = await Pair.open();
+    const run = await pair.run();
+    expect(run.body.toString()).toBe('{"code":"é"}');
+    expect(run.header['nonce']).toMatch(/^[0-9a-f]{32}$/);
+    expect(pair.child.state).toBe('running');
+    pair.say(result(run.header['nonce'], {}, '9007199254740993'));
+    await waitFor('the answer', () => pair.answers.length > 0);
+    expect(pair.answers[0]?.value.toString()).toBe('9007199254740993');
+    expect([pair.child.state, pair.kills, pair.errors]).toEqual(['answered', 0, []]);
+  });
+
+  it('that has run cannot run again', async () => {
+    const pair = await Pair.open();
+    await pair.run();
+    await expect(pair.run()).rejects.toThrow('running');
+  });
+
+  it.each<[string, object, string]>([
+    ['a value', {}, '[1]'],
+    ['no value', { hasValue: false }, ''],
+    ['an error', { status: 'failed', hasValue: false, error }, ''],
+  ])('may answer with %s', async (_, members, body) => {
+    const pair = await Pair.open();
+    const run = await pair.run();
+    pair.say(result(run.header['nonce'], members, body));
+    await waitFor('the answer', () => pair.answers.length > 0);
+    expect(pair.kills).toBe(0);
+  });
+
+  const hostile: Record<string, (nonce: unknown) => Buffer[]> = {
+    'another job’s nonce': () => [result('0'.repeat(32))],
+    'an empty nonce': () => [result('')],
+    'a status that is not its to give': (nonce) => [result(nonce, { status: 'timed_out' })],
+    'success and an error': (nonce) => [result(nonce, { error })],
+    'failure without an error': (nonce) => [result(nonce, { status: 'failed', hasValue: false }, '')],
+    'a value it does not announce': (nonce) => [result(nonce, { hasValue: false })],
+    'an announced value that is not there': (nonce) => [result(nonce, {}, '')],
+    'a failure with a value': (nonce) => [result(nonce, { status: 'failed', error, hasValue: false }, '1')],
+    'a pong nobody asked for': () => [encodeFrame({ type: 'pong', nonce: 'n' })],
+    'another hello': () => [encodeFrame({ type: 'hello', childId: 'c', nonce: 'n' })],
+    'a message of the template': () => [encodeFrame({ type: 'forked', childId: 'c', pid: 1 })],
+    'a value above the bound': (nonce) => [result(nonce, {}, '1'.repeat(1_001))],
+    'a stray print': () => [Buffer.from('hello, world; here is what I print\n')],
+  };
+  it.each(Object.entries(hostile))('that says %s is killed, and nothing of it is believed', async (_, make) => {
+    const pair = await Pair.open();
+    const run = await pair.run();
+    pair.say(...make(run.header['nonce']));
+    await waitFor('the protocol error', () => pair.errors.length > 0);
+    expect([pair.kills, pair.errors.length, pair.answers]).toEqual([1, 1, []]);
+    await waitFor('the connection to be cut', () => pair.peer.destroyed || pair.peer.readableEnded);
+  });
+
+  it.each<[string, (nonce: unknown) => Buffer]>([
+    ['a second result', (nonce) => result(nonce, {}, '2')],
+    ['a single byte', () => Buffer.from('x'.repeat(8))],
+    ['a pong', () => encodeFrame({ type: 'pong', nonce: 'n' })],
+  ])('that answers and then sends %s is killed', async (_, more) => {
+    const pair = await Pair.open();
+    const run = await pair.run();
+    pair.say(result(run.header['nonce']), more(run.header['nonce']));
+    await waitFor('the protocol error', () => pair.errors.length > 0);
+    expect([pair.kills, pair.answers.length]).toEqual([1, 1]);
+  });
+
+  it('that speaks before it is asked is killed', async () => {
+    const pair = await Pair.open();
+    pair.say(result(''));
+    await waitFor('the kill', () => pair.kills > 0);
+  });
+
+  it('that is idle answers a ping', async () => {
+    const pair = await Pair.open();
+    const answered = pair.child.ping(5_000);
+    const ping = await waitFor('the ping', () => pair.frames.find(({ header }) => header.type === 'ping'));
+    pair.say(encodeFrame({ type: 'pong', nonce: ping.header['nonce'] }));
+    expect(await answered).toBe(true);
+  });
+
+  it('that gives another nonce, or none in time, has not answered', async () => {
+    const pair = await Pair.open();
+    const answered = pair.child.ping(5_000);
+    pair.say(encodeFrame({ type: 'pong', nonce: 'another' }));
+    expect(await answered).toBe(false);
+    expect(await pair.child.ping(30)).toBe(false);
+  });
+});
+
+describe('the end of a child', () => {
+  it('is only told after what it had said', async () => {
+    const pair = await Pair.open();
+    const run = await pair.run();
+    pair.say(result(run.header['nonce']));
+    pair.peer.end();
+    // The template's word may come first.
+    pair.child.handleExit(exit);
+    expect(await pair.child.exited).toEqual(exit);
+    expect(pair.answers).toHaveLength(1);
+    expect(pair.child.state).toBe('gone');
+  });
+
+  it('is told once, and then it is not killed any more', async () => {
+    const pair = await Pair.open();
+    pair.peer.end();
+    pair.child.handleExit(exit);
+    await pair.child.exited;
+    pair.child.handleExit({ ...exit, exitCode: 9 });
+    pair.child.kill();
+    expect(await pair.child.exited).toEqual(exit);
+    expect(pair.kills).toBe(0);
+  });
+
+  it('is told where its connection broke before', async () => {
+    const pair = await Pair.open();
+    pair.peer.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    pair.child.handleExit(exit);
+    expect(await pair.child.exited).toEqual(exit);
+  });
+
+  it('is told within the kill grace where somebody else holds its connection open', async () => {
+    const pair = await Pair.open();
+    await pair.run();
+    const startedAt = performance.now();
+    pair.child.handleExit(exit);
+    expect(await pair.child.exited).toEqual(exit);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(pair.answers).toEqual([]);
+  });
+});
