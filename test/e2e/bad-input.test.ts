@@ -51,27 +51,37 @@ describe('bad input', () => {
     expect(answer.json.error.requestId).toBe(answer.headers.get('x-request-id'));
   });
 
-  it.each(bad.filter(([name]) => !/kind|warm|lane|control/.test(name)))('the predecessor’s route refuses %s in its envelope', async (_name, body, status, code) => {
-    const { kind: _kind, ...fields } = typeof body === 'object' ? (body as { kind?: string }) : { kind: undefined };
-    const route = typeof body === 'object' && 'module' in (body as object) ? 'call-module' : 'exec';
-    const answer = await legacy(cluster, route, typeof body === 'string' ? body : fields);
-    expect({ status: answer.status, ...answer.json }).toMatchObject({ status, success: false, code, error: expect.any(String) });
-  });
+  it.each(bad.filter(([name]) => !/kind|warm|lane|control/.test(name)))(
+    'the predecessor’s route refuses %s in its envelope',
+    async (_name, body, status, code) => {
+      const fields: { kind?: string } = typeof body === 'object' ? { ...body } : {};
+      delete fields.kind;
+      const route = typeof body === 'object' && 'module' in (body as object) ? 'call-module' : 'exec';
+      const answer = await legacy(cluster, route, typeof body === 'string' ? body : fields);
+      expect({ status: answer.status, ...answer.json }).toMatchObject({ status, success: false, code, error: expect.any(String) });
+    },
+  );
 
   it('an Idempotency-Key is refused by name until it is built', async () => {
     const answer = await post({ code: 'x' }, { 'idempotency-key': 'a' });
     expect(answer.json.error).toMatchObject({ code: 'REQUEST_FIELD_NOT_SUPPORTED', message: expect.stringMatching(/Idempotency-Key/i) });
   });
 
-  it.each(['nothing', 'default.00000000000000000000000000', 'default.%00', '../../etc/passwd', 'x'.repeat(5_000)])('the unknown job id %.40s is not found', async (id) => {
-    const answer = await call(cluster, `/api/v1/jobs/${encodeURIComponent(id)}`);
-    expect({ status: answer.status, code: answer.json.error.code }).toEqual({ status: 404, code: 'JOB_NOT_FOUND' });
-  });
+  it.each(['nothing', 'default.00000000000000000000000000', 'default.%00', '../../etc/passwd', 'x'.repeat(5_000)])(
+    'the unknown job id %.40s is not found',
+    async (id) => {
+      const answer = await call(cluster, `/api/v1/jobs/${encodeURIComponent(id)}`);
+      expect({ status: answer.status, code: answer.json.error.code }).toEqual({ status: 404, code: 'JOB_NOT_FOUND' });
+    },
+  );
 
   it('unknown routes and methods are told apart', async () => {
     expect((await call(cluster, '/api/v1/nothing')).status).toBe(404);
     const answer = await call(cluster, '/api/v1/jobs', {}, { method: 'PUT' });
-    expect({ status: answer.status, allow: answer.headers.get('allow') }).toMatchObject({ status: 405, allow: expect.stringContaining('POST') });
+    expect({ status: answer.status, allow: answer.headers.get('allow') }).toMatchObject({
+      status: 405,
+      allow: expect.stringContaining('POST'),
+    });
   });
 
   it('after all of it the next job is answered', async () => {
@@ -82,7 +92,16 @@ describe('bad input', () => {
 
 describe('keys', () => {
   it('no key is 401 on every route that does something', async () => {
-    for (const [route, body] of [['exec', { code: 'x' }], ['eval', { expression: '1' }], ['call-module', { module: 'math', function: 'sqrt' }], ['check-syntax', { code: '' }], ['version'], ['pool-stats'], ['diagnostics'], ['example']] as const) {
+    for (const [route, body] of [
+      ['exec', { code: 'x' }],
+      ['eval', { expression: '1' }],
+      ['call-module', { module: 'math', function: 'sqrt' }],
+      ['check-syntax', { code: '' }],
+      ['version'],
+      ['pool-stats'],
+      ['diagnostics'],
+      ['example'],
+    ] as const) {
       const answer = await legacy(cluster, route, body, { key: null });
       expect({ route, status: answer.status, code: answer.json.code }).toEqual({ route, status: 401, code: 'AUTH_REQUIRED' });
     }
@@ -112,13 +131,24 @@ describe('keys', () => {
 });
 
 describe('the HTTP surface', () => {
-  it.each(['/', '/health', '/nothing', '/api/v1/jobs', '/data/python3integration/api/v1/exec'])('%s carries the security headers whatever it answers', async (path) => {
-    const answer = await call(cluster, path, undefined, { key: null });
-    for (const name of ['content-security-policy', 'strict-transport-security', 'x-frame-options', 'x-content-type-options', 'referrer-policy', 'permissions-policy', 'x-xss-protection']) {
-      expect({ name, present: answer.headers.has(name) }).toEqual({ name, present: true });
-    }
-    expect(answer.headers.has('x-powered-by')).toBe(false);
-  });
+  it.each(['/', '/health', '/nothing', '/api/v1/jobs', '/data/python3integration/api/v1/exec'])(
+    '%s carries the security headers whatever it answers',
+    async (path) => {
+      const answer = await call(cluster, path, undefined, { key: null });
+      for (const name of [
+        'content-security-policy',
+        'strict-transport-security',
+        'x-frame-options',
+        'x-content-type-options',
+        'referrer-policy',
+        'permissions-policy',
+        'x-xss-protection',
+      ]) {
+        expect({ name, present: answer.headers.has(name) }).toEqual({ name, present: true });
+      }
+      expect(answer.headers.has('x-powered-by')).toBe(false);
+    },
+  );
 
   it('answers Java clients that offer h2c as HTTP/1.1', async () => {
     const body = JSON.stringify({ code: 'result = 1' });

@@ -16,9 +16,19 @@ const residues = [
   ['a working directory', "import os\nos.chdir('/tmp')", "import os\nresult = os.getcwd().endswith('scratch')", true],
   ['a file in its folder', "open('left.txt', 'w').write('42')", 'import os\nresult = os.listdir()', []],
   ['a hidden folder', "import os\nos.makedirs('.a/b', mode=0o500)", 'import os\nresult = os.listdir()', []],
-  ['a module of its own', "import sys, types\nsys.modules['mine'] = types.ModuleType('mine')", "import sys\nresult = 'mine' in sys.modules", false],
+  [
+    'a module of its own',
+    "import sys, types\nsys.modules['mine'] = types.ModuleType('mine')",
+    "import sys\nresult = 'mine' in sys.modules",
+    false,
+  ],
   ['a builtin', "import sys\nvars(sys.modules['json'])['leak'] = 42", "import json\nresult = hasattr(json, 'leak')", false],
-  ['a signal handler', 'import signal\nsignal.signal(signal.SIGUSR1, lambda *a: None)', 'import signal\nresult = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL', true],
+  [
+    'a signal handler',
+    'import signal\nsignal.signal(signal.SIGUSR1, lambda *a: None)',
+    'import signal\nresult = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL',
+    true,
+  ],
   ['the state of random', 'import random\nrandom.seed(1)', 'import random\nresult = random.random() == 0.13436424411240122', false],
 ] as const;
 

@@ -20,9 +20,18 @@ const callModule = async (module: string, name: string, args: unknown[], kwargs 
 
 describe('what the predecessor’s users do', () => {
   it('is available, names its version and answers the example exactly', async () => {
-    expect((await legacy(cluster, 'health')).json).toMatchObject({ healthy: true, available: true, status: 'HEALTHY', timestamp: expect.any(Number) });
+    expect((await legacy(cluster, 'health')).json).toMatchObject({
+      healthy: true,
+      available: true,
+      status: 'HEALTHY',
+      timestamp: expect.any(Number),
+    });
     const version = (await legacy(cluster, 'version')).json;
-    expect(version).toMatchObject({ available: true, pythonVersion: expect.stringMatching(/^3\.\d+\.\d+/), moduleVersion: expect.any(String) });
+    expect(version).toMatchObject({
+      available: true,
+      pythonVersion: expect.stringMatching(/^3\.\d+\.\d+/),
+      moduleVersion: expect.any(String),
+    });
     expect(version.version).toContain(version.pythonVersion);
     expect((await legacy(cluster, 'example')).json).toMatchObject({
       success: true,
@@ -73,8 +82,15 @@ describe('what the predecessor’s users do', () => {
     expect(admin.json.result).toEqual({ python: 3, system: 'Linux' });
     const refused = await exec(cluster, 'import sys');
     expect(refused.json).toMatchObject({ success: false, errorType: 'SecurityError' });
-    expect(refused.json.error).toMatch(/^Python error: SECURITY ERROR: Security violation: Import of 'sys' requires Administrator role\. Allowed modules: \[/);
-    const directory = await legacy(cluster, 'call-module', { module: 'os', function: 'getcwd' }, { key: null, headers: { 'x-admin-mode': 'TRUE', 'x-api-key': ADMIN_KEY } });
+    expect(refused.json.error).toMatch(
+      /^Python error: SECURITY ERROR: Security violation: Import of 'sys' requires Administrator role\. Allowed modules: \[/,
+    );
+    const directory = await legacy(
+      cluster,
+      'call-module',
+      { module: 'os', function: 'getcwd' },
+      { key: null, headers: { 'x-admin-mode': 'TRUE', 'x-api-key': ADMIN_KEY } },
+    );
     expect(directory.json).toMatchObject({ success: true, result: expect.stringContaining('scratch') });
   });
 
@@ -95,7 +111,8 @@ describe('what the predecessor’s users do', () => {
   });
 
   it('nested input data', async () => {
-    const code = 'n = inputData["numbers"]\nresult = {"sum": sum(n), "avg": sum(n) / len(n), "max": max(n), "min": min(n), "name": inputData["name"]}';
+    const code =
+      'n = inputData["numbers"]\nresult = {"sum": sum(n), "avg": sum(n) / len(n), "max": max(n), "min": min(n), "name": inputData["name"]}';
     const answer = await exec(cluster, code, { inputData: { numbers: [1, 2, 3, 4, 5], name: 'test' } });
     expect(answer.json.result).toEqual({ sum: 15, avg: 3, max: 5, min: 1, name: 'test' });
   });
@@ -118,13 +135,18 @@ describe('what the predecessor’s users do', () => {
     const clean = await legacy(cluster, 'check-syntax', { code: 'import os\nos._exit(1)' });
     expect(clean.json).toEqual({ success: true, errors: [] });
     const broken = await legacy(cluster, 'check-syntax', { code: 'x = 1\ndef f(:\n  pass' });
-    expect(broken.json).toMatchObject({ success: true, errors: [{ line: 2, column: expect.any(Number), severity: 'error', message: expect.any(String) }] });
+    expect(broken.json).toMatchObject({
+      success: true,
+      errors: [{ line: 2, column: expect.any(Number), severity: 'error', message: expect.any(String) }],
+    });
     expect((await legacy(cluster, 'check-syntax', { code: '' })).json).toEqual({ success: true, errors: [] });
   });
 
   it('a hundred evals in a row, and five that sleep side by side', async () => {
     for (let index = 0; index < 100; index += 1) expect(await evaluate(`${index} + 1`)).toBe(`${index + 1}`);
-    const sleeps = await Promise.all(Array.from({ length: 5 }, (_, index) => exec(cluster, 'import time\ntime.sleep(0.2)\nresult = i', { i: index })));
+    const sleeps = await Promise.all(
+      Array.from({ length: 5 }, (_, index) => exec(cluster, 'import time\ntime.sleep(0.2)\nresult = i', { i: index })),
+    );
     expect(sleeps.map((answer) => answer.json.result)).toEqual([0, 1, 2, 3, 4]);
   });
 

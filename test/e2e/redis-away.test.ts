@@ -23,7 +23,11 @@ it('Redis away at start and later: 503 at once, heals by itself, and nothing acc
   const refused = async (): Promise<void> => {
     const startedAt = Date.now();
     const answer = await exec(cluster, 'result = 1');
-    expect({ status: answer.status, code: answer.json.code, retryAfter: Number(answer.headers.get('retry-after')) > 0 }).toEqual({ status: 503, code: 'QUEUE_UNAVAILABLE', retryAfter: true });
+    expect({ status: answer.status, code: answer.json.code, retryAfter: Number(answer.headers.get('retry-after')) > 0 }).toEqual({
+      status: 503,
+      code: 'QUEUE_UNAVAILABLE',
+      retryAfter: true,
+    });
     expect(Date.now() - startedAt).toBeLessThan(2_500);
     expect((await call(cluster, '/health/live', undefined, { key: null })).status).toBe(200);
     expect((await call(cluster, '/health/ready', undefined, { key: null })).status).toBe(503);

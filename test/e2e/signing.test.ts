@@ -43,13 +43,16 @@ async function putRecord(job: Job): Promise<void> {
 }
 
 async function putEntry(lane: string, jobId: string, sealed: Buffer): Promise<void> {
-  const queue = new Queue(keys.queueName, { connection: redis as never, prefix: keys.queuePrefix(lane) });
+  const queue = new Queue(keys.queueName, { connection: redis, prefix: keys.queuePrefix(lane) });
   queues.push(queue);
   await queue.add('exec', { sealed: sealed.toString() }, { jobId, removeOnComplete: true, removeOnFail: true });
 }
 
 async function outcomeOf(job: Job): Promise<OutcomeParts> {
-  const sealed = await waitFor('an outcome', async () => (await redis.hgetBuffer(keys.jobRecord(job.lane, job.id), RECORD_FIELDS.outcome)) ?? undefined);
+  const sealed = await waitFor(
+    'an outcome',
+    async () => (await redis.hgetBuffer(keys.jobRecord(job.lane, job.id), RECORD_FIELDS.outcome)) ?? undefined,
+  );
   const parts = openOutcome(keyRing, job.id, sealed);
   if (parts === undefined) throw new Error('the outcome is not signed');
   return parts;
@@ -90,7 +93,10 @@ describe('a worker node', () => {
   it('rejects a job moved to another lane: JOB_LANE_MISMATCH', async () => {
     const job = makeJob();
     // The mover writes a record where the other lane looks for it, too.
-    await redis.hset(keys.jobRecord('second', job.id), { [RECORD_FIELDS.job]: sealJobHead(keyRing, job), [RECORD_FIELDS.state]: 'waiting' });
+    await redis.hset(keys.jobRecord('second', job.id), {
+      [RECORD_FIELDS.job]: sealJobHead(keyRing, job),
+      [RECORD_FIELDS.state]: 'waiting',
+    });
     await putEntry('second', job.id, sealJob(keyRing, job, CODE));
     const { outcome } = await outcomeOf({ ...job, lane: 'second' });
     expect([outcome.status, outcome.error?.type]).toEqual(['rejected', 'JOB_LANE_MISMATCH']);
@@ -122,7 +128,7 @@ describe('a worker node', () => {
   it('says that a stored payload is gone: PAYLOAD_MISSING', async () => {
     const job = makeJob();
     await putRecord(job);
-    const queue = new Queue(keys.queueName, { connection: redis as never, prefix: keys.queuePrefix('default') });
+    const queue = new Queue(keys.queueName, { connection: redis, prefix: keys.queuePrefix('default') });
     queues.push(queue);
     await queue.add('exec', { stored: true }, { jobId: job.id });
     const { outcome } = await outcomeOf(job);
@@ -148,11 +154,14 @@ describe('the API', () => {
     });
     const ids = await waitFor('the job', async () => {
       const found = await redis.keys(keys.jobRecord('default', '*'));
-      const active = await Promise.all(found.map(async (record) => ((await redis.hget(record, 'state')) === 'active' ? record : undefined)));
+      const active = await Promise.all(
+        found.map(async (record) => ((await redis.hget(record, 'state')) === 'active' ? record : undefined)),
+      );
       return active.find(Boolean);
     });
     const jobId = ids.slice(ids.indexOf(':job:') + 5);
-    for (const channel of channels) await redis.publish(channel, `${jobId}\n1.000000000000.${'A'.repeat(43)}\n{"outcome":{"worker":"w"},"bytes":[6,0,0]}\n"fake"`);
+    for (const channel of channels)
+      await redis.publish(channel, `${jobId}\n1.000000000000.${'A'.repeat(43)}\n{"outcome":{"worker":"w"},"bytes":[6,0,0]}\n"fake"`);
     expect((await waiting).json.result).toBe('true');
   });
 
@@ -164,7 +173,12 @@ describe('the API', () => {
     await cluster.waitForWorkers(2);
     const read = await call(cluster, `/api/v1/jobs/${before.json.id as string}`, undefined, { key: ADMIN_KEY, replica: 1 });
     expect(read.json.outcome).toMatchObject({ status: 'succeeded', value: 1 });
-    const after = await call(cluster, '/api/v1/jobs', { code: 'result = 2', lane: 'rotated' }, { replica: 1, headers: { prefer: 'wait=30' } });
+    const after = await call(
+      cluster,
+      '/api/v1/jobs',
+      { code: 'result = 2', lane: 'rotated' },
+      { replica: 1, headers: { prefer: 'wait=30' } },
+    );
     expect(after.json.outcome).toMatchObject({ status: 'succeeded', value: 2 });
     // A worker node that has not got the new key yet refuses what it signs.
     const refused = await call(cluster, '/api/v1/jobs', { code: 'result = 3' }, { replica: 1, headers: { prefer: 'wait=30' } });

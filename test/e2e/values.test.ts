@@ -29,7 +29,9 @@ const roundTrips: [string, string][] = [
 
 describe('values', () => {
   it.each(roundTrips)('%s comes back from Python as %s', async (given, expected) => {
-    const answer = await call(cluster, '/api/v1/jobs', `{"code":"result = given","variables":{"given":${given}}}`, { headers: { prefer: 'wait=30' } });
+    const answer = await call(cluster, '/api/v1/jobs', `{"code":"result = given","variables":{"given":${given}}}`, {
+      headers: { prefer: 'wait=30' },
+    });
     expect(valueText(answer)).toBe(expected);
   });
 

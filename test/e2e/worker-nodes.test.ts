@@ -7,7 +7,8 @@ import { waitFor } from '../support/wait-for';
 let cluster: TestCluster;
 afterEach(() => cluster.stop());
 
-const workersIn = (answers: { json: { worker?: string } }[]): Set<string | undefined> => new Set(answers.map((answer) => answer.json.worker));
+const workersIn = (answers: { json: { worker?: string } }[]): Set<string | undefined> =>
+  new Set(answers.map((answer) => answer.json.worker));
 const sleepJob = (seconds: number) => ({ code: `import time\ntime.sleep(${seconds})\nresult = 1` });
 const waitHeader = { headers: { prefer: 'wait=30' } };
 
@@ -43,7 +44,10 @@ describe('two worker nodes', () => {
 
   it('a node killed under a job: at-least-once runs it again elsewhere, at-most-once says that it is lost', async () => {
     cluster = await TestCluster.start({ workers: 2 });
-    const started = [call(cluster, '/api/v1/jobs', sleepJob(6), waitHeader), call(cluster, '/api/v1/jobs', { ...sleepJob(6), delivery: 'at-most-once' }, waitHeader)];
+    const started = [
+      call(cluster, '/api/v1/jobs', sleepJob(6), waitHeader),
+      call(cluster, '/api/v1/jobs', { ...sleepJob(6), delivery: 'at-most-once' }, waitHeader),
+    ];
     await waitFor('both to run', async () => (await legacy(cluster, 'pool-stats')).json.inUse === 2);
     const victims = cluster.workers.splice(0, 2);
     cluster.startWorker();
@@ -67,7 +71,14 @@ describe('one worker node', () => {
     const held = Array.from({ length: max }, () => call(cluster, '/api/v1/jobs', sleepJob(3), waitHeader));
     await waitFor('every slot to be held', async () => (await legacy(cluster, 'pool-stats')).json.inUse === max);
     const slowest = { path: '', ms: 0 };
-    for (const path of ['/health', '/health/live', '/health/ready', '/', '/api/v1/workers', ...['version', 'pool-stats', 'health', 'diagnostics'].map((route) => `/data/python3integration/api/v1/${route}`)]) {
+    for (const path of [
+      '/health',
+      '/health/live',
+      '/health/ready',
+      '/',
+      '/api/v1/workers',
+      ...['version', 'pool-stats', 'health', 'diagnostics'].map((route) => `/data/python3integration/api/v1/${route}`),
+    ]) {
       const startedAt = performance.now();
       expect((await call(cluster, path)).status).toBe(200);
       const ms = performance.now() - startedAt;
@@ -84,7 +95,11 @@ describe('one worker node', () => {
     await waitFor('every slot to be held', async () => (await legacy(cluster, 'pool-stats')).json.inUse === 3);
     const marker = `${cluster.runDirectory}/must-not-exist`;
     const answer = await execAsAdmin(cluster, `open('${marker}', 'w')`);
-    expect({ status: answer.status, code: answer.json.code, retryAfter: answer.headers.has('retry-after') }).toEqual({ status: 503, code: 'POOL_BUSY', retryAfter: true });
+    expect({ status: answer.status, code: answer.json.code, retryAfter: answer.headers.has('retry-after') }).toEqual({
+      status: 503,
+      code: 'POOL_BUSY',
+      retryAfter: true,
+    });
     await Promise.all(held);
     await assertOwnAnswers(cluster);
     expect(readdirSync(cluster.runDirectory)).not.toContain('must-not-exist');
@@ -112,7 +127,11 @@ describe('one worker node', () => {
     cluster = await TestCluster.start({ settings: { PYTHON3_HEALTH_CHECK_SECONDS: '1' } });
     const before = listProcessesMentioning(cluster.runDirectory);
     for (const pid of before) process.kill(pid, 'SIGSTOP');
-    await waitFor('the stopped ones to be gone', () => !listProcessesMentioning(cluster.runDirectory).some((pid) => before.includes(pid)), 30_000);
+    await waitFor(
+      'the stopped ones to be gone',
+      () => !listProcessesMentioning(cluster.runDirectory).some((pid) => before.includes(pid)),
+      30_000,
+    );
     await assertOwnAnswers(cluster);
   });
 
@@ -164,7 +183,11 @@ describe('one worker node', () => {
     cluster = await TestCluster.start();
     const answer = await runAdminJob(cluster, { code: LOOK });
     expect(answer.json.outcome).toMatchObject({ status: 'succeeded' });
-    const { environment, descriptors, mentions } = answer.json.outcome.value as { environment: string[]; descriptors: string[]; mentions: number };
+    const { environment, descriptors, mentions } = answer.json.outcome.value as {
+      environment: string[];
+      descriptors: string[];
+      mentions: number;
+    };
     expect(environment.filter((name) => /KEY|REDIS|PYTHON3/.test(name))).toEqual([]);
     expect(descriptors.filter((target) => !/null|std(out|err)|socket/.test(target))).toEqual([]);
     expect(mentions).toBe(0);

@@ -48,7 +48,8 @@ export const execAsAdmin = (cluster: TestCluster, code: string, variables: objec
 export const runJob = (cluster: TestCluster, job: object, options: CallOptions = {}): Promise<Answer> =>
   call(cluster, '/api/v1/jobs', job, { ...options, headers: { prefer: 'wait=30', ...options.headers } });
 
-export const runAdminJob = (cluster: TestCluster, job: object): Promise<Answer> => runJob(cluster, { mode: 'admin', ...job }, { key: ADMIN_KEY });
+export const runAdminJob = (cluster: TestCluster, job: object): Promise<Answer> =>
+  runJob(cluster, { mode: 'admin', ...job }, { key: ADMIN_KEY });
 
 /** The value's text in a modern job's answer. */
 export function valueText(answer: Answer): string | undefined {

@@ -12,7 +12,8 @@ export interface PythonUnderTest {
 }
 
 /** The interpreter that the slots of the tests use. */
-export const pythonUnderTest = (): PythonUnderTest => JSON.parse(process.env['PYTHON3_TEST_PYTHON'] ?? '{"file":"/usr/bin/python3","env":{}}') as PythonUnderTest;
+export const pythonUnderTest = (): PythonUnderTest =>
+  JSON.parse(process.env['PYTHON3_TEST_PYTHON'] ?? '{"file":"/usr/bin/python3","env":{}}') as PythonUnderTest;
 
 export function canImport(...modules: string[]): boolean {
   const { file, env } = pythonUnderTest();

@@ -120,7 +120,7 @@ export class TestCluster {
       ...this.settings,
       ...settings,
     };
-    return spawnLogged(process.execPath, [COMMAND, command], environment as NodeJS.ProcessEnv);
+    return spawnLogged(process.execPath, [COMMAND, command], environment);
   }
 }
 

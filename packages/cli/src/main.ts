@@ -47,6 +47,6 @@ function reportFailure(error: unknown): number {
     console.error(error);
     return EXIT_CODES.defect;
   }
-  console.error(`python3-cluster: ${(error).message} (${error.code})`);
+  console.error(`python3-cluster: ${error.message} (${error.code})`);
   return error.code === 'CONFIG_INVALID' ? EXIT_CODES.usage : EXIT_CODES.cannotStart;
 }

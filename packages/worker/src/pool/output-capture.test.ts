@@ -35,22 +35,28 @@ const run = (script: string): Promise<number | null> =>
     writer.once('exit', resolve);
   });
 
-const finish = (): { text: string; truncated: boolean } => {
+/** A whole turn of the event loop, wherever in one we are: what was written before it has been heard of after it. */
+const turn = async (): Promise<void> => {
+  for (let phase = 0; phase < 2; phase += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+const finish = async (): Promise<{ text: string; truncated: boolean }> => {
+  await turn();
   const { bytes, truncated } = capture.finish();
   return { text: bytes.toString('utf8'), truncated };
 };
 
 describe('what a job writes', () => {
-  it('is all there at its end, even what the loop has not delivered yet', () => {
+  it('is all there at its end, even what the loop has not delivered yet', async () => {
     capture.begin(1_000);
     write('one ', 'two ', 'three');
-    expect(finish()).toEqual({ text: 'one two three', truncated: false });
+    expect(await finish()).toEqual({ text: 'one two three', truncated: false });
   });
 
   it('is all there where it came in over time', async () => {
     capture.begin(1_000);
     expect(await run('for n in 1 2 3 4 5; do echo line $n > "$PIPE"; done')).toBe(0);
-    expect(finish()).toEqual({ text: 'line 1\nline 2\nline 3\nline 4\nline 5\n', truncated: false });
+    expect(await finish()).toEqual({ text: 'line 1\nline 2\nline 3\nline 4\nline 5\n', truncated: false });
   });
 
   it('keeps its order, also where the loop reads some and the end reads the rest', async () => {
@@ -62,7 +68,7 @@ describe('what a job writes', () => {
       write(`b${round};`);
       expected += `a${round};b${round};`;
     }
-    expect(finish()).toEqual({ text: expected, truncated: false });
+    expect(await finish()).toEqual({ text: expected, truncated: false });
   });
 
   it('of several processes at once is mixed by whole writes', async () => {
@@ -71,14 +77,14 @@ describe('what a job writes', () => {
       run(`exec > "$PIPE"; n=0; while [ $n -lt 100 ]; do echo ${name}${name}${name}; n=$((n+1)); done`),
     );
     expect(await Promise.all(writers)).toEqual([0, 0, 0, 0]);
-    const lines = finish().text.split('\n').filter(Boolean);
+    const lines = (await finish()).text.split('\n').filter(Boolean);
     expect(lines).toHaveLength(400);
     for (const name of ['a', 'b', 'c', 'd']) expect(lines.filter((line) => line === name.repeat(3))).toHaveLength(100);
   });
 
-  it('nothing is nothing', () => {
+  it('nothing is nothing', async () => {
     capture.begin(1_000);
-    expect(finish()).toEqual({ text: '', truncated: false });
+    expect(await finish()).toEqual({ text: '', truncated: false });
   });
 });
 
@@ -89,41 +95,42 @@ describe('the bound', () => {
     ['abcde', 4, 'abcd', true],
     ['abc', 0, '', true],
     ['', 0, '', false],
-  ])('%j with room for %i bytes is %j, truncated: %p', (text, limit, kept, truncated) => {
+  ])('%j with room for %i bytes is %j, truncated: %p', async (text, limit, kept, truncated) => {
     capture.begin(limit);
     if (text !== '') write(text);
-    expect(finish()).toEqual({ text: kept, truncated });
+    expect(await finish()).toEqual({ text: kept, truncated });
   });
 
-  it('counts over all writes', () => {
+  it('counts over all writes', async () => {
     capture.begin(5);
     write('abc', 'def', 'ghi');
-    expect(finish()).toEqual({ text: 'abcde', truncated: true });
+    expect(await finish()).toEqual({ text: 'abcde', truncated: true });
   });
 
   it('a writer of 10 MB never blocks and is cut', async () => {
     capture.begin(1_000);
     expect(await run('head -c 10000000 /dev/zero | tr "\\0" x > "$PIPE"')).toBe(0);
-    expect(finish()).toEqual({ text: 'x'.repeat(1_000), truncated: true });
+    expect(await finish()).toEqual({ text: 'x'.repeat(1_000), truncated: true });
   });
 
   it('10 MB that fit are kept', async () => {
     capture.begin(10_000_000);
     expect(await run('head -c 10000000 /dev/zero | tr "\\0" y > "$PIPE"')).toBe(0);
+    await turn();
     const { bytes, truncated } = capture.finish();
     expect([bytes.length, bytes.every((byte) => byte === 0x79), truncated]).toEqual([10_000_000, true, false]);
   });
 
-  it.each(['é', '世', '😀'])('a character it cuts in two is left out: %s', (character) => {
+  it.each(['é', '世', '😀'])('a character it cuts in two is left out: %s', async (character) => {
     const size = Buffer.byteLength(character);
     for (let cut = 1; cut < size; cut += 1) {
       capture.begin(1 + cut);
       write(`a${character}`);
-      expect([cut, finish()]).toEqual([cut, { text: 'a', truncated: true }]);
+      expect([cut, await finish()]).toEqual([cut, { text: 'a', truncated: true }]);
     }
     capture.begin(1 + size);
     write(`a${character}b`);
-    expect(finish()).toEqual({ text: `a${character}`, truncated: true });
+    expect(await finish()).toEqual({ text: `a${character}`, truncated: true });
   });
 });
 
@@ -135,44 +142,45 @@ describe('bytes that are no text', () => {
     ['a character the program itself broke off', [0x61, 0xe4, 0xb8], 'a\ufffd'],
     ['a byte order mark', [0xef, 0xbb, 0xbf, 0x61], '\ufeffa'],
     ['NUL', [0x61, 0x00, 0x62], 'a\u0000b'],
-  ])('become valid text: %s', (_, bytes, text) => {
+  ])('become valid text: %s', async (_, bytes, text) => {
     capture.begin(100);
     write(bytes);
-    expect(finish()).toEqual({ text, truncated: false });
+    expect(await finish()).toEqual({ text, truncated: false });
   });
 
-  it('a character in two writes is whole', () => {
+  it('a character in two writes is whole', async () => {
     capture.begin(100);
     write([0xf0, 0x9f], [0x98, 0x80]);
-    expect(finish().text).toBe('😀');
+    expect((await finish()).text).toBe('😀');
   });
 });
 
 describe('the next job of the slot', () => {
-  it('sees nothing that was written between two jobs', () => {
+  it('sees nothing that was written between two jobs', async () => {
     capture.begin(100);
     write('first');
-    expect(finish().text).toBe('first');
+    expect((await finish()).text).toBe('first');
     write('left over');
+    await turn();
     capture.begin(100);
     write('second');
-    expect(finish()).toEqual({ text: 'second', truncated: false });
+    expect(await finish()).toEqual({ text: 'second', truncated: false });
   });
 
-  it('has its own bound and its own mark', () => {
+  it('has its own bound and its own mark', async () => {
     capture.begin(2);
     write('first');
-    expect(finish()).toEqual({ text: 'fi', truncated: true });
+    expect(await finish()).toEqual({ text: 'fi', truncated: true });
     capture.begin(100);
     write('second');
-    expect(finish()).toEqual({ text: 'second', truncated: false });
+    expect(await finish()).toEqual({ text: 'second', truncated: false });
   });
 
-  it('can write after a hundred others have closed the pipe', () => {
+  it('can write after a hundred others have closed the pipe', async () => {
     for (let job = 0; job < 100; job += 1) {
       capture.begin(100);
       write(`job ${job}`);
-      expect(finish().text).toBe(`job ${job}`);
+      expect((await finish()).text).toBe(`job ${job}`);
     }
   });
 });
