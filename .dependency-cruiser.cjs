@@ -1,6 +1,8 @@
 'use strict';
 
 /** Imports go one way: api, worker, cli → shared; cli starts api and worker, which never import each other. */
+const TESTS = '(\\.test\\.ts$|^test/|^packages/[^/]+/test/)';
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -15,13 +17,13 @@ module.exports = {
     {
       name: 'sources-not-tests',
       severity: 'error',
-      from: { path: '^packages/.*/src/', pathNot: '\\.test\\.ts$' },
-      to: { path: '(\\.test\\.ts$|^test/)' },
+      from: { path: '^packages/.*/src/', pathNot: TESTS },
+      to: { path: TESTS },
     },
     {
       name: 'only-declared',
       severity: 'error',
-      from: { path: '^packages/' },
+      from: { path: '^packages/', pathNot: TESTS },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
     },
     {
