@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { optionTable, type Environment } from '@python3-cluster/shared';
 
-export const cloneDirectory = join(__dirname, '..', '..', '..');
+const DEFAULT_DIRECTORY = join(__dirname, '..', '..', '..', '.data');
 
 /** What belongs to this clone and must outlive a process: secrets, Redis' files, logs, unpacked programs. Not in git. */
-export const dataDirectory = join(cloneDirectory, '.data');
+export const dataDirectoryOf = (environment: Environment): string => environment[optionTable.dataDirectory.name] || DEFAULT_DIRECTORY;

@@ -14,6 +14,7 @@ export * from './jobs/queue-entry';
 export * from './lifecycle/deadlines';
 export * from './lifecycle/exit-codes';
 export * from './lifecycle/stop-signals';
+export * from './lifecycle/within';
 export * from './logging/create-logger';
 export * from './protocol/control-messages';
 export * from './protocol/frames';

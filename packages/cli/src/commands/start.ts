@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { handleStopSignals } from '@python3-cluster/shared';
-import { dataDirectory } from '../data-directory';
+import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
 import { startCluster, type StartedCluster } from '../start/start-cluster';
 import { watchAncestors } from '../start/watch-ancestors';
@@ -10,9 +10,10 @@ const STOP_MS = 120_000;
 
 export async function runStartCommand(): Promise<void> {
   const startedAt = performance.now();
+  const environment = loadEnvironment();
   const cluster = await startCluster({
-    environment: loadEnvironment(),
-    dataDirectory,
+    environment,
+    dataDirectory: dataDirectoryOf(environment),
     report: (line) => console.log(line),
     onStoppable: (stop) => {
       const stopAll = handleStopSignals({ stop, drainMs: STOP_MS, onSignal: (signal) => console.log(`\n${signal}: stopping`) });

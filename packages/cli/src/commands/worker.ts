@@ -1,10 +1,12 @@
 import { runWorker } from '@python3-cluster/worker';
-import { dataDirectory } from '../data-directory';
+import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
 import { findOrInstallPython } from '../provision';
 
 export async function runWorkerCommand(options: { readonly stopWithParent?: boolean }): Promise<void> {
-  await runWorker(loadEnvironment(), {
+  const environment = loadEnvironment();
+  const dataDirectory = dataDirectoryOf(environment);
+  await runWorker(environment, {
     findPython: (explicitPath) =>
       findOrInstallPython({
         dataDirectory,

@@ -1,4 +1,4 @@
-import { connectRedis } from '@python3-cluster/shared';
+import { connectRedis, within } from '@python3-cluster/shared';
 import { findRedis } from '../provision/find-redis';
 import { fail, ok, warn, type CheckResult } from './check';
 
@@ -18,9 +18,8 @@ export async function checkRedis(redisUrl: string, dataDirectory: string): Promi
 /** Reads what decides whether accepted jobs survive: eviction, persistence, version, clock. */
 async function checkServer(url: string): Promise<CheckResult[]> {
   const redis = connectRedis(url, { profile: 'patient', name: 'python3-doctor', onError: () => undefined });
-  const timeout = setTimeout(() => redis.disconnect(), ANSWER_MS);
   try {
-    const info = parseInfo(await redis.info());
+    const info = parseInfo(await within(ANSWER_MS, redis.info(), 'Redis'));
     const [seconds] = await redis.time();
     const skewMs = Math.abs(Date.now() - Number(seconds) * 1_000);
     return [
@@ -38,7 +37,6 @@ async function checkServer(url: string): Promise<CheckResult[]> {
   } catch {
     return [fail('Redis', 'REDIS_URL does not answer within 3 s')];
   } finally {
-    clearTimeout(timeout);
     redis.disconnect();
   }
 }

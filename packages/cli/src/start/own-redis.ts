@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClusterError, connectRedis } from '@python3-cluster/shared';
+import { ClusterError, connectRedis, within } from '@python3-cluster/shared';
 import type { RedisServerCommand } from '../provision';
 import { chooseFreePort } from './free-port';
 import { SupervisedProcess } from './supervised-process';
@@ -88,11 +88,9 @@ daemonize no
 
 async function waitUntilUp(url: string): Promise<void> {
   const redis = connectRedis(url, { profile: 'patient', name: 'python3-start', onError: () => undefined });
-  const timeout = setTimeout(() => redis.disconnect(), UP_TIMEOUT_MS);
   try {
-    await redis.ping();
+    await within(UP_TIMEOUT_MS, redis.ping(), 'Redis');
   } finally {
-    clearTimeout(timeout);
     redis.disconnect();
   }
 }

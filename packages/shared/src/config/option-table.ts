@@ -126,6 +126,14 @@ export const optionTable = {
     name: 'PYTHON3_PATH', parse: matching(/^\/\S+$/, 'an absolute path'), default: '', defaultText: 'the first Python ≥ 3.11 found', accepts: 'absolute path',
     description: 'Python interpreter of the slots.',
   }),
+  dataDirectory: option({
+    name: 'PYTHON3_DATA_DIRECTORY',
+    parse: matching(/^\/\S*$/, 'an absolute path'),
+    default: '',
+    defaultText: '`.data` in the clone',
+    accepts: 'absolute path',
+    description: 'What `start` keeps: secrets, Redis’ files, logs, and programs it had to unpack.',
+  }),
   timeZone: option({
     name: 'TZ', parse: matching(/^[A-Za-z0-9_+\-/:.,<>]{1,64}$/, 'a time zone name such as Europe/Berlin'), default: '', defaultText: 'the host’s', accepts: 'time zone name',
     description: 'Local time of the code that jobs run.',

@@ -50,7 +50,9 @@ export class Slot {
   private rememberClean(): void {
     const folder = lstatSync(this.scratchPath, { bigint: true });
     this.cleanInode = folder.ino;
-    this.cleanedAt = folder.ctimeNs;
+    // A time that the kernel's clock may still be showing would not tell what is made next from what was just removed.
+    const isSettled = BigInt(Date.now()) * 1_000_000n - folder.ctimeNs > CLOCK_STEP_NS;
+    this.cleanedAt = isSettled ? folder.ctimeNs : -1n;
   }
 
   close(): void {
@@ -58,3 +60,6 @@ export class Slot {
     this.stderr.close();
   }
 }
+
+/** Well above the step of file times: a tick of the kernel, at most 10 ms, before Linux 6.13 and on many file systems. */
+const CLOCK_STEP_NS = 50_000_000n;

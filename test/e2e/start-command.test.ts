@@ -1,0 +1,166 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { listAlive, listDescendants } from '../support/descendants';
+import { freePort } from '../support/test-redis';
+import { spawnLogged, type TestProcess } from '../support/test-cluster';
+import { waitFor } from '../support/wait-for';
+
+const LAUNCHER = join(__dirname, '..', '..', 'scripts', 'launch.mjs');
+const dataDirectory = mkdtempSync(join(tmpdir(), 'python3-start-'));
+const started: TestProcess[] = [];
+let port = 0;
+
+afterEach(async () => {
+  for (const one of started.splice(0)) await one.stop();
+});
+afterAll(() => rmSync(dataDirectory, { recursive: true, force: true }));
+
+const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  PORT: String(port),
+  PYTHON3_DATA_DIRECTORY: dataDirectory,
+  ...extra,
+});
+
+async function start(extra: Record<string, string> = {}): Promise<TestProcess> {
+  port = await freePort();
+  const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment(extra));
+  started.push(launched);
+  await waitFor('the welcome', () => {
+    if (launched.process.exitCode !== null) throw new Error(`start ended: ${launched.log()}`);
+    return launched.log().includes('Ctrl-C stops everything');
+  }, 60_000); // prettier-ignore
+  return launched;
+}
+
+const secret = (name: string): string => readFileSync(join(dataDirectory, 'secrets', name), 'utf8').trim();
+const address = (path: string): string => `http://127.0.0.1:${port}${path}`;
+
+describe('npm start', () => {
+  it('runs a job, prints a curl line that works and a sign-in link that works once, and ends on Ctrl-C with nothing left', async () => {
+    const launched = await start();
+    expect(launched.log()).toContain('2 ** 100 = 1267650600228229401496703205376');
+    expect(launched.log()).toContain('code is not contained yet');
+    const curl = /^curl .*$/m.exec(launched.log())?.[0] ?? '';
+    expect(execFileSync('/bin/sh', ['-c', curl], { encoding: 'utf8' })).toContain('"result":4.0');
+
+    const link = /http:\S+\/sign-in\S+/.exec(launched.log())?.[0] ?? '';
+    const first = await fetch(link, { redirect: 'manual' });
+    expect(first.status).toBe(303);
+    const cookie = first.headers.getSetCookie()[0] ?? '';
+    expect(cookie).toMatch(/HttpOnly/i);
+    expect(cookie).toMatch(/SameSite=Strict/i);
+    const page = await fetch(address('/'), { headers: { cookie: cookie.split(';')[0] ?? '' } });
+    expect(await page.text()).toMatch(/admin/);
+    expect((await fetch(link, { redirect: 'manual' })).status).toBe(401);
+
+    for (const name of ['admin.key', 'developer.key', 'signing.key', 'redis.password']) {
+      expect(statSync(join(dataDirectory, 'secrets', name)).mode & 0o777).toBe(0o600);
+    }
+    const below = listDescendants(launched.pid);
+    expect(below.length).toBeGreaterThanOrEqual(5);
+    expect(await launched.stop('SIGINT')).toBe(0);
+    expect(listAlive(below)).toEqual([]);
+  });
+
+  it('keeps keys and outcomes from one start to the next', async () => {
+    const first = await start();
+    const key = secret('developer.key');
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', prefer: 'wait=20' };
+    const job = (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body: '{"code":"result = 41 + 1"}' })).json()) as {
+      id: string;
+    };
+    await first.stop();
+    await start();
+    expect(secret('developer.key')).toBe(key);
+    const again = (await (await fetch(address(`/api/v1/jobs/${job.id}`), { headers })).json()) as { outcome: unknown };
+    expect(again.outcome).toMatchObject({ status: 'succeeded', value: 42 });
+  });
+
+  it('refuses a second start in the clone, naming the process, and a taken port, naming it', async () => {
+    const launched = await start();
+    const second = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment());
+    expect(await new Promise((resolve) => second.process.once('exit', resolve))).toBe(1);
+    expect(second.log()).toContain(String(launched.pid));
+    await launched.stop();
+    started.length = 0;
+
+    const blocker = createServer().listen(port, '127.0.0.1');
+    const third = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment());
+    expect(await new Promise((resolve) => third.process.once('exit', resolve))).toBe(1);
+    expect(third.log()).toContain(String(port));
+    blocker.close();
+  });
+
+  it('leaves no process when it is killed itself', async () => {
+    const launched = await start();
+    const below = listDescendants(launched.pid);
+    expect(below.length).toBeGreaterThanOrEqual(5);
+    launched.process.kill('SIGKILL');
+    await waitFor('everything to be gone', () => listAlive(below).length === 0);
+  });
+
+  it('leaves no process when its parent is killed', async () => {
+    port = await freePort();
+    const script = `require('node:child_process').spawn(process.execPath, [${JSON.stringify(LAUNCHER)}, 'start'], { stdio: 'inherit' })`;
+    const parent = spawn(process.execPath, ['-e', script], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    parent.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await waitFor('the welcome', () => text.includes('Ctrl-C stops everything'), 60_000);
+    const below = listDescendants(parent.pid ?? 0);
+    expect(below.length).toBeGreaterThanOrEqual(6);
+    parent.kill('SIGKILL');
+    await waitFor('everything to be gone', () => listAlive(below).length === 0);
+  });
+
+  it('starts again what ends by itself', async () => {
+    const launched = await start();
+    const victims = listDescendants(launched.pid).filter((pid) =>
+      /python3-cluster\.js\0(api|worker)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
+    );
+    expect(victims).toHaveLength(2);
+    for (const pid of victims) process.kill(pid, 'SIGKILL');
+    const body = JSON.stringify({ code: 'result = 1' });
+    const headers = { authorization: `Bearer ${secret('developer.key')}`, 'content-type': 'application/json' };
+    await waitFor('an answer again', async () => {
+      try {
+        const response = await fetch(address('/data/python3integration/api/v1/exec'), { method: 'POST', headers, body });
+        return ((await response.json()) as { result?: number }).result === 1;
+      } catch {
+        return false;
+      }
+    }, 30_000); // prettier-ignore
+  });
+
+  it('says every problem of the settings at once', async () => {
+    const launched = spawnLogged(
+      process.execPath,
+      [LAUNCHER, 'start'],
+      environment({ PORT: 'x', PYTHON3_POOL_MIN: '2', PYTHON3_POOLMAX: '4' }),
+    );
+    expect(await new Promise((resolve) => launched.process.once('exit', resolve))).toBe(2);
+    expect(launched.log()).toMatch(/PORT must be/);
+    expect(launched.log()).toMatch(/PYTHON3_POOL_MIN must be/);
+    expect(launched.log()).toMatch(/did you mean PYTHON3_POOL_MAX/);
+  });
+});
+
+describe('doctor', () => {
+  it('tells what it found, and fails where something is missing', () => {
+    const command = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'python3-cluster.js');
+    const text = execFileSync(process.execPath, [command, 'doctor'], {
+      env: environment({ REDIS_URL: process.env['PYTHON3_TEST_REDIS_URL'] ?? '' }),
+      encoding: 'utf8',
+    });
+    expect(text).toMatch(/ok\s+Python/);
+    expect(text).toMatch(/ok\s+Redis eviction\s+noeviction/);
+    expect(() =>
+      execFileSync(process.execPath, [command, 'doctor'], { env: environment({ REDIS_URL: 'redis://127.0.0.1:1/0' }), stdio: 'pipe' }),
+    ).toThrow(/status|Command failed/);
+  });
+});
