@@ -63,7 +63,7 @@ function readText(name: string, option: Option<unknown>, environment: Environmen
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
+    problems.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
     return undefined;
   }
 }

@@ -96,6 +96,10 @@ export class JobProcessor {
     for (;;) {
       // Before the start marker: a fork that fails must not count as a run.
       const child = await templates.takeChild(job.mode);
+      if (signal.aborted) {
+        child.kill();
+        return endedBy(signal);
+      }
       const taken = await takeJob(this.options, received, job.delivery, 'run');
       if (taken.verdict !== 'start') {
         child.kill();
@@ -104,7 +108,7 @@ export class JobProcessor {
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal });
       if (report.killReason === 'cancelled') {
         logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
-        return signal.reason === LOCK_LOST ? 'lost' : 'stopped';
+        return endedBy(signal);
       }
       if (report.answer === undefined && child.lostWithTemplate) {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
@@ -151,6 +155,8 @@ export class JobProcessor {
 }
 
 type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
+
+const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 

@@ -42,7 +42,9 @@ export class OutputCapture {
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
     if (this.hasHeard) this.drain();
     this.hasHeard = false;
-    return { bytes: toValidUtf8(Buffer.concat(this.chunks), this.isTruncated), truncated: this.isTruncated };
+    const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
+    const kept = cutAtCharacter(bytes, this.limitBytes);
+    return { bytes: kept, truncated: this.isTruncated || kept.length < bytes.length };
   }
 
   close(): void {
@@ -72,6 +74,14 @@ export class OutputCapture {
       }
     }
   }
+}
+
+/** Each byte that is no UTF-8 has become a character of three, so valid text can be longer than what was kept. */
+function cutAtCharacter(bytes: Buffer, limitBytes: number): Buffer {
+  if (bytes.length <= limitBytes) return bytes;
+  let end = limitBytes;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end);
 }
 
 /** Programs may write any bytes; JSON text may not hold any. A character cut in two by the bound is left out. */

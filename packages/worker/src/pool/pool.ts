@@ -61,6 +61,7 @@ export class Pool {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         resolve,
+        reject,
         timer: setTimeout(() => {
           this.waiting.splice(this.waiting.indexOf(waiter), 1);
           reject(new ClusterError('POOL_BUSY', `No Python executor available within ${this.options.borrowWaitMs / 1_000} seconds.`));
@@ -86,7 +87,10 @@ export class Pool {
       clearTimeout(timer);
       slot.close();
     }
-    for (const waiter of this.waiting.splice(0)) clearTimeout(waiter.timer);
+    for (const waiter of this.waiting.splice(0)) {
+      clearTimeout(waiter.timer);
+      waiter.reject(new ClusterError('POOL_BUSY', 'The worker node is stopping.'));
+    }
   }
 
   private offer(slot: Slot): void {
@@ -143,5 +147,6 @@ interface IdleSlot {
 
 interface Waiter {
   readonly resolve: (slot: Slot) => void;
+  readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
