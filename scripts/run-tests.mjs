@@ -36,7 +36,7 @@ function none() {
 
 async function runPythonTests() {
   console.log(`\nPython tests (${python.file} ${python.version})`);
-  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', 'discover', '-s', 'python/tests', '-t', 'python/tests'], {
+  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', '-v', 'discover', '-s', 'python/tests', '-t', 'python/tests'], {
     ...environment,
     ...python.env,
   });
@@ -54,20 +54,26 @@ async function runJest(extra) {
   try {
     const results = JSON.parse(readFileSync(jestResults, 'utf8'));
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    for (const name of skippedTests(results)) console.log(`skipped: ${name}`);
     return { passed: results.numPassedTests, failed, skipped: results.numPendingTests + results.numTodoTests, ok: code === 0 };
   } catch {
     return { passed: 0, failed: 1, skipped: 0, ok: false };
   }
 }
 
-/** Shows standard error, which both runners report on, as it comes, and returns it. */
+function skippedTests(results) {
+  const tests = results.testResults.flatMap((suite) => suite.assertionResults);
+  return tests.filter((test) => test.status === 'pending').map((test) => test.fullName);
+}
+
+/** Shows standard error, which both runners report on, as it comes (less what says only that a test passed), and returns it. */
 function run(file, commandArgs, env) {
   return new Promise((resolve) => {
     const child = spawn(file, commandArgs, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let text = '';
     child.stderr.on('data', (chunk) => {
       text += chunk;
-      process.stderr.write(chunk);
+      process.stderr.write(String(chunk).replace(/^.*\.\.\. ok\n/gm, ''));
     });
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal));
     child.on('error', (error) => resolve({ code: 1, text: String(error) }));
