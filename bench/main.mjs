@@ -20,7 +20,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --rounds 3           rounds; medians over them are reported
   --callers 1,8,64     numbers of concurrent callers
   --only ours,rq       contestants: ours, rq, celery, bullmq, fork-exec
-  --slots 4            slots of our worker node (3 to 20; default: as many as cores, at least 3)
+  --slots 4            slots of our worker node (3 to 20; default: the product's own, 2 × cores within 3 to 20)
   --json FILE          write everything measured to FILE
   --short              ours and bullmq, one round of one second
 `;
@@ -117,7 +117,7 @@ function readSettings() {
     rounds: integer('rounds', values.rounds ?? (short ? '1' : '3'), { least: 1, most: 100 }),
     callers: (values.callers ?? '1,8,64').split(',').map((count) => integer('callers', count, { least: 1, most: 64 })),
     only: [...new Set((values.only ?? (short ? 'ours,bullmq' : Object.keys(factories).join())).split(','))],
-    slots: integer('slots', values.slots ?? String(Math.min(20, Math.max(3, availableParallelism()))), { least: 3, most: 20 }),
+    slots: integer('slots', values.slots ?? String(Math.min(20, Math.max(3, 2 * availableParallelism()))), { least: 3, most: 20 }),
     json: values.json,
     help: values.help === true,
   };

@@ -36,7 +36,7 @@ function none() {
 
 async function runPythonTests() {
   console.log(`\nPython tests (${python.file} ${python.version})`);
-  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', '-v', 'discover', '-s', 'python/tests', '-t', 'python/tests'], {
+  const { code, text } = await run(python.file, ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'python/tests', '-t', 'python/tests'], {
     ...environment,
     ...python.env,
   });

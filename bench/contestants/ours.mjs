@@ -32,7 +32,6 @@ export function createOurs({ redis, database, cores, slots }) {
         PYTHON3_SIGNING_KEY: newKey(),
         PYTHON3_DEVELOPER_APIKEY: key,
         PYTHON3_ADMIN_APIKEY: newKey(),
-        PYTHON3_POOL_MIN: String(slots),
         PYTHON3_POOL_MAX: String(slots),
         PYTHON3_LOG_LEVEL: 'warn',
         PYTHON3_PATH: DEBIAN_PYTHON,

@@ -137,6 +137,23 @@ describe('npm start', () => {
     }, 30_000); // prettier-ignore
   });
 
+  it('is joined by a second worker node with the command of the README', async () => {
+    await start();
+    const command = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'python3-cluster.js');
+    const secrets = join(dataDirectory, 'secrets');
+    const joining = { REDIS_URL_FILE: join(secrets, 'redis.url'), PYTHON3_SIGNING_KEY_FILE: join(secrets, 'signing.key') };
+    const worker = spawnLogged(process.execPath, [command, 'worker'], environment(joining));
+    started.unshift(worker);
+    await waitFor('two worker nodes', async () => ((await (await fetch(address('/health'))).json()) as { workers: number }).workers === 2);
+    const headers = { authorization: `Bearer ${secret('developer.key')}`, 'content-type': 'application/json', prefer: 'wait=20' };
+    const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
+    const post = async (): Promise<{ worker: string }> =>
+      (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { worker: string };
+    const jobs = await Promise.all(Array.from({ length: 10 }, post));
+    expect(new Set(jobs.map((job) => job.worker)).size).toBe(2);
+    expect(await worker.stop()).toBe(0);
+  });
+
   it('says every problem of the settings at once', async () => {
     const launched = spawnLogged(
       process.execPath,
@@ -157,7 +174,7 @@ describe('doctor', () => {
       env: environment({ REDIS_URL: process.env['PYTHON3_TEST_REDIS_URL'] ?? '' }),
       encoding: 'utf8',
     });
-    expect(text).toMatch(/ok\s+Python/);
+    expect(text).toMatch(/(ok|warn)\s+Python/);
     expect(text).toMatch(/ok\s+Redis eviction\s+noeviction/);
     expect(() =>
       execFileSync(process.execPath, [command, 'doctor'], { env: environment({ REDIS_URL: 'redis://127.0.0.1:1/0' }), stdio: 'pipe' }),

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
 import { KeyRing, loadConfig, STOP_GRACE_MS, type Config, type Environment } from '@python3-cluster/shared';
@@ -69,6 +69,8 @@ async function bringUp(
   const redis = config.redisUrl === '' ? await bringUpRedis(dataDirectory, log('redis'), secrets, report) : undefined;
   if (redis) stops.push(() => redis.stop());
   const redisUrl = redis?.url ?? config.redisUrl;
+  // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
+  writeFileSync(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`, { mode: 0o600 });
   // The worker node finds it again by itself; installing it belongs here, where somebody reads the progress.
   await findOrInstallPython({ dataDirectory, report, explicitPath: config.pythonPath === '' ? undefined : config.pythonPath });
 
