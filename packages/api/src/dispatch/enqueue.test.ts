@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { connectRedis, createJobId, createRedisKeys, KeyRing, type Job, type RedisKeys } from '@python3-cluster/shared';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { enqueue, type EnqueueTools } from './enqueue';
+import { createLaneQueues, type LaneQueues } from './lane-queues';
+
+let redis: Redis;
+let queues: LaneQueues;
+let keys: RedisKeys;
+let tools: EnqueueTools;
+
+beforeAll(async () => {
+  keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
+  redis = connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'fail-fast', name: 'test', onError: () => undefined });
+  await new Promise((resolve) => redis.once('ready', resolve));
+  queues = createLaneQueues(redis, keys, pino({ level: 'silent' }));
+  tools = { redis, keys, keyRing: new KeyRing('k'.repeat(32)), queues };
+});
+afterAll(async () => {
+  await queues.close();
+  redis.disconnect();
+});
+
+const PAYLOAD = Buffer.from('{"code":"result = 1","variables":{}}');
+
+function makeJob(): Job {
+  return {
+    version: 1, id: createJobId('default'), lane: 'default', kind: 'exec', mode: 'restricted', isolation: 'fresh', delivery: 'at-least-once', owner: 'x',
+    limits: { timeoutMs: 1_000, memoryMb: 64, cpuSeconds: 1 }, issuedAt: Date.now(), validUntil: Date.now() + 60_000, startBefore: null,
+    resultTtlMs: 60_000, replyTo: null, traceparent: null,
+  }; // prettier-ignore
+}
+
+const waitingCount = (): Promise<number> => redis.llen(`${keys.queuePrefix('default')}:${keys.queueName}:wait`);
+
+it('a job that Redis refuses does not fail the strangers of the same turn', async () => {
+  const jobs = Array.from({ length: 9 }, makeJob);
+  const unlucky = jobs[4] as Job;
+  // A key of another type: its HSET is answered with an error, amid the others' successes.
+  await redis.set(keys.jobRecord('default', unlucky.id), 'in the way');
+  const results = await Promise.allSettled(jobs.map((job) => enqueue(tools, job, PAYLOAD)));
+  expect(results.map((result) => result.status)).toEqual(jobs.map((job) => (job === unlucky ? 'rejected' : 'fulfilled')));
+  expect(results[4]).toMatchObject({ reason: { code: 'QUEUE_UNAVAILABLE' } });
+  for (const job of jobs)
+    expect(await redis.hget(keys.jobRecord('default', job.id), 'state').catch(() => null)).toBe(job === unlucky ? null : 'waiting');
+});
+
+it('all jobs of one turn are sent with one system call', async () => {
+  const { stream } = redis;
+  const before = await waitingCount();
+  let writes = 0;
+  const write = stream._writev?.bind(stream);
+  stream._writev = (chunks, callback) => {
+    writes += 1;
+    write?.(chunks, callback);
+  };
+  await Promise.all(Array.from({ length: 50 }, () => enqueue(tools, makeJob(), PAYLOAD)));
+  delete (stream as Partial<typeof stream>)._writev;
+  expect(writes).toBe(1);
+  expect((await waitingCount()) - before).toBe(50);
+});
