@@ -31,6 +31,15 @@ describe('the README', () => {
   });
 });
 
+it('every dependency has its reason on one page', () => {
+  const reasons = read('docs/decisions/dependencies.md');
+  for (const folder of ['.', ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)]) {
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(`${folder}/package.json`)) as Record<string, object | undefined>;
+    const names = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith('@python3-cluster/'));
+    for (const name of names) expect({ name, explained: new RegExp(`[| ]${name}[ ,|]`).test(reasons) }).toEqual({ name, explained: true });
+  }
+});
+
 describe.each(pages)('%s', (page) => {
   it('has no link into nowhere', () => {
     const targets = [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]

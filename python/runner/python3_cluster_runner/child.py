@@ -19,8 +19,12 @@ try:
 except ImportError:
     from signal import signal as _set_handler
 
-from . import exit_codes, frames, job, process_control
+from . import exit_codes, frames, job
+from .frames import WORKER_TO_CHILD, FrameReader, pack
+from .json_text import quote
+from .process_control import adopt_orphans, die_with_parent
 
+_HELLO = '{"type":"hello","childId":%s,"nonce":%s}'
 _AF_UNIX, _SOCK_STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 _DEFAULT_HANDLERS = (
     (int(signal.SIGCHLD), int(signal.SIG_DFL)),
@@ -29,62 +33,68 @@ _DEFAULT_HANDLERS = (
 )
 
 
+# Bound here, because the first look-up of an attribute of a module costs a child three pages (7 µs): one of the module
+# type's cache, one of the name it evicts, one of the name it takes.
+_close, _exit, _parent, _start_session = os.close, os._exit, os.getppid, os.setsid
+_forget_wakeup = signal.set_wakeup_fd
+_Socket, _modules = socket.SocketType, sys.modules
+_run_job = job.run
+_SETUP_FAILED = exit_codes.SETUP_FAILED
+
+
 def live(birth):
     """Never returns."""
-    exit_code = exit_codes.SETUP_FAILED
+    exit_code = _SETUP_FAILED
     try:
-        exit_code = _live(birth)
+        exit_code = _live(*birth)
     except BaseException as error:
-        _log(birth, f"{type(error).__name__}: {error}")
+        _log(birth[0], f"{type(error).__name__}: {error}")
     finally:
-        os._exit(exit_code)
+        _exit(exit_code)
 
 
-def _live(birth):
-    _shed_template(birth)
-    if not process_control.die_with_parent() and sys.platform.startswith("linux"):
-        _log(birth, "cannot be tied to the template's life")
-    if os.getppid() != birth.template_pid:
+def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors):
+    # Shed the template.
+    _forget_wakeup(-1)
+    for number, handler in _DEFAULT_HANDLERS:
+        _set_handler(number, handler)
+    for descriptor in inherited_descriptors:
+        _close(descriptor)
+    _start_session()
+    if not die_with_parent() and sys.platform.startswith("linux"):
+        _log(child_id, "cannot be tied to the template's life")
+    if _parent() != template_pid:
         return exit_codes.NOT_CONNECTED  # the template died before the line above could take effect
-    process_control.adopt_orphans()
+    adopt_orphans()
     _reseed_random()
     gc.enable()
 
-    channel = socket.SocketType(_AF_UNIX, _SOCK_STREAM)
+    channel = _Socket(_AF_UNIX, _SOCK_STREAM)
     try:
-        channel.connect(birth.socket_path)
-        channel.sendall(frames.encode({"type": "hello", "childId": birth.child_id, "nonce": birth.nonce}))
-        run = _await_run(channel, birth)
+        channel.connect(socket_path)
+        channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
+        run = _await_run(channel, mode)
     except frames.ProtocolError as error:
-        _log(birth, f"protocol error on the job channel: {error}")
+        _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR
     except OSError as error:
-        _log(birth, f"job channel: {error}")
+        _log(child_id, f"job channel: {error}")
         return exit_codes.NOT_CONNECTED
     if run is None:
         return exit_codes.OK
-    return job.run(channel, *run)
-
-
-def _shed_template(birth):
-    signal.set_wakeup_fd(-1)
-    for number, handler in _DEFAULT_HANDLERS:
-        _set_handler(number, handler)
-    for descriptor in birth.inherited_descriptors:
-        os.close(descriptor)
-    os.setsid()
+    return _run_job(channel, *run)
 
 
 def _reseed_random():
     """Python's `random` reseeds itself in forked processes; numpy's legacy generator does not."""
-    generator = sys.modules.get("numpy.random")
+    generator = _modules.get("numpy.random")
     if generator is not None:
         generator.seed()
 
 
-def _await_run(channel, birth):
+def _await_run(channel, mode):
     """The `run` frame as `(header, payload)`, or None when the worker hangs up first."""
-    reader = frames.FrameReader(frames.WORKER_TO_CHILD)
+    reader = FrameReader(WORKER_TO_CHILD)
     while True:
         data = channel.recv(reader.bytes_wanted)
         if not data:
@@ -97,14 +107,14 @@ def _await_run(channel, birth):
         header = frame[0]
         if header["type"] == "ping":
             channel.sendall(frames.encode({"type": "pong", "nonce": header["nonce"]}))
-        elif header["mode"] != birth.mode:
-            raise frames.ProtocolError(f"a {header['mode']} job for a {birth.mode} template")
+        elif header["mode"] != mode:
+            raise frames.ProtocolError(f"a {header['mode']} job for a {mode} template")
         else:
             return frame
 
 
-def _log(birth, text):
+def _log(child_id, text):
     try:
-        os.write(2, f"python3-cluster child {birth.child_id}: {text}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, f"python3-cluster child {child_id}: {text}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         pass

@@ -1,7 +1,7 @@
 """Runs the caller's code: one dict as globals and locals, as the `__main__` of a process of its own."""
 
 import sys
-import types
+from types import ModuleType
 
 from . import check_syntax, guarded_builtins, policy_syntax, tracebacks
 from .tracebacks import USER_FILE
@@ -9,17 +9,9 @@ from .tracebacks import USER_FILE
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 
 
-class Outcome:
-    __slots__ = ("has_value", "value")
-
-    def __init__(self, has_value, value=None):
-        self.has_value = has_value
-        self.value = value
-
-
 def create_namespace(policy, variables):
     """The globals of a fresh `__main__`, which pickle, dataclasses and enum look up by name."""
-    module = types.ModuleType("__main__")
+    module = ModuleType("__main__")
     namespace = module.__dict__
     namespace.update(variables)
     namespace["__builtins__"] = guarded_builtins.use(policy)
@@ -28,13 +20,13 @@ def create_namespace(policy, variables):
 
 
 def run(kind, request, policy, namespace):
-    """Returns an Outcome; whatever the code raises goes through, except a clean `sys.exit()`."""
+    """Returns `(has_value, value)`; whatever the code raises goes through, except a clean `sys.exit()`."""
     if kind == "check":
-        return Outcome(True, {"errors": check_syntax.find_errors(request["code"])})
+        return True, {"errors": check_syntax.find_errors(request["code"])}
     if kind == "exec":
         code = _compile(request["code"], "exec", request, policy)
         _run_until_exit(exec, code, namespace)
-        return Outcome("result" in namespace, namespace.get("result"))
+        return "result" in namespace, namespace.get("result")
     if kind == "eval":
         code = _compile(_strip(request["expression"]), "eval", request, policy)
         return _run_until_exit(eval, code, namespace)
@@ -43,10 +35,10 @@ def run(kind, request, policy, namespace):
 
 def _run_until_exit(function, *arguments):
     try:
-        return Outcome(True, function(*arguments))
+        return True, function(*arguments)
     except SystemExit as stop:
         if stop.code is None or (isinstance(stop.code, int) and stop.code == 0):
-            return Outcome(False)
+            return False, None
         raise
 
 

@@ -16,7 +16,7 @@ BODY_BYTES_MAX = 256 * 1024 * 1024
 READ_BYTES_MAX = 1024 * 1024
 
 _LENGTHS = struct.Struct(">II")
-_scan_json = json.JSONDecoder().raw_decode
+_scan_json = json.JSONDecoder().scan_once  # C; `raw_decode` is Python around it
 
 
 class ProtocolError(Exception):
@@ -85,18 +85,35 @@ def _is(value, kind):
     shape = type(kind)
     if shape is type:
         return type(value) is kind
-    if shape is tuple:
-        return any(_is(value, one) for one in kind)
     if shape is frozenset:
         return type(value) is str and value in kind
+    if shape is tuple:
+        for one in kind:
+            if _is(value, one):
+                return True
+        return False
+    # Loops, because a generator expression makes a function and a generator: ten pages of a fresh child.
+    if type(value) is not shape:
+        return False
     if shape is list:
-        return type(value) is list and all(type(item) is str for item in value)
-    return type(value) is dict and all(name in value and _is(value[name], kind[name]) for name in kind)
+        for item in value:
+            if type(item) is not str:
+                return False
+        return True
+    for name in kind:
+        if name not in value or not _is(value[name], kind[name]):
+            return False
+    return True
 
 
 def encode(header, body=b""):
     """One frame as bytes. Lone surrogates in texts survive as `\\udXXX` escapes."""
-    header_bytes = json_text.encode(header).encode("ascii")
+    return pack(json_text.encode(header), body)
+
+
+def pack(header_text, body=b""):
+    """One frame of a header that is JSON already, in ASCII."""
+    header_bytes = header_text.encode("ascii")
     if len(header_bytes) > HEADER_BYTES_MAX or len(body) > BODY_BYTES_MAX:
         raise ProtocolError(f"frame too large: header {len(header_bytes)}, body {len(body)} bytes")
     return _LENGTHS.pack(len(header_bytes), len(body)) + header_bytes + body
@@ -105,8 +122,8 @@ def encode(header, body=b""):
 def _parse_header(raw, messages):
     try:
         text = raw.decode("utf-8").strip(" \t\r\n")
-        header, end = _scan_json(text)
-    except (ValueError, RecursionError) as error:
+        header, end = _scan_json(text, 0)
+    except (ValueError, RecursionError, StopIteration) as error:
         raise ProtocolError(f"header is not UTF-8 JSON: {error}") from None
     if end != len(text) or type(header) is not dict or type(header.get("type")) is not str:
         raise ProtocolError("header is not an object with a type")
@@ -125,46 +142,57 @@ class FrameReader:
     must not inherit the next one, which holds the nonce of somebody else's child.
     """
 
+    __slots__ = ("bytes_wanted", "_messages", "_pieces", "_missing", "_lengths", "_header")
+
     def __init__(self, messages):
         self._messages = messages
-        self._start()
-
-    def _start(self):
-        self._buffer = bytearray()
-        self._needed = _LENGTHS.size
+        self._pieces = None  # of a part that did not arrive whole
         self._lengths = None
         self._header = None
-
-    @property
-    def bytes_wanted(self):
-        return min(self._needed - len(self._buffer), READ_BYTES_MAX)
+        self._missing = self.bytes_wanted = _LENGTHS.size
 
     @property
     def is_between_frames(self):
-        return self._lengths is None and not self._buffer
+        return self._lengths is None and self._pieces is None
 
     def feed(self, data):
         """Add bytes (at most `bytes_wanted`); returns `(header, body)` when a frame is complete, else None."""
-        self._buffer += data
-        while len(self._buffer) == self._needed:
-            part = bytes(self._buffer)
-            self._buffer.clear()
-            if self._lengths is None:
-                self._read_lengths(part)
-            elif self._header is None:
-                self._header = _parse_header(part, self._messages)
-                if self._lengths[1] and self._header["type"] not in _TYPES_WITH_BODY:
-                    raise ProtocolError(f"{self._header['type']} has no body")
-                self._needed = self._lengths[1]
-            else:
-                frame = (self._header, part)
-                self._start()
-                return frame
-        return None
+        missing = self._missing - len(data)
+        if missing or self._pieces is not None:
+            data = self._join(data, missing)
+            if data is None:
+                return None
+        if self._lengths is None:
+            self._lengths = header_bytes, body_bytes = _LENGTHS.unpack(data)
+            if not 0 < header_bytes <= HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
+                raise ProtocolError(f"lengths out of bounds: header {header_bytes}, body {body_bytes}")
+            self._missing = self.bytes_wanted = header_bytes
+            return None
+        header = self._header
+        if header is None:
+            header = _parse_header(data, self._messages)
+            missing = self._lengths[1]
+            if missing:
+                if header["type"] not in _TYPES_WITH_BODY:
+                    raise ProtocolError(f"{header['type']} has no body")
+                self._header = header
+                self._missing = missing
+                self.bytes_wanted = missing if missing < READ_BYTES_MAX else READ_BYTES_MAX
+                return None
+            data = b""
+        self._lengths = self._header = None
+        self._missing = self.bytes_wanted = _LENGTHS.size
+        return header, data
 
-    def _read_lengths(self, part):
-        self._lengths = _LENGTHS.unpack(part)
-        header_bytes, body_bytes = self._lengths
-        if not 0 < header_bytes <= HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
-            raise ProtocolError(f"lengths out of bounds: header {header_bytes}, body {body_bytes}")
-        self._needed = header_bytes
+    def _join(self, data, missing):
+        """The part as a whole once nothing of it is missing, else None."""
+        if self._pieces is None:
+            self._pieces = bytearray()
+        self._pieces += data
+        if missing:
+            self._missing = missing
+            self.bytes_wanted = min(missing, READ_BYTES_MAX)
+            return None
+        whole = bytes(self._pieces)
+        self._pieces = None
+        return whole

@@ -8,6 +8,11 @@ import os
 import signal
 import sys
 
+try:
+    from _signal import pthread_sigmask as _block_signals  # `signal`'s makes enum members of what it returns
+except ImportError:
+    from signal import pthread_sigmask as _block_signals
+
 from . import (
     execute,
     exit_codes,
@@ -22,27 +27,30 @@ from . import (
 
 # Resolved before user code can replace them.
 _write = os.write
+_connect_streams, _enter_environment = standard_streams.connect, job_environment.enter
+_apply_limits, _out_of_memory = limits.apply, report.out_of_memory
 _set_recursion_limit = sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
-_SIGNALS_OF_USER_CODE = {
-    getattr(signal, name)
+_set_trace, _set_profile = sys.settrace, sys.setprofile
+_SIG_BLOCK = int(signal.SIG_BLOCK)
+_SIGNALS_OF_USER_CODE = tuple(
+    int(getattr(signal, name))
     for name in ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM")
     if hasattr(signal, name)
-}
+)
 
 
 def run(channel, header, payload):
     """Returns the exit code; the result has been written if that is 0."""
-    standard_streams.connect(header["stdoutPath"], header["stderrPath"])
-    job_environment.enter(header["scratchPath"], header["traceparent"])
-    fallback = report.Report(header["nonce"]).out_of_memory()
-    reserve = limits.reserve_memory()
-    shortage = limits.apply(header["limits"])
+    _connect_streams(header["stdoutPath"], header["stderrPath"])
+    _enter_environment(header["scratchPath"], header["traceparent"])
+    fallback = _out_of_memory(header["nonce"])
+    shortage = _apply_limits(header["limits"], len(payload))
     descriptor = channel.detach()
     if shortage is not None:
         return _send(descriptor, report.Report(header["nonce"]).failed("MemoryError", shortage))
     try:
-        frame = _run_and_report(header, payload, reserve)
+        frame = run_and_report(header, payload)
     except MemoryError:
         frame = fallback
     except BaseException as failure:  # an error whose own attributes raise when they are read
@@ -50,8 +58,7 @@ def run(channel, header, payload):
     return _send(descriptor, frame)
 
 
-def _run_and_report(header, payload, reserve):
-    answer = report.Report(header["nonce"])
+def run_and_report(header, payload):
     namespace = None
     try:
         request = values_in.parse_payload(header["kind"], payload)
@@ -60,27 +67,27 @@ def _run_and_report(header, payload, reserve):
         rules = policy.Policy(header["mode"], lists["allowedModules"], lists["blockedModules"])
         namespace = execute.create_namespace(rules, request.get("variables", {}))
         try:
-            outcome = execute.run(header["kind"], request, rules, namespace)
+            has_value, value = execute.run(header["kind"], request, rules, namespace)
         finally:
             _take_back_control()
         body = None
-        if outcome.has_value:
-            body = values_out.encode_value(outcome.value, header["limits"]["valueBytes"])
-        return answer.succeeded(body)
+        if has_value:
+            body = values_out.encode_value(value, header["limits"]["valueBytes"])
+        return report.succeeded(header["nonce"], body)
     except BaseException as error:
-        reserve.close()
+        limits.release_reserve()
         if isinstance(error, MemoryError):
             report.release_locals(error, namespace)
-        return answer.from_exception(error)
+        return report.Report(header["nonce"]).from_exception(error)
     finally:
         standard_streams.flush()
 
 
 def _take_back_control():
     """User code may have left traces, timers and limits behind that would fire in the middle of the report."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS_OF_USER_CODE)
-    sys.settrace(None)
-    sys.setprofile(None)
+    _block_signals(_SIG_BLOCK, _SIGNALS_OF_USER_CODE)
+    _set_trace(None)
+    _set_profile(None)
     _set_recursion_limit(_RECURSION_LIMIT)
 
 

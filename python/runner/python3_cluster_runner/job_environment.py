@@ -10,6 +10,8 @@ import sys
 RUNNER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PACKAGE = __name__.partition(".")[0]
 
+_environment, _modules, _change_folder = os.environ, sys.modules, os.chdir
+
 _VARIABLES = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -36,10 +38,10 @@ def prepare():
 
 
 def enter(scratch_path, traceparent):
-    os.chdir(scratch_path)
-    os.environ["HOME"] = os.environ["TMPDIR"] = scratch_path
+    _change_folder(scratch_path)
+    _environment["HOME"] = _environment["TMPDIR"] = scratch_path
     if traceparent is not None:
-        os.environ["TRACEPARENT"] = traceparent
-    tempfile = sys.modules.get("tempfile")
+        _environment["TRACEPARENT"] = traceparent
+    tempfile = _modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # else the template's folder, chosen before TMPDIR was known

@@ -63,11 +63,14 @@ class SecurityError(Exception):
 class Policy:
     def __init__(self, mode, allowed_modules, blocked_modules):
         self.is_restricted = mode == "restricted"
-        self._allowed = frozenset(allowed_modules)
-        self._blocked = frozenset(blocked_modules)
+        self._allowed = allowed_modules  # lists as they came: sets of them would cost a child 20 µs
+        self._blocked = blocked_modules
 
     def mentions_blocked_module(self, source):
-        return any(name in source for name in self._blocked)
+        for name in self._blocked:
+            if name in source:
+                return True
+        return False
 
     def module_refusal(self, name, verb="Import of"):
         """Why `name` may not be imported, or None. The top-level name decides; relative imports have none."""
@@ -76,7 +79,7 @@ class Policy:
             return self.refusal(f"Module '{top}' is always blocked for security reasons", hint=False)
         if self.is_restricted and top not in self._allowed:
             return self.refusal(
-                f"{verb} '{top or name}' requires Administrator role. Allowed modules: {sorted(self._allowed)}"
+                f"{verb} '{top or name}' requires Administrator role. Allowed modules: {sorted(set(self._allowed))}"
             )
         return None
 
@@ -86,7 +89,7 @@ class Policy:
         if self.is_restricted and top not in self._allowed and top not in self._blocked:
             return SecurityError(
                 f"SECURITY ERROR: Module '{name}' requires Administrator role. "
-                f"Allowed modules: {sorted(self._allowed)}{_ADMIN_HINT}"
+                f"Allowed modules: {sorted(set(self._allowed))}{_ADMIN_HINT}"
             )
         return self.module_refusal(name)
 

@@ -4,6 +4,8 @@ import gc
 import importlib
 import os
 
+from . import hole_filling, standard_streams
+
 
 class PreloadRefused(Exception):
     """The template must not serve. `code` is part of the wire contract."""
@@ -14,7 +16,7 @@ class PreloadRefused(Exception):
 
 
 def import_preload(names):
-    """Import every name in order and freeze the result out of the collector's sight; raises PreloadRefused.
+    """Import every name in order; raises PreloadRefused.
 
     Nothing is skipped: a template without a module it was asked to have would make every job slow, silently.
     """
@@ -35,7 +37,13 @@ def import_preload(names):
                 "TEMPLATE_HAS_DESCRIPTORS",
                 f"module '{name}' left descriptors open: {', '.join(map(_describe, sorted(extra)))}",
             )
+    standard_streams.flush()  # what a module said while it was imported is no output of a job
+
+
+def settle():
+    """After all else that precedes the first fork: a layout of memory that children disturb as little as can be."""
     gc.collect()
+    hole_filling.fill_holes()
     gc.freeze()  # a child's collections no longer write to (and so copy) the pages of all this
 
 

@@ -10,12 +10,15 @@ import sys
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-_prctl = None
+libc = _prctl = None
 if sys.platform.startswith("linux"):
     try:
         import ctypes
 
-        _prctl = ctypes.CDLL(None, use_errno=True).prctl
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.malloc.argtypes = [ctypes.c_size_t]
+        libc.malloc.restype = ctypes.c_void_p
+        _prctl = libc.prctl
         # The full signature keeps ctypes from guessing int where the kernel wants unsigned long.
         _prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
         _prctl.restype = ctypes.c_int

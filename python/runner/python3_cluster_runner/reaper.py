@@ -40,6 +40,8 @@ class Ending:
 
 
 class Reaper:
+    __slots__ = ("_running", "_dying", "_leftovers")
+
     def __init__(self):
         self._running = {}  # pid → child id
         self._dying = {}  # pid → Ending: reaped, but leftovers may remain

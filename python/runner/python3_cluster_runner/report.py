@@ -1,19 +1,38 @@
 """The result frame: what the child may claim, within the bounds of a header."""
 
 from . import frames, policy, tracebacks
+from .json_text import quote
 
 TYPE_BYTES_MAX = 256
 MESSAGE_BYTES_MAX = 8 * 1024
 TRACEBACK_BYTES_MAX = 32 * 1024
 
 
+# The two frames of nearly every job, all but the nonce: made by the encoder they would cost a child 30 pages, 0.07 ms.
+_SUCCEEDED = '{"type":"result","nonce":%s,"status":"succeeded","hasValue":%s,"error":null}'
+_OUT_OF_MEMORY = (
+    '{"type":"result","nonce":%s,"status":"failed","hasValue":false,"error":'
+    '{"type":"MemoryError","message":"out of memory","line":null,"traceback":"","errno":null}}'
+)
+
+
+def succeeded(nonce, body):
+    """`body` is the value's JSON, or None when the job has no value."""
+    if body is None:
+        return frames.pack(_SUCCEEDED % (quote(nonce), "false"))
+    return frames.pack(_SUCCEEDED % (quote(nonce), "true"), body)
+
+
+def out_of_memory(nonce):
+    """Made before user code runs, for the case that nothing better can be made after it."""
+    return frames.pack(_OUT_OF_MEMORY % quote(nonce))
+
+
 class Report:
+    """The other frames: what went wrong."""
+
     def __init__(self, nonce):
         self._nonce = nonce
-
-    def succeeded(self, body):
-        """`body` is the value's JSON, or None when the job has no value."""
-        return self._encode("succeeded", None, body)
 
     def failed(self, type_name, message, line=None, traceback="", errno=None):
         error = {
@@ -23,11 +42,9 @@ class Report:
             "traceback": tracebacks.cap_text(traceback, TRACEBACK_BYTES_MAX),
             "errno": errno,
         }
-        return self._encode("failed", error, None)
-
-    def out_of_memory(self):
-        """Made before user code runs, for the case that nothing better can be made after it."""
-        return self.failed("MemoryError", "out of memory")
+        return frames.encode(
+            {"type": "result", "nonce": self._nonce, "status": "failed", "hasValue": False, "error": error}
+        )
 
     def undescribed(self, failure):
         """For when `from_exception` itself failed, with `failure`."""
@@ -41,16 +58,6 @@ class Report:
         return self.failed(
             tracebacks.type_name_of(error), tracebacks.message_of(error), line, tracebacks.format_error(error), errno
         )
-
-    def _encode(self, status, error, body):
-        header = {
-            "type": "result",
-            "nonce": self._nonce,
-            "status": status,
-            "hasValue": body is not None,
-            "error": error,
-        }
-        return frames.encode(header, body or b"")
 
 
 def release_locals(error, namespace):

@@ -7,6 +7,8 @@ import os
 import sys
 
 _streams = []
+_open, _dup2, _close, _set_blocking = os.open, os.dup2, os.close, os.set_blocking
+_PIPE_FLAGS = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def prepare():
@@ -24,17 +26,18 @@ def prepare():
         os.close(log)
     os.close(reading)
     os.close(writing)
+    # Here and not in the child, where the objects they replace would be taken apart (20 pages, 0.05 ms).
+    sys.stdout = sys.__stdout__ = _streams[0]
+    sys.stderr = sys.__stderr__ = _streams[1]
 
 
 def connect(stdout_path, stderr_path):
     """Raises OSError when nobody reads a pipe: better a dead child than one that waits in open(2) for ever."""
     for path, descriptor in ((stdout_path, 1), (stderr_path, 2)):
-        pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.set_blocking(pipe, True)
-        os.dup2(pipe, descriptor)
-        os.close(pipe)
-    sys.stdout = sys.__stdout__ = _streams[0]
-    sys.stderr = sys.__stderr__ = _streams[1]
+        pipe = _open(path, _PIPE_FLAGS)
+        _set_blocking(pipe, True)
+        _dup2(pipe, descriptor)
+        _close(pipe)
 
 
 def flush():

@@ -9,7 +9,8 @@ on nothing else. When the channel ends, the worker is gone, and so is every reas
     configure ─▶ preload ─▶ ready ─▶ fork/kill/ping … ─▶ stop or end of file ─▶ kill all ─▶ exit 0
                      └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4
 
-In a forked child `serve_control_channel` returns the child's `Birth`; in the template it never returns.
+In a forked child `serve_control_channel` returns the child's birth: `(child id, nonce, mode, socket path, template's pid,
+descriptors to close)`, everything it takes over and nothing of the template itself. In the template it never returns.
 """
 
 import fcntl
@@ -19,7 +20,8 @@ import signal
 import sys
 import time
 
-from . import exit_codes, frames, job_environment, preload, process_control, standard_streams
+from . import exit_codes, frames, job_environment, limits, preload, process_control, rehearsal, standard_streams
+from .json_text import quote
 from .reaper import Reaper
 
 CONTROL_DESCRIPTOR = 3
@@ -28,11 +30,11 @@ SWEEP_AGAIN_MS = 50  # a safety net: every leftover that dies wakes us by SIGCHL
 STOP_GRACE_SECONDS = 5.0
 _DESCRIPTORS_MAX = 1 << 20
 
-
-class Birth:
-    """Everything a child takes over from the template, and nothing of the template itself."""
-
-    __slots__ = ("child_id", "nonce", "mode", "socket_path", "template_pid", "inherited_descriptors")
+# The two messages of every child, written out: after each fork the template too copies what it touches.
+_FORKED = '{"type":"forked","childId":%s,"pid":%d}'
+_EXITED = (
+    '{"type":"exited","childId":%s,"exitCode":%s,"signal":%s,"cpuMs":%.3f,"maxRssBytes":%d,"leftovers":%d}'
+)
 
 
 def serve_control_channel():
@@ -70,18 +72,30 @@ def _log(text):
         pass
 
 
+def _wake_up(_number, _frame):
+    pass
+
+
 class _Template:
+    # Slots: a dict more would be a page more for the template to write and for every child to take apart.
+    __slots__ = (
+        "_control", "_reader", "_unsent", "_reaper", "_mode", "_socket_path", "_stop_at", "_exit_code", "_wakeup",
+        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing",
+    )  # fmt: skip
+
     def __init__(self, control):
         self._control = control
         self._reader = frames.FrameReader(frames.WORKER_TO_TEMPLATE)
         self._unsent = bytearray()
         self._reaper = Reaper()
-        self._configuration = None
+        self._mode = None  # until configured
+        self._socket_path = None
         self._stop_at = None
         self._exit_code = exit_codes.OK
         self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._descriptors = (control, self._wakeup, self._wakeup_writer)
         # The handler does nothing: that there is one makes Python write to the pipe.
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _wake_up)
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
         # Ctrl-C and SIGTERM reach the whole process group, but when to stop is the worker's decision.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -89,6 +103,7 @@ class _Template:
         self._poll = select.poll()
         self._poll.register(self._wakeup, select.POLLIN)
         self._poll.register(self._control, select.POLLIN)
+        self._watches_writing = False
 
     def serve(self):
         while True:
@@ -137,7 +152,7 @@ class _Template:
 
     def _handle(self, message):
         kind = message["type"]
-        if (kind == "configure") == (self._configuration is not None):
+        if (kind == "configure") == (self._mode is not None):
             raise frames.ProtocolError(f"{kind} out of turn")
         if kind == "fork":
             return self._fork(message)
@@ -152,9 +167,12 @@ class _Template:
         return None
 
     def _configure(self, message):
-        self._configuration = message
+        self._mode, self._socket_path = message["mode"], message["socketPath"]
         try:
             preload.import_preload(message["preload"])
+            rehearsal.rehearse(message["mode"])
+            preload.settle()
+            limits.prepare()
         except preload.PreloadRefused as refusal:
             os.set_blocking(self._control, True)
             self._send({"type": "refused", "code": refusal.code, "message": str(refusal)[:4096]})
@@ -180,6 +198,10 @@ class _Template:
         self._unsent += frames.encode(message)
         self._flush()
 
+    def _send_text(self, header_text):
+        self._unsent += frames.pack(header_text)
+        self._flush()
+
     def _flush(self):
         """A worker that does not read must not stop the loop; what is left goes out when the channel is writable."""
         try:
@@ -189,8 +211,9 @@ class _Template:
             pass
         except OSError:
             self._unsent.clear()  # the end of file that follows stops us
-        if self._stop_at is None:
-            self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        if self._watches_writing != bool(self._unsent) and self._stop_at is None:
+            self._watches_writing = not self._watches_writing
+            self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._watches_writing else 0))
 
     # Children.
 
@@ -206,15 +229,9 @@ class _Template:
             self._send({"type": "fork-failed", "childId": child_id, "message": str(error)})
             return None
         if pid == 0:
-            birth = Birth()
-            birth.child_id, birth.nonce = child_id, message["nonce"]
-            birth.mode = self._configuration["mode"]
-            birth.socket_path = self._configuration["socketPath"]
-            birth.template_pid = template_pid
-            birth.inherited_descriptors = (self._control, self._wakeup, self._wakeup_writer)
-            return birth
+            return (child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors)
         self._reaper.add(pid, child_id)
-        self._send({"type": "forked", "childId": child_id, "pid": pid})
+        self._send_text(_FORKED % (quote(child_id), pid))
         return None
 
     def _drain_wakeup(self):
@@ -226,14 +243,14 @@ class _Template:
 
     def _report_endings(self):
         for ending in self._reaper.collect():
-            self._send(
-                {
-                    "type": "exited",
-                    "childId": ending.child_id,
-                    "exitCode": ending.exit_code,
-                    "signal": ending.signal,
-                    "cpuMs": round(ending.cpu_seconds * 1000, 3),
-                    "maxRssBytes": ending.max_rss_bytes,
-                    "leftovers": ending.leftovers,
-                }
+            self._send_text(
+                _EXITED
+                % (
+                    quote(ending.child_id),
+                    "null" if ending.exit_code is None else ending.exit_code,
+                    "null" if ending.signal is None else ending.signal,
+                    ending.cpu_seconds * 1000,
+                    ending.max_rss_bytes,
+                    ending.leftovers,
+                )
             )

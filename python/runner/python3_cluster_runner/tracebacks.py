@@ -9,6 +9,7 @@ from .json_text import quote
 USER_FILE = "<python3>"
 FRAMES_MAX = 500  # deepest first; a traceback of a raised recursion limit must not take longer than the job
 
+_source_cache = linecache.cache
 _name_of_type = type.__dict__["__name__"].__get__  # a metaclass may answer `__name__` with anything
 
 
@@ -16,8 +17,10 @@ def register_source(source):
     """Make source lines of user code available to tracebacks and to `inspect`."""
     # A modification time of None: linecache never looks for a file.
     # Not splitlines(), which knows more line ends than Python does.
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    linecache.cache[USER_FILE] = (len(source), None, [line + "\n" for line in lines], USER_FILE)
+    lines = []
+    for line in source.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        lines.append(line + "\n")
+    _source_cache[USER_FILE] = (len(source), None, lines, USER_FILE)
 
 
 def line_of(error):

@@ -8,7 +8,7 @@ import json
 import sys
 
 _set_int_max_str_digits = getattr(sys, "set_int_max_str_digits", None)
-_scan = json.JSONDecoder(strict=False).raw_decode  # `decode` runs two regular expressions around this
+_scan = json.JSONDecoder(strict=False).scan_once  # C; `decode` runs two regular expressions around it
 
 _MEMBERS = {
     "exec": (("code", str), ("variables", dict)),
@@ -38,7 +38,9 @@ def parse_payload(kind, payload):
     text = payload.decode("utf-8", "surrogatepass").strip(" \t\r\n")
     limit = allow_any_digits()
     try:
-        sent, end = _scan(text)
+        sent, end = _scan(text, 0)
+    except StopIteration as error:
+        raise json.JSONDecodeError("Expecting value", text, error.value) from None
     finally:
         restore_digits(limit)
     if end != len(text):

@@ -4,6 +4,7 @@ import {
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { ChildConnection } from './child-socket';
+import { Pings } from './pings';
 
 export type ChildState = 'idle' | 'running' | 'answered' | 'gone';
 
@@ -36,7 +37,7 @@ export class Child {
   private settleExit!: (exit: ChildExited) => void;
   private onAnswer: ((answer: ChildAnswer) => void) | undefined;
   private onProtocolError: ((error: FrameError) => void) | undefined;
-  private onPong: ((nonce: string) => void) | undefined;
+  private readonly pings = new Pings();
   private runNonce = '';
 
   constructor(id: string, pid: number, connection: ChildConnection, kill: () => void) {
@@ -64,15 +65,7 @@ export class Child {
 
   /** Whether an idle child answers within the time. */
   ping(timeoutMs: number): Promise<boolean> {
-    const nonce = randomUUID();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), timeoutMs);
-      this.onPong = (answered) => {
-        clearTimeout(timer);
-        resolve(answered === nonce);
-      };
-      this.connection.socket.write(encodeFrame({ type: 'ping', nonce }));
-    });
+    return this.pings.send(timeoutMs, (message) => this.connection.socket.write(encodeFrame(message)));
   }
 
   kill(): void {
@@ -106,7 +99,7 @@ export class Child {
     try {
       for (const frame of this.connection.reader.push(chunk)) {
         const message = parseChildMessage(frame);
-        if (message.type === 'pong' && this.state === 'idle') this.onPong?.(message.nonce);
+        if (message.type === 'pong' && this.state === 'idle') this.pings.handlePong(message.nonce);
         else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
         else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
       }

@@ -7,6 +7,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Child } from './child';
 import type { ChildConnection, ChildSocket } from './child-socket';
+import { Pings } from './pings';
 
 export interface TemplateOptions {
   readonly mode: JobMode;
@@ -52,7 +53,7 @@ export class Template {
   private readonly options: TemplateOptions;
   private readonly forks = new Map<string, PendingFork>();
   private readonly children = new Map<string, Child>();
-  private onPong: ((nonce: string) => void) | undefined;
+  private readonly pings = new Pings();
   private isLost = false;
 
   private constructor(options: TemplateOptions, started: StartedProcess, ready: TemplateReady) {
@@ -102,15 +103,7 @@ export class Template {
   }
 
   ping(timeoutMs: number): Promise<boolean> {
-    const nonce = randomUUID();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), timeoutMs);
-      this.onPong = (answered) => {
-        clearTimeout(timer);
-        resolve(answered === nonce);
-      };
-      this.send({ type: 'ping', nonce });
-    });
+    return this.pings.send(timeoutMs, (message) => this.send(message));
   }
 
   /** Asks it to end; `kill()` where it must not be asked. */
@@ -152,7 +145,7 @@ export class Template {
       case 'exited':
         return this.handleExit(message);
       case 'pong':
-        return this.onPong?.(message.nonce);
+        return this.pings.handlePong(message.nonce);
       case 'ready':
       case 'refused':
         throw new Error(`unexpected '${message.type}'`);
