@@ -8,8 +8,6 @@ export interface LaneQueues {
   readonly close: () => Promise<void>;
 }
 
-const FIRST_LANE = 'default';
-
 /** BullMQ's queues, one per lane, over one connection that they share and do not own. */
 export function createLaneQueues(redis: Redis, keys: RedisKeys, logger: Logger): LaneQueues {
   const queues = new Map<string, Queue<QueueEntry>>();
@@ -25,9 +23,6 @@ export function createLaneQueues(redis: Redis, keys: RedisKeys, logger: Logger):
     queue.on('error', (error) => logger.debug({ err: error, lane }, 'queue error'));
     return queue;
   };
-  // BullMQ defines its scripts on the connection when its first queue is made. ioredis copies the scripts it knows into a
-  // pipeline when the pipeline begins, so one begun before that would not have them, and would take the process down.
-  queues.set(FIRST_LANE, create(FIRST_LANE));
   return {
     get: (lane) => {
       const queue = queues.get(lane) ?? create(lane);

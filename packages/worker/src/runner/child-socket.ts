@@ -31,7 +31,7 @@ export class ChildSocket {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ path, backlog: 128 }, () => {
-        chmodSync(path, 0o666);
+        chmodSync(path, 0o600);
         resolve();
       });
     });
