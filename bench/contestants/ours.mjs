@@ -34,7 +34,8 @@ export function createOurs({ redis, database, cores, slots }) {
         PYTHON3_ADMIN_APIKEY: newKey(),
         PYTHON3_POOL_MAX: String(slots),
         PYTHON3_LOG_LEVEL: 'warn',
-        PYTHON3_PATH: DEBIAN_PYTHON,
+        // The peers' interpreter, where there is one; else the one the worker node finds.
+        ...(existsSync(DEBIAN_PYTHON) ? { PYTHON3_PATH: DEBIAN_PYTHON } : {}),
         NODE_ENV: 'production',
       };
       for (const role of ['api', 'worker']) {
