@@ -68,9 +68,8 @@ describe('one worker node', () => {
   it('answers probes and metrics while every slot is held', async () => {
     cluster = await TestCluster.start();
     const max = (await call(cluster, '/health', undefined, { key: null })).json.slots.max as number;
-    const held = Array.from({ length: max }, () => call(cluster, '/api/v1/jobs', sleepJob(3), waitHeader));
+    const held = Array.from({ length: max }, () => call(cluster, '/api/v1/jobs', sleepJob(5), waitHeader));
     await waitFor('every slot to be held', async () => (await legacy(cluster, 'pool-stats')).json.inUse === max);
-    const slowest = { path: '', ms: 0 };
     for (const path of [
       '/health',
       '/health/live',
@@ -79,13 +78,10 @@ describe('one worker node', () => {
       '/api/v1/workers',
       ...['version', 'pool-stats', 'health', 'diagnostics'].map((route) => `/data/python3integration/api/v1/${route}`),
     ]) {
-      const startedAt = performance.now();
       expect((await call(cluster, path)).status).toBe(200);
-      const ms = performance.now() - startedAt;
-      if (ms > slowest.ms) Object.assign(slowest, { path, ms });
     }
-    // Far below the three seconds that anything queued behind a slot would take.
-    expect(slowest.ms).toBeLessThan(1_000);
+    // Nothing of that waited for a slot: all of them are held still.
+    expect((await legacy(cluster, 'pool-stats')).json.inUse).toBe(max);
     await Promise.all(held);
   });
 

@@ -27,7 +27,7 @@ describe('an API replica with a worker node', () => {
     const startedAt = performance.now();
     const answer = await call(`${LEGACY}/eval`, post('{"expression": "1+1"}'));
     expect(answer.body).toMatchObject({ success: true, result: 2 });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
   it('fetches an outcome too large to be announced', async () => {

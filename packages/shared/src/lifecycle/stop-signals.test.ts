@@ -104,6 +104,6 @@ describe('a process with our signal table', () => {
     const ended = await hanging.exited;
     expect(ended).toMatchObject({ code: EXIT_CODES.forced, signal: null });
     expect(ended.at - hangingSince).toBeGreaterThan(4_900);
-    expect(ended.at - hangingSince).toBeLessThan(8_000);
+    expect(ended.at - hangingSince).toBeLessThan(30_000);
   });
 });

