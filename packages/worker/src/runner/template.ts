@@ -244,7 +244,12 @@ function waitForReady(options: TemplateOptions, started: StartedProcess, reader:
       reject(new ClusterError('TEMPLATE_START_FAILED', `The ${options.mode} template did not come up: ${reason}.`));
     };
     const timer = setTimeout(() => fail(`not ready within ${READY_TIMEOUT_MS / 1_000} s`), READY_TIMEOUT_MS);
-    const onExit = (code: number | null, signal: string | null): void => fail(`it ended with ${signal ?? `exit code ${code}`}`);
+    // Its last words, why it refused, may still be on their way.
+    const onExit = (code: number | null, signal: string | null): void => {
+      const failAsEnded = (): void => fail(`it ended with ${signal ?? `exit code ${code}`}`);
+      if (control.destroyed) failAsEnded();
+      else control.once('close', failAsEnded);
+    };
     child.once('error', (error) => fail(error.message));
     child.once('exit', onExit);
     control.on('error', () => control.destroy());
