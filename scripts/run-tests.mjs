@@ -10,13 +10,17 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dataDirectory = join(root, '.data');
 const jestResults = join(dataDirectory, 'jest-results.json');
-const { findOrInstallPython, findOrInstallRedis } = createRequire(import.meta.url)('../packages/cli/dist/provision/index.js');
+const { findOrInstallPython, findOrInstallRedis, installDebianPackages } = createRequire(import.meta.url)('../packages/cli/dist/provision/index.js');
 
 const args = process.argv.slice(2).filter((argument) => argument !== '--provision');
 mkdirSync(dataDirectory, { recursive: true });
 const report = (line) => console.log(line);
 const redis = await findOrInstallRedis({ dataDirectory, report });
 const python = await findOrInstallPython({ dataDirectory, report });
+if (process.env.CI || process.argv.includes('--provision')) {
+  const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas'], report);
+  for (const [name, reason] of Object.entries(missing)) console.log(`not installed: ${name}: ${reason}`);
+}
 const environment = {
   ...process.env,
   NODE_ENV: 'test',
