@@ -10,6 +10,12 @@ export interface RedisKeys {
   readonly jobRecord: (lane: string, jobId: string) => string;
   /** String: sealed content of a job too large for the queue entry. */
   readonly jobPayload: (lane: string, jobId: string) => string;
+  /** Integer: payload bytes of the lane's jobs that are not finished. `FINISH_SCRIPT` derives it from a record's key. */
+  readonly queuedBytes: (lane: string) => string;
+  /** String, sealed: which job a caller's `Idempotency-Key` stands for. */
+  readonly idempotency: (ownerHash: string, keyHash: string) => string;
+  /** Sorted set: the caller's keys of that kind, by age. */
+  readonly idempotencyIndex: (ownerHash: string) => string;
   /** Channel on which an API replica hears of outcomes its callers wait for. */
   readonly replyChannel: (replicaId: string) => string;
   /** Hash: worker id → heartbeat (JSON). */
@@ -26,6 +32,9 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueName: 'queue',
     jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
     jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    queuedBytes: (lane) => `${namespace}:{${lane}}:queued-bytes`,
+    idempotency: (ownerHash, keyHash) => `${namespace}:{~${ownerHash}}:once:${keyHash}`,
+    idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,
     replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
     workers: `${namespace}:workers`,
     usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,
