@@ -5,7 +5,9 @@ import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
+import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
+import type { RedisBreaker } from './dispatch/redis-breaker';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
@@ -32,6 +34,8 @@ export interface ApplicationParts {
   readonly store: OutcomeStore;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
+  readonly breaker: RedisBreaker;
+  readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
 }
 
