@@ -31,7 +31,9 @@ describe('a full queue', () => {
 
   /** While the worker node takes nothing, but still counts as alive. */
   const whileNobodyWorks = async <T>(action: () => Promise<T>): Promise<T> => {
-    await waitFor('an idle cluster', async () => (await health()).slots.inUse === 0);
+    const queue = `${cluster.namespace}:{default}:queue`;
+    const lengthOf = (name: string): Promise<number> => redis.llen(`${queue}:${name}`);
+    await waitFor('an idle cluster', async () => (await lengthOf('wait')) + (await lengthOf('active')) === 0);
     const [worker] = cluster.workers;
     worker?.process.kill('SIGSTOP');
     try {
