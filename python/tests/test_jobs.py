@@ -120,7 +120,7 @@ class StreamTests(JobTests):
         child = self.admin.connected_child()
         header = {
             "type": "run", "nonce": "n", "kind": "exec", "mode": "admin", "stdoutPath": "/nowhere/out",
-            "stderrPath": "/nowhere/err", "scratchPath": "/", "traceparent": None,
+            "stderrPath": "/nowhere/err", "scratchPath": "/", "traceparent": None, "keep": False,
             "limits": dict.fromkeys(["memoryBytes", "cpuSeconds", "fileSizeBytes", "openFiles", "processes", "valueBytes"], 1),
             "policy": {"allowedModules": [], "blockedModules": []},
         }  # fmt: skip

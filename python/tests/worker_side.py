@@ -336,7 +336,7 @@ class Child:
         self._pipes = {}
         worker.children[child_id] = self
 
-    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None):
+    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False):
         """`payload` is a dict, or the raw bytes."""
         os.makedirs(self.scratch, exist_ok=True)
         for name in self.out:
@@ -356,6 +356,7 @@ class Child:
             "limits": {**LIMITS, **(limits or {})},
             "policy": policy or {"allowedModules": RESTRICTED_MODULES, "blockedModules": BLOCKED_MODULES},
             "traceparent": traceparent,
+            "keep": keep,
         }
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.send(header, body)

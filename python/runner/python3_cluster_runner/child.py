@@ -3,6 +3,8 @@
     fork ─▶ shed the template ─▶ connect ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ result ─▶ _exit(0)
                                                 └── end of file before run ─▶ _exit(0)
 
+A `run` that says `keep` goes another way: kept_child.py.
+
 Everything after `run` happens with the caller's code in the same process, so nothing said here is believed beyond
 "succeeded or failed, with this value": see "Child frames are hostile input" in ARCHITECTURE.md. The worker measures,
 limits and kills from outside. The process ends by `_exit`: no atexit handlers, no waiting for the caller's threads.
@@ -19,7 +21,7 @@ try:
 except ImportError:
     from signal import signal as _set_handler
 
-from . import exit_codes, frames, job
+from . import exit_codes, frames, job, kept_child
 from .frames import WORKER_TO_CHILD, FrameReader, pack
 from .json_text import quote
 from .process_control import adopt_orphans, die_with_parent
@@ -74,6 +76,8 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         channel.connect(socket_path)
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
+        if run is not None and run[0]["keep"]:
+            return kept_child.live(channel, run, _await_run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR

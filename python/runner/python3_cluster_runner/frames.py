@@ -65,6 +65,7 @@ WORKER_TO_CHILD = {
         "limits": _LIMITS,
         "policy": {"allowedModules": [str], "blockedModules": [str]},
         "traceparent": (str, _NULL),
+        "keep": bool,
     },
 }
 CHILD_TO_WORKER = {
@@ -76,6 +77,7 @@ CHILD_TO_WORKER = {
         "hasValue": bool,
         "error": (_ERROR, _NULL),
     },
+    "waiting": {"nonce": str},
 }
 _TYPES_WITH_BODY = ("run", "result")
 

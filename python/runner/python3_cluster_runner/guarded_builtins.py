@@ -36,6 +36,11 @@ def use(policy):
     return _RESTRICTED if policy.is_restricted else _ADMIN
 
 
+def tables():
+    """The dicts that code under either policy finds its builtins in, and could change."""
+    return _RESTRICTED, _ADMIN, vars(builtins)
+
+
 def import_for_call(name):
     """The module of a `call`, as user code would get it."""
     refusal = _policy.call_refusal(name)

@@ -7,6 +7,7 @@ limits come next, so that parsing a hostile payload already counts; from there o
 import os
 import signal
 import sys
+from _contextvars import Context as _Context
 
 try:
     from _signal import pthread_sigmask as _block_signals  # `signal`'s makes enum members of what it returns
@@ -42,20 +43,26 @@ _SIGNALS_OF_USER_CODE = tuple(
 
 def run(channel, header, payload):
     """Returns the exit code; the result has been written if that is 0."""
+    descriptor = channel.detach()
+    return send(descriptor, answer(header, payload))
+
+
+def answer(header, payload, keeps=False):
+    """The frame of the result, whatever the caller's code does; OSError where its surroundings cannot be made."""
     _connect_streams(header["stdoutPath"], header["stderrPath"])
     _enter_environment(header["scratchPath"], header["traceparent"])
     fallback = _out_of_memory(header["nonce"])
-    shortage = _apply_limits(header["limits"], len(payload))
-    descriptor = channel.detach()
+    shortage = _apply_limits(header["limits"], len(payload), keeps)
     if shortage is not None:
-        return _send(descriptor, report.Report(header["nonce"]).failed("MemoryError", shortage))
+        return report.Report(header["nonce"]).failed("MemoryError", shortage)
     try:
-        frame = run_and_report(header, payload)
+        if keeps:
+            return _Context().run(run_and_report, header, payload)  # context variables: decimal's precision is one
+        return run_and_report(header, payload)
     except MemoryError:
-        frame = fallback
+        return fallback
     except BaseException as failure:  # an error whose own attributes raise when they are read
-        frame = report.Report(header["nonce"]).undescribed(failure)
-    return _send(descriptor, frame)
+        return report.Report(header["nonce"]).undescribed(failure)
 
 
 def run_and_report(header, payload):
@@ -91,7 +98,7 @@ def _take_back_control():
     _set_recursion_limit(_RECURSION_LIMIT)
 
 
-def _send(descriptor, frame):
+def send(descriptor, frame):
     rest = memoryview(frame)
     try:
         while rest:

@@ -6,6 +6,7 @@
 import mmap
 import os
 import resource
+import time
 
 CPU_BACKSTOP_SECONDS = 1  # SIGXCPU this long after the worker should have acted; SIGKILL another second later
 RESERVE_BYTES = 4 * 1024 * 1024  # a few of the interpreter's 1 MiB arenas: enough to describe a MemoryError
@@ -26,37 +27,67 @@ _CPU, _FSIZE, _NOFILE, _NPROC, _CORE, _DATA = (
 )
 _UNLIMITED = resource.RLIM_INFINITY
 _set_limit = resource.setrlimit
+_get_limit = resource.getrlimit
+_process_time = time.process_time
 # Address space to give back when a report must be built with nothing left. Untouched, it is free.
-_reserve = mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def _map_reserve():
+    return mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+_reserve = _map_reserve()
 _used_by_template = None
+_applied = None
 
 
 def prepare():
     """In the template, when all is imported: what a child starts with."""
     global _used_by_template
-    _used_by_template = _data_bytes()
+    _used_by_template = data_bytes()
 
 
 def release_reserve():
     _reserve.close()
 
 
-def apply(limits, payload_bytes=0):
+def take_reserve():
+    """Another one, where the last call needed it."""
+    global _reserve
+    if _reserve.closed:
+        _reserve = _map_reserve()
+
+
+def apply(limits, payload_bytes=0, keeps=False):
     """Set every limit; returns None, or a message when the memory limit is too small to start in (and is not set)."""
     memory_bytes = limits["memoryBytes"]
     # Asking the kernel (0.03 ms) is for limits that are anywhere near what a child can hold by now.
-    if _used_by_template is None or _used_by_template + 4 * payload_bytes + _GROWTH_BYTES_MAX >= memory_bytes:
-        used = _data_bytes()
+    if keeps or _used_by_template is None or _used_by_template + 4 * payload_bytes + _GROWTH_BYTES_MAX >= memory_bytes:
+        used = data_bytes()
         if used >= memory_bytes:
             return f"the memory limit of {memory_bytes} bytes is less than what Python itself holds here ({used} bytes)"
     cpu_seconds = limits["cpuSeconds"] + CPU_BACKSTOP_SECONDS
-    _set(_CPU, cpu_seconds, cpu_seconds + 1)
+    if keeps:
+        # The kernel counts from the process's birth; the hard limit stays, so that the next call can be given its own.
+        _set(_CPU, int(_process_time()) + 1 + cpu_seconds, _CPU[1])
+    else:
+        _set(_CPU, cpu_seconds, cpu_seconds + 1)
     _set(_FSIZE, limits["fileSizeBytes"])
     _set(_NOFILE, limits["openFiles"])
     _set(_NPROC, limits["processes"])
     _set(_CORE, 0)
     _set(_DATA, memory_bytes)
+    if keeps:
+        global _applied
+        _applied = _current()
     return None
+
+
+def are_as_applied():
+    """Whether all is as `apply` left it: a limit that was lowered for good would fail the next call."""
+    return _applied == _current()
+
+
+def _current():
+    return [_get_limit(number) for number, _ in (_CPU, _FSIZE, _NOFILE, _NPROC, _CORE, _DATA)]
 
 
 def _set(which, soft, hard=None):
@@ -69,7 +100,7 @@ def _set(which, soft, hard=None):
     _set_limit(number, (soft, hard))
 
 
-def _data_bytes():
+def data_bytes():
     try:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

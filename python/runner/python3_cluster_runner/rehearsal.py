@@ -32,6 +32,7 @@ def rehearse(mode):
             "limits": dict.fromkeys(frames.WORKER_TO_CHILD["run"]["limits"], 1 << 20),
             "policy": {"allowedModules": ["math"], "blockedModules": ["ctypes"]},
             "traceparent": None,
+            "keep": False,
         },
         _PAYLOAD,
     )

@@ -7,6 +7,7 @@ import os
 import sys
 
 _streams = []
+_AS_MADE = (False, "utf-8", "backslashreplace", True, False)
 _open, _dup2, _close, _set_blocking = os.open, os.dup2, os.close, os.set_blocking
 _PIPE_FLAGS = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -38,6 +39,15 @@ def connect(stdout_path, stderr_path):
         _set_blocking(pipe, True)
         _dup2(pipe, descriptor)
         _close(pipe)
+
+
+def are_usable():
+    """Whether the next call can print as if it were the first; raises when what this one printed does not go out."""
+    for stream in _streams:
+        stream.flush()
+        if (stream.closed, stream.encoding, stream.errors, stream.line_buffering, stream.write_through) != _AS_MADE:
+            return False
+    return not sys.__stdin__.closed
 
 
 def flush():

@@ -1,0 +1,218 @@
+"""What a call of a kept child may not leave to the next one: taken down before the first call, put back after each.
+
+Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
+              `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
+Ends it:      threads, child processes, descriptors, timers, pending signals, changed limits or priority, streams that
+              cannot be used again, and too much memory to run once more.
+Stays:        modules and everything in them; audit hooks, which Python cannot remove.
+"""
+
+import _locale
+import gc
+import linecache
+import locale
+import os
+import signal
+import sys
+import time
+from types import ModuleType
+
+from . import guarded_builtins, limits, standard_streams
+from .process_control import die_with_parent
+from .tracebacks import USER_FILE
+
+try:
+    from _signal import getsignal as _get_handler, pthread_sigmask as _set_mask, signal as _set_handler
+except ImportError:
+    from signal import getsignal as _get_handler, pthread_sigmask as _set_mask, signal as _set_handler
+
+_SIGNALS = tuple(int(number) for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP))
+_TIMERS = tuple(int(getattr(signal, name)) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"))
+_SIG_SETMASK = int(signal.SIG_SETMASK)
+_ANY_CHILD = os.WNOHANG | getattr(os, "__WALL", 0x40000000)
+_PER_CALL_VARIABLES = ("HOME", "TMPDIR", "TRACEPARENT")
+_SYS_OBJECTS = (
+    "stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__",
+    "displayhook", "excepthook", "unraisablehook", "breakpointhook", "modules", "path", "argv", "meta_path", "path_hooks",
+)  # fmt: skip
+_SYS_LISTS = ("path", "argv", "meta_path", "path_hooks")
+_missing = object()
+
+# Bound here, because user code can replace the names in the modules.
+_list, _open, _close, _dup2, _chdir, _umask, _wait = os.listdir, os.open, os.close, os.dup2, os.chdir, os.umask, os.waitpid
+_set_inheritable = os.set_inheritable
+_get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
+_set_timer, _pending, _forget_wakeup, _tzset = signal.setitimer, signal.sigpending, signal.set_wakeup_fd, time.tzset
+_collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
+_get_thresholds, _set_thresholds, _set_gc_debug = gc.get_threshold, gc.set_threshold, gc.set_debug
+_set_trace, _set_profile, _set_recursion_limit = sys.settrace, sys.setprofile, sys.setrecursionlimit
+_RECURSION_LIMIT = sys.getrecursionlimit()
+_get_digits, _set_digits = (
+    getattr(sys, name, lambda *_: None) for name in ("get_int_max_str_digits", "set_int_max_str_digits")
+)
+_set_locale, _LC_ALL = _locale.setlocale, locale.LC_ALL
+_limits_as_applied, _data_bytes, _take_reserve = limits.are_as_applied, limits.data_bytes, limits.take_reserve
+_MONITORING_TOOLS = 6
+
+
+class Surroundings:
+    def __init__(self):
+        """Before any code of the caller's."""
+        self._environ = os.environ
+        self._variables = dict(os.environ)
+        for name in _PER_CALL_VARIABLES:
+            self._variables.pop(name, None)
+        self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
+        self._mask = _set_mask(int(signal.SIG_BLOCK), ())
+        self._sys = [(name, getattr(sys, name)) for name in _SYS_OBJECTS]
+        self._lists = [(getattr(sys, name), list(getattr(sys, name))) for name in _SYS_LISTS]
+        self._tables = [(table, dict(table)) for table in guarded_builtins.tables()]
+        self._umask = _umask(0o077)
+        _umask(self._umask)
+        self._priority = _get_priority(os.PRIO_PROCESS, 0)
+        self._affinity = _get_affinity(0)
+        self._thresholds = _get_thresholds()
+        self._gc_callbacks = (gc.callbacks, list(gc.callbacks))
+        self._digits = _get_digits()
+        self._locale = _set_locale(_LC_ALL, None)
+        self._monitoring = getattr(sys, "monitoring", None)
+        self._import_module = sys.modules["importlib"].__dict__["import_module"]
+        self._descriptors = _descriptors()
+        self._is_first = True
+
+    def restore(self, memory_bytes):
+        """Whether the process can take another call. Anything that goes wrong on the way means that it cannot."""
+        try:
+            return self._restore(memory_bytes)
+        except BaseException:
+            return False
+
+    def _restore(self, memory_bytes):
+        # First what can still run the caller's code: destructors.
+        self._restore_interpreter()
+        self._drop_program()
+        self._restore_interpreter()
+        if not self._has_calm_signals() or not _is_alone():
+            return False
+        if not standard_streams.are_usable():
+            return False
+        _empty_streams()
+        if _descriptors() != self._descriptors:
+            return False
+        self._restore_environment()
+        if not self._has_own_limits() or _data_bytes() * 2 > memory_bytes:
+            return False
+        _take_reserve()
+        _reseed_random()
+        return die_with_parent() or not sys.platform.startswith("linux")
+
+    def _restore_interpreter(self):
+        _set_trace(None)
+        _set_profile(None)
+        _set_recursion_limit(_RECURSION_LIMIT)
+        _set_digits(self._digits)
+        for name, value in self._sys:
+            if getattr(sys, name, _missing) is not value:
+                setattr(sys, name, value)
+        for values, kept in self._lists:
+            if values != kept:
+                values[:] = kept
+        for table, kept in self._tables:
+            if table != kept:
+                table.clear()
+                table.update(kept)
+        sys.modules["importlib"].__dict__["import_module"] = self._import_module
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            threading.settrace(None)
+            threading.setprofile(None)
+        if self._monitoring is not None:
+            for tool in range(_MONITORING_TOOLS):
+                if self._monitoring.get_tool(tool) is not None:
+                    self._monitoring.set_events(tool, 0)
+                    self._monitoring.free_tool_id(tool)
+        if _set_locale(_LC_ALL, None) != self._locale:
+            _set_locale(_LC_ALL, self._locale)
+
+    def _drop_program(self):
+        """Functions and their globals hold one another: without the collector they would pile up, call by call."""
+        sys.modules["__main__"] = ModuleType("__main__")
+        linecache.cache.pop(USER_FILE, None)
+        callbacks, kept = self._gc_callbacks
+        callbacks[:] = kept
+        _set_gc_debug(0)
+        _set_thresholds(*self._thresholds)
+        _enable_gc()
+        _collect()
+        if self._is_first:
+            self._is_first = False
+            _freeze()  # the modules it imported are here to stay; later collections need not look at them
+
+    def _has_calm_signals(self):
+        calm = True
+        for timer in _TIMERS:
+            if _set_timer(timer, 0)[0]:
+                calm = False
+        _forget_wakeup(-1)
+        for number, handler in self._handlers:
+            if _get_handler(number) is not handler and _get_handler(number) != handler:
+                if handler is None:
+                    return False
+                _set_handler(number, handler)
+        if not calm or _pending():
+            return False
+        _set_mask(_SIG_SETMASK, self._mask)
+        return True
+
+    def _restore_environment(self):
+        os.environ = environ = self._environ
+        for name in _PER_CALL_VARIABLES:
+            environ.pop(name, None)
+        if environ != self._variables:
+            environ.clear()
+            environ.update(self._variables)
+            _tzset()
+        _chdir("/")
+        _umask(self._umask)
+
+    def _has_own_limits(self):
+        return (
+            _limits_as_applied()
+            and _get_priority(os.PRIO_PROCESS, 0) == self._priority
+            and _get_affinity(0) == self._affinity
+        )
+
+
+def _is_alone():
+    """No second thread, no child process; the dead ones are collected on the way."""
+    if len(_list("/proc/self/task")) != 1:
+        return False
+    try:
+        while _wait(-1, _ANY_CHILD)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _descriptors():
+    """The listing's own is the lowest free one, so it is the same in two listings of the same descriptors."""
+    return sorted(_list("/proc/self/fd"))
+
+
+def _empty_streams():
+    """The pipes belong to the slot, which serves somebody else now."""
+    empty = _open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in (0, 1, 2):
+        _dup2(empty, descriptor)
+    if empty > 2:
+        _close(empty)
+    else:  # the caller's code had closed one of them
+        _set_inheritable(empty, True)
+
+
+def _reseed_random():
+    for name, seed in (("random", "seed"), ("numpy.random", "seed")):
+        module = sys.modules.get(name)
+        if module is not None:
+            getattr(module, seed)()
