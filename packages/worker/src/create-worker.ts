@@ -15,6 +15,7 @@ import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/sta
 import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import type { PythonCommand, TemplateReady } from './runner/template';
+import { WarmChildren } from './warm/warm-children';
 
 export interface WorkerNode {
   readonly id: string;
@@ -65,6 +66,13 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     logger,
   });
   const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
+  const warm = new WarmChildren({
+    maxChildren: config.poolMax,
+    memoryBytes: config.warmMemoryMb * 1_048_576,
+    idleMs: config.warmIdleSeconds * 1_000,
+    maxUses: config.warmMaxUses,
+    logger,
+  });
   const ready = await bringUpSlots({ childSocket, templates, pool, directory });
 
   const redis = defineJobCommands(
@@ -76,7 +84,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   );
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
-  const processor = new JobProcessor({ config, redis, keys, keyRing, pool, templates, outcomes, workerId: id, allowedModules, logger });
+  const processor = new JobProcessor({ config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, allowedModules, logger });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
   );
@@ -113,6 +121,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await heartbeat.stop();
+    warm.close();
     await templates.stop();
     pool.close();
     await childSocket.close();

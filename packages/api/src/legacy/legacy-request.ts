@@ -2,7 +2,7 @@ import { JOB_MODES, type Config, type JobMode, type RunKind } from '@python3-clu
 import { readChoice } from '../requests/fields';
 import { LIMIT_FIELDS, readLimits } from '../requests/job-limits';
 import { PAYLOAD_FIELDS, readPayload } from '../requests/job-payload';
-import { readLane, type JobRequest } from '../requests/job-request';
+import { defaultIsolation, readLane, type JobRequest } from '../requests/job-request';
 import { assertKnownFields } from '../requests/known-fields';
 import type { Members } from '../requests/read-body';
 
@@ -19,6 +19,7 @@ export function readLegacyRequest(kind: RunKind, members: Members, config: Confi
   return {
     kind,
     mode: readMode(given),
+    isolation: defaultIsolation(config),
     lane: readLane(given),
     delivery: 'at-most-once',
     limits: readLimits(given, config),

@@ -54,7 +54,7 @@ describe('a job request', () => {
     ['a lane with capitals', { code: '1', lane: 'Line' }, 'REQUEST_INVALID', /'lane' must be a lane name/],
     ['an unknown mode', { code: '1', mode: 'ADMIN' }, 'REQUEST_INVALID', /'mode' must be 'restricted' or 'admin'/],
     ['an unknown delivery', { code: '1', delivery: 'once' }, 'REQUEST_INVALID', /'delivery'/],
-    ['warm isolation', { code: '1', isolation: 'warm' }, 'REQUEST_FIELD_NOT_SUPPORTED', /'isolation': 'warm'/],
+    ['an isolation it cannot ask for', { code: '1', isolation: 'auto' }, 'REQUEST_INVALID', /'isolation'/],
     ['an unknown field', { code: '1', timeout: 5 }, 'REQUEST_UNKNOWN_FIELD', /'timeout'/],
     ['a time limit that is text', { code: '1', timeoutMs: '5' }, 'REQUEST_INVALID', /'timeoutMs' must be a whole number/],
     ['a time limit that is a fraction', { code: '1', timeoutMs: 10.5 }, 'REQUEST_INVALID', /'timeoutMs' must be a whole number/],
@@ -114,7 +114,7 @@ describe('a job request', () => {
 
   it('has defaults for what it does not say', () => {
     expect(read({ code: '1' })).toMatchObject({
-      kind: 'exec', mode: undefined, lane: 'default', delivery: 'at-least-once', resultTtlMs: 3_600_000,
+      kind: 'exec', mode: undefined, isolation: 'fresh', lane: 'default', delivery: 'at-least-once', resultTtlMs: 3_600_000,
       limits: { timeoutMs: 30_000, memoryMb: 512, cpuSeconds: 60 },
     }); // prettier-ignore
   });

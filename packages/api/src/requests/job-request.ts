@@ -1,6 +1,6 @@
 import {
   ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN, optionTable,
-  type Config, type Delivery, type JobKind, type JobLimits, type JobMode, type RunKind,
+  type Config, type Delivery, type JobIsolation, type JobKind, type JobLimits, type JobMode, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { readChoice, readInteger, readText } from './fields';
 import { LIMIT_FIELDS, readLimits } from './job-limits';
@@ -13,6 +13,7 @@ export interface JobRequest {
   readonly kind: RunKind;
   /** undefined: the caller leaves it to the credentials and the default. */
   readonly mode: JobMode | undefined;
+  readonly isolation: JobIsolation;
   readonly lane: string;
   readonly delivery: Delivery;
   readonly limits: JobLimits;
@@ -34,10 +35,10 @@ export function readJobRequest(members: Members, config: Config): JobRequest {
   assertKnownFields(members, ALL_FIELDS);
   const kind = readKind(members);
   assertFieldsOfKind(members, kind);
-  assertFreshIsolation(members);
   return {
     kind,
     mode: readChoice(members, 'mode', JOB_MODES),
+    isolation: readIsolation(members, config),
     lane: readLane(members),
     delivery: readChoice(members, 'delivery', DELIVERIES) ?? 'at-least-once',
     limits: readLimits(members, config),
@@ -71,11 +72,12 @@ function assertFieldsOfKind(members: Members, kind: JobKind): void {
   if (foreign !== undefined) throw new ClusterError('REQUEST_INVALID', `'${foreign}' does not belong to a job of kind '${kind}'.`);
 }
 
-function assertFreshIsolation(members: Members): void {
-  if (readChoice(members, 'isolation', ['fresh', 'warm']) === 'warm') {
-    throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'isolation': 'warm'.");
-  }
+/** What a caller asks for it gets; `auto` is for those who do not ask. */
+function readIsolation(members: Members, config: Config): JobIsolation {
+  return readChoice(members, 'isolation', ['fresh', 'warm']) ?? defaultIsolation(config);
 }
+
+export const defaultIsolation = (config: Config): JobIsolation => (config.warmAuto ? 'auto' : 'fresh');
 
 function readResultTtlMs(members: Members, config: Config): number {
   const { least, most } = RESULT_TTL_SECONDS;

@@ -17,7 +17,7 @@ export function toJobView({ job, state, attempts, parts }: JobViewParts): JsonVa
     id: job.id,
     kind: job.kind,
     mode: job.mode,
-    isolation: job.isolation,
+    isolation: parts?.outcome.isolation ?? job.isolation,
     level: parts ? parts.outcome.level : null,
     lane: job.lane,
     state: parts ? 'finished' : state,

@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { integerBetween, listOf, matching, oneOf, redisUrl, secretOfAtLeast, type Option } from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, redisUrl, secretOfAtLeast, type Option } from './option';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -53,6 +53,22 @@ export const optionTable = {
   poolIdleSeconds: option({
     name: 'PYTHON3_POOL_IDLE_SECONDS', parse: integerBetween(1, 86_400), default: 60, accepts: 'seconds, 1 to 86,400',
     description: 'How long a slot above `PYTHON3_POOL_MIN` stays unused before it is given up.',
+  }),
+  warmMemoryMb: option({
+    name: 'PYTHON3_WARM_MEMORY_MB', parse: integerBetween(0, 1_048_576), default: 512, accepts: 'MiB, 0 to 1,048,576',
+    description: 'Memory of their own that the children kept for warm jobs may hold together on a worker node; beyond it those unused longest end. 0 keeps none.',
+  }),
+  warmIdleSeconds: option({
+    name: 'PYTHON3_WARM_IDLE_SECONDS', parse: integerBetween(1, 86_400), default: 60, accepts: 'seconds, 1 to 86,400',
+    description: 'How long a kept child stays unused before it is ended.',
+  }),
+  warmMaxUses: option({
+    name: 'PYTHON3_WARM_MAX_USES', parse: integerBetween(1, 1_000_000), default: 1_000, accepts: '1 to 1,000,000',
+    description: 'Jobs after which a kept child is ended, so that what leaks slowly ends too.',
+  }),
+  warmAuto: option({
+    name: 'PYTHON3_WARM_AUTO', parse: boolean, default: false, accepts: '`true` or `false`',
+    description: 'Whether jobs that name no `isolation` become warm when the same owner’s same code comes for the third time within 60 seconds.',
   }),
   lanes: option({
     name: 'PYTHON3_LANES', parse: listOf(LANE_PATTERN, 'lane names (a-z, 0-9, -)'), default: ['default'] as readonly string[], accepts: 'comma-separated lane names',

@@ -1,4 +1,4 @@
-import { JOB_MODES, DELIVERIES, type RunKind } from './job-words';
+import { DELIVERIES, JOB_ISOLATIONS, JOB_MODES, type RunKind } from './job-words';
 import type { Job } from './job';
 
 /** Content of a queued job, before sealing: `{…job…} LF payload`, the payload being raw JSON slices. */
@@ -32,6 +32,6 @@ function isJob(job: Job): boolean {
     RUN_KINDS.includes(job.kind) &&
     JOB_MODES.includes(job.mode) &&
     DELIVERIES.includes(job.delivery) &&
-    job.isolation === 'fresh'
+    JOB_ISOLATIONS.includes(job.isolation)
   );
 }

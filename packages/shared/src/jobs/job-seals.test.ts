@@ -88,7 +88,7 @@ describe('the content of a job', () => {
     ['a special name as kind', { kind: '__proto__' }],
     ['an unknown mode', { mode: 'root' }],
     ['an unknown delivery', { delivery: 'exactly-once' }],
-    ['an isolation that is not built', { isolation: 'warm' }],
+    ['an isolation that is not built', { isolation: 'shared' }],
   ])('with %s is not understood, though it is signed', (_, change) => {
     const changed = { ...job, ...change };
     expect(parseJob(formatJob(changed, Buffer.alloc(0)))).toBeUndefined();

@@ -12,6 +12,13 @@ export type JobMode = (typeof JOB_MODES)[number];
 export const DELIVERIES = ['at-least-once', 'at-most-once'] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
+/**
+ * `fresh`: a process of its own. `warm`: one kept for the owner, mode and code. `auto`: warm once the code has come back
+ * often enough. What it really had stands in the outcome.
+ */
+export const JOB_ISOLATIONS = ['fresh', 'warm', 'auto'] as const;
+export type JobIsolation = (typeof JOB_ISOLATIONS)[number];
+
 export const JOB_STATES = ['waiting', 'active', 'finished'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 

@@ -1,4 +1,4 @@
-import type { Delivery, JobMode, RunKind } from './job-words';
+import type { Delivery, JobIsolation, JobMode, RunKind } from './job-words';
 
 /**
  * What the API signs and a worker node verifies. Everything a worker node acts upon stands here or in the payload,
@@ -10,7 +10,7 @@ export interface Job {
   readonly lane: string;
   readonly kind: RunKind;
   readonly mode: JobMode;
-  readonly isolation: 'fresh';
+  readonly isolation: JobIsolation;
   readonly delivery: Delivery;
   /** Key, or group of keys, the job belongs to. */
   readonly owner: string;

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly timings: OutcomeTimings;
   readonly worker: string;
   readonly level: IsolationLevel;
+  /** Whether the process had run this owner's same code before; absent where nothing ran. */
+  readonly isolation?: 'fresh' | 'warm';
   readonly attempts: readonly Attempt[];
   /** Epoch milliseconds. */
   readonly finishedAt: number;

@@ -16,6 +16,8 @@ export interface RunMessage {
   readonly limits: ChildLimits;
   readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] };
   readonly traceparent: string | null;
+  /** Whether the child is to wait for another run after its result. */
+  readonly keep: boolean;
 }
 
 /** What the child sets on itself; wall clock, precise CPU time and the tree's memory are the worker node's. */
@@ -32,7 +34,9 @@ export interface ChildLimits {
 export type ChildMessage =
   | { readonly type: 'hello'; readonly childId: string; readonly nonce: string }
   | { readonly type: 'pong'; readonly nonce: string }
-  | ChildResult;
+  | ChildResult
+  /** After the result of a run with `keep`: in order again, and ready for the next. */
+  | { readonly type: 'waiting'; readonly nonce: string };
 
 export interface ChildResult {
   readonly type: 'result';
@@ -58,6 +62,7 @@ const childShapes: MessageShapes = {
   hello: { childId: isText, nonce: isText },
   pong: { nonce: isText },
   result: { nonce: isText, status: isOneOf('succeeded', 'failed'), hasValue: isBoolean, error: nullOr(isChildError) },
+  waiting: { nonce: isText },
 };
 
 /** @throws FrameError */

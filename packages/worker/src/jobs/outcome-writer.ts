@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   MAX_PUBLISHED_BYTES, sealOutcome,
-  type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
@@ -37,9 +37,9 @@ export class OutcomeWriter {
     this.options = options;
   }
 
-  async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport): Promise<FinishVerdict> {
+  async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<FinishVerdict> {
     const { redis, keys, keyRing, logger } = this.options;
-    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report));
+    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
     const written = await redis.finishJob(
       keys.jobRecord(target.lane, target.jobId),
       keys.jobPayload(target.lane, target.jobId),
@@ -56,7 +56,7 @@ export class OutcomeWriter {
     return written;
   }
 
-  private compose(target: OutcomeTarget, verdict: Verdict, report: RunReport | undefined): OutcomeParts {
+  private compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {
     const finishedAt = Date.now();
     return {
       outcome: {
@@ -70,6 +70,7 @@ export class OutcomeWriter {
         timings: timingsOf(target, report, finishedAt),
         worker: this.options.workerId,
         level: this.options.level,
+        ...(isolation && { isolation }),
         attempts: target.attempts,
         finishedAt,
       },

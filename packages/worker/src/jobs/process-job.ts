@@ -6,6 +6,7 @@ import {
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
 import type { TemplateKeepers } from '../runner/template-keepers';
+import type { WarmChildren } from '../warm/warm-children';
 import { takeJob, type TakenJob } from './take-job';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
@@ -19,6 +20,7 @@ export interface JobProcessorOptions {
   readonly keyRing: KeyRing;
   readonly pool: Pool;
   readonly templates: TemplateKeepers;
+  readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
   readonly workerId: string;
   readonly allowedModules: readonly string[];
@@ -92,10 +94,11 @@ export class JobProcessor {
 
   /** A job is started again here only if its template went down under it and it may run twice. */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, outcomes, logger } = this.options;
+    const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
     for (;;) {
       // Before the start marker: a fork that fails must not count as a run.
-      const child = await templates.takeChild(job.mode);
+      const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
+      const { child, keep, cpuBaselineMs } = lent;
       if (signal.aborted) {
         child.kill();
         return endedBy(signal);
@@ -105,7 +108,10 @@ export class JobProcessor {
         child.kill();
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
-      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal });
+      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
+      const verdict = judgeRun(report, job.limits);
+      // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
+      lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);
       if (report.killReason === 'cancelled') {
         logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
         return endedBy(signal);
@@ -114,7 +120,7 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      await outcomes.write({ ...targetOf(job), ...taken }, judgeRun(report, job.limits), report);
+      await outcomes.write({ ...targetOf(job), ...taken }, verdict, report, lent.isWarm ? 'warm' : 'fresh');
       return 'done';
     }
   }
@@ -153,6 +159,9 @@ export class JobProcessor {
     return 'done';
   }
 }
+
+/** A process that met a limit is not trusted with another job. */
+const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || status === 'failed';
 
 type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
 

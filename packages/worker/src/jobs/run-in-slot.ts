@@ -2,13 +2,17 @@ import { assertJsonValue, KILL_GRACE_MS, type ChildExited, type Config, type Job
 import type { Child, ChildAnswer } from '../runner/child';
 import { LimitWatch, type Breach } from '../runner/limit-watch';
 import type { Slot } from '../pool/slot';
+import { inspectChild, type ChildInspection } from '../warm/inspect-child';
 
 /** Everything that is known about how a child ended; `judge-run.ts` makes a status of it. */
 export interface RunReport {
   readonly answer: ChildAnswer | undefined;
   /** Why it was killed, if it was; the first reason counts. */
   readonly killReason: KillReason | undefined;
+  /** Of a child that stays: as if it had ended here. CPU time is this job's alone. */
   readonly exit: ChildExited;
+  /** Of a child that stays, and can be lent again. */
+  readonly inspection?: ChildInspection | undefined;
   readonly runMs: number;
   readonly maxMemoryBytes: number;
   readonly stdout: Captured;
@@ -31,11 +35,18 @@ export interface RunRequest {
   readonly allowedModules: readonly string[];
   /** Aborted: kill what runs, and say so. */
   readonly signal: AbortSignal;
+  /** Whether the child is asked to stay. */
+  readonly keep?: boolean;
+  /** CPU time the child had used before this job. */
+  readonly cpuBaselineMs?: number;
 }
 
-/** Runs one job in a fresh child and a borrowed slot. Resolves when every process of the job is dead. */
+/**
+ * Runs one job in a child and a borrowed slot. Resolves when every process of the job is dead, or the child that stays is
+ * its only one and holds nothing of the slot's.
+ */
 export async function runInSlot(request: RunRequest): Promise<RunReport> {
-  const { job, slot, child, config, signal } = request;
+  const { job, slot, child, config, signal, cpuBaselineMs = 0 } = request;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
   slot.stdout.begin(config.maxOutputBytes);
   slot.stderr.begin(config.maxOutputBytes);
@@ -46,7 +57,11 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
-  const watch = new LimitWatch(child.pid, { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes }, kill);
+  const watch = new LimitWatch(
+    child.pid,
+    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs },
+    kill,
+  );
   const onAbort = (): void => kill('cancelled');
   signal.addEventListener('abort', onAbort, { once: true });
   let exitTimer: NodeJS.Timeout | undefined;
@@ -57,6 +72,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     // It has said all it may say; a child that then does not end is ended.
     exitTimer = setTimeout(() => child.kill(), KILL_GRACE_MS);
   };
+  let onWaiting!: () => void;
+  const waits = new Promise<undefined>((resolve) => (onWaiting = () => resolve(undefined)));
   child.run(
     {
       kind: job.kind,
@@ -74,27 +91,40 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
       },
       policy: { allowedModules: request.allowedModules, blockedModules: config.blockedModules },
       traceparent: job.traceparent,
+      keep: request.keep ?? false,
     },
     request.payload,
-    { onAnswer, onProtocolError: () => kill('protocol') },
+    { onAnswer, onWaiting, onProtocolError: () => kill('protocol') },
   );
   if (signal.aborted) onAbort();
-  const exit = await child.exited;
-  const runMs = performance.now() - startedAt;
-  await nextTurn();
+  let exit = await Promise.race([child.exited, waits]);
+  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid) : undefined;
   watch.stop();
   clearTimeout(exitTimer);
   signal.removeEventListener('abort', onAbort);
+  if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);
+  if (exit === undefined) {
+    child.kill();
+    // Whatever it left must be dead before the slot is somebody else's.
+    exit = await child.exited;
+  }
+  const runMs = performance.now() - startedAt;
+  await nextTurn();
   return {
     answer,
     killReason: answer === undefined || killReason === 'protocol' ? killReason : undefined,
-    exit,
+    exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) },
+    inspection,
     runMs,
     maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes),
     stdout: slot.stdout.finish(),
     stderr: slot.stderr.finish(),
   };
 }
+
+const endOfJob = (childId: string, { cpuMs, residentBytes }: ChildInspection): ChildExited => ({
+  type: 'exited', childId, exitCode: 0, signal: null, cpuMs, maxRssBytes: residentBytes, leftovers: 0,
+}); // prettier-ignore
 
 /** Lets the event loop deliver the output that was written before the end was reported. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -51,7 +51,7 @@ class Pair {
   async run(): Promise<Frame> {
     this.child.run(
       {
-        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null,
+        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep: false,
         limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
         policy: { allowedModules: [], blockedModules: [] },
       },

@@ -15,14 +15,22 @@ export interface ChildAnswer {
   readonly value: Buffer;
 }
 
+export interface RunListener {
+  readonly onAnswer: (answer: ChildAnswer) => void;
+  /** After the answer to a run with `keep`, where the child says that it can run again. */
+  readonly onWaiting?: () => void;
+  readonly onProtocolError: (error: FrameError) => void;
+}
+
 /**
- * One forked process that runs one job.
+ * One forked process that runs one job, or one after the other where it is asked to stay.
  *
  *   idle ──run──▶ running ──result──▶ answered ──exited──▶ gone
- *     └──────────────┴────────────exited, killed───────────▲
+ *    ▲ └─────────────┴────────────exited, killed│──────────▲
+ *    └──────────────────waiting, if kept────────┘
  *
- * Its frames are hostile input: user code can find its own descriptors. It may say one `result`; any other byte is a
- * protocol error, and it is killed.
+ * Its frames are hostile input: user code can find its own descriptors. It may say one `result` a run, and one `waiting`
+ * after it if it was asked to stay; any other byte is a protocol error, and it is killed.
  */
 export class Child {
   readonly id: string;
@@ -35,8 +43,9 @@ export class Child {
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
-  private onAnswer: ((answer: ChildAnswer) => void) | undefined;
-  private onProtocolError: ((error: FrameError) => void) | undefined;
+  private listener: RunListener | undefined;
+  private isKept = false;
+  private isDoomed = false;
   private readonly pings = new Pings();
   private runNonce = '';
 
@@ -49,17 +58,13 @@ export class Child {
     connection.socket.on('data', (chunk: Buffer) => this.read(chunk));
   }
 
-  /** Sends the job. `onAnswer` and `onProtocolError` are called at most once in all. */
-  run(
-    message: Omit<RunMessage, 'type' | 'nonce'>,
-    payload: Buffer,
-    listener: { onAnswer: (answer: ChildAnswer) => void; onProtocolError: (error: FrameError) => void },
-  ): void {
+  /** Sends the job. Each of the listener's functions is called at most once. */
+  run(message: Omit<RunMessage, 'type' | 'nonce'>, payload: Buffer, listener: RunListener): void {
     if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
     this.state = 'running';
     this.runNonce = randomUUID();
-    this.onAnswer = listener.onAnswer;
-    this.onProtocolError = listener.onProtocolError;
+    this.listener = listener;
+    this.isKept = message.keep;
     this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
   }
 
@@ -68,7 +73,13 @@ export class Child {
     return this.pings.send(timeoutMs, (message) => this.connection.socket.write(encodeFrame(message)));
   }
 
+  /** Whether it can be given a job: idle, and not about to end. */
+  get isUsable(): boolean {
+    return this.state === 'idle' && !this.isDoomed;
+  }
+
   kill(): void {
+    this.isDoomed = true;
     if (this.state !== 'gone') this.killInTemplate();
   }
 
@@ -101,11 +112,12 @@ export class Child {
         const message = parseChildMessage(frame);
         if (message.type === 'pong' && this.state === 'idle') this.pings.handlePong(message.nonce);
         else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
+        else if (message.type === 'waiting' && this.state === 'answered' && this.isKept && message.nonce === this.runNonce) this.wait();
         else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
       }
     } catch (error) {
       this.connection.socket.destroy();
-      this.onProtocolError?.(error instanceof FrameError ? error : new FrameError('unreadable frame', { cause: error }));
+      this.listener?.onProtocolError(error instanceof FrameError ? error : new FrameError('unreadable frame', { cause: error }));
       this.kill();
     }
   }
@@ -115,6 +127,13 @@ export class Child {
       throw new FrameError('a result that contradicts itself');
     }
     this.state = 'answered';
-    this.onAnswer?.({ result, value: Buffer.from(body) });
+    this.listener?.onAnswer({ result, value: Buffer.from(body) });
+  }
+
+  private wait(): void {
+    const { listener } = this;
+    this.state = 'idle';
+    this.listener = undefined;
+    listener?.onWaiting?.();
   }
 }

@@ -6,6 +6,8 @@ export interface WatchedLimits {
   readonly timeoutMs: number;
   readonly cpuMs: number;
   readonly memoryBytes: number;
+  /** CPU time the process had used before the job; 0 where it is new. */
+  readonly cpuBaselineMs?: number;
 }
 
 /** Most jobs are over before the first look. */
@@ -51,7 +53,7 @@ export class LimitWatch {
     const bytes = usage.residentBytes > this.limits.memoryBytes ? readPrivateBytes(usage.pids) : usage.residentBytes;
     this.peakBytes = Math.max(this.peakBytes, bytes);
     if (bytes > this.limits.memoryBytes) return this.breach('memory');
-    if (usage.cpuMs > this.limits.cpuMs) return this.breach('cpu');
+    if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
     this.looks = setTimeout(() => this.look(), LOOK_MS);
   }
 
