@@ -10,7 +10,6 @@ Stays:        modules and everything in them; audit hooks, which Python cannot r
 import _locale
 import gc
 import linecache
-import locale
 import os
 import signal
 import sys
@@ -50,7 +49,7 @@ _RECURSION_LIMIT = sys.getrecursionlimit()
 _get_digits, _set_digits = (
     getattr(sys, name, lambda *_: None) for name in ("get_int_max_str_digits", "set_int_max_str_digits")
 )
-_set_locale, _LC_ALL = _locale.setlocale, locale.LC_ALL
+_set_locale, _LC_ALL = _locale.setlocale, _locale.LC_ALL
 _limits_as_applied, _data_bytes, _take_reserve = limits.are_as_applied, limits.data_bytes, limits.take_reserve
 _MONITORING_TOOLS = 6
 

@@ -140,6 +140,26 @@ time.sleep(600)`;
     expect([report.inspection, warm.size, isAlive(lent.child.pid)]).toEqual([undefined, 0, false]);
   });
 
+  it('that only seem to wait are found out within seconds', async () => {
+    const warm = create();
+    const code = `
+import gc, json, os, struct
+header = next(o for o in gc.get_objects() if type(o) is dict and o.get('type') == 'run' and o.get('nonce') != 'rehearsal')
+def frame(**members):
+    text = json.dumps(members).encode()
+    return struct.pack('>II', len(text), 0) + text
+said = frame(type='result', nonce=header['nonce'], status='succeeded', hasValue=False, error=None)
+null = os.open('/dev/null', os.O_RDWR)
+os.dup2(null, 1), os.dup2(null, 2)
+channel = next(n for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}') and 'socket' in os.readlink(f'/proc/self/fd/{n}'))
+os.write(channel, said + frame(type='waiting', nonce=header['nonce']))
+while True: pass`;
+    const { child, report } = await call(warm, code);
+    expect([report.answer?.result.status, report.inspection === undefined, warm.size]).toEqual(['succeeded', false, 1]);
+    await waitFor('it to be ended', () => child.state === 'gone');
+    expect(warm.size).toBe(0);
+  });
+
   it('have their CPU limit per job, and end when they break it', async () => {
     const warm = create();
     const spin = 'import time\nend = time.process_time() + n\nwhile time.process_time() < end: pass\nresult = 1';

@@ -1,7 +1,7 @@
 import type { Job, Logger } from '@python3-cluster/shared';
 import type { Child } from '../runner/child';
 import { readPrivateBytes } from '../runner/process-usage';
-import type { ChildInspection } from './inspect-child';
+import { inspectChild, type ChildInspection } from './inspect-child';
 import { UseCounter } from './use-counter';
 import { warmKeyOf } from './warm-key';
 
@@ -34,7 +34,7 @@ export interface LentChild {
  *
  *   (fresh) ──lent──▶ running ──given back, inspected──▶ kept ──lent──▶ running …
  *                        └──dirty, limit broken, too many uses──▶ ended
- *            kept ──unused too long, least recently used when there are too many or too large, template lost──▶ ended
+ *            kept ──unused too long, not really idle, least recently used when there are too many or too large, template lost──▶ ended
  */
 export class WarmChildren {
   private readonly options: WarmChildrenOptions;
@@ -71,7 +71,7 @@ export class WarmChildren {
   /** The children end with their templates. */
   close(): void {
     this.closed = true;
-    for (const kept of this.kept) clearTimeout(kept.timer);
+    for (const kept of this.kept) clearInterval(kept.timer);
     this.kept.clear();
   }
 
@@ -93,12 +93,21 @@ export class WarmChildren {
     if (child.state === 'gone') return;
     if (inspection === undefined || !child.isUsable || this.closed) return child.kill();
     const { cpuMs, residentBytes } = inspection;
-    const timer = setTimeout(() => this.end(kept, 'unused'), this.options.idleMs);
+    const idleUntil = performance.now() + this.options.idleMs;
+    const timer = setInterval(() => this.patrol(kept, idleUntil), Math.min(PATROL_MS, this.options.idleMs));
     timer.unref();
     const kept: KeptChild = { key, child, uses, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), timer };
     this.kept.add(kept);
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
     this.shrink();
+  }
+
+  /** Code that answered for us, and only seems to wait, would run on outside every limit. */
+  private patrol(kept: KeptChild, idleUntil: number): void {
+    if (performance.now() >= idleUntil) return this.end(kept, 'unused');
+    const now = inspectChild(kept.child.pid);
+    const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
+    if (!isStill) this.end(kept, 'not idle');
   }
 
   private shrink(): void {
@@ -122,7 +131,7 @@ export class WarmChildren {
   }
 
   private forget(kept: KeptChild): boolean {
-    clearTimeout(kept.timer);
+    clearInterval(kept.timer);
     return this.kept.delete(kept);
   }
 }
@@ -147,6 +156,9 @@ const lendOnce = (child: Child): LentChild => ({
 });
 
 const GROWTH_BYTES = 1_048_576;
+const PATROL_MS = 1_000;
+/** Going to sleep takes less, and the coarser of two clocks errs by 20 ms. */
+const IDLE_CPU_MS = 50;
 
 /** The exact figure is slow to read, so it is read again only when the cheap one has moved. */
 function privateBytesOf(child: Child, residentBytes: number, before: KeptChild | undefined): number {
