@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { createBullmq } from './contestants/bullmq.mjs';
 import { createCelery } from './contestants/celery.mjs';
 import { createForkExec } from './contestants/fork-exec.mjs';
-import { createOurs } from './contestants/ours.mjs';
+import { createOurs, createWarm } from './contestants/ours.mjs';
 import { createRq } from './contestants/rq.mjs';
 import { describeMachine } from './describe-machine.mjs';
 import { startPrivateRedis } from './private-redis.mjs';
@@ -19,13 +19,20 @@ const USAGE = `Usage: npm run bench -- [options]
   --seconds 5          length of one run
   --rounds 3           rounds; medians over them are reported
   --callers 1,8,64     numbers of concurrent callers
-  --only ours,rq       contestants: ours, rq, celery, bullmq, fork-exec
+  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec
   --slots 4            slots of our worker node (3 to 20; default: the product's own, 2 × cores within 3 to 20)
   --json FILE          write everything measured to FILE
   --short              ours and bullmq, one round of one second
 `;
 
-const factories = { ours: createOurs, rq: createRq, celery: createCelery, bullmq: createBullmq, 'fork-exec': createForkExec };
+const factories = {
+  ours: createOurs,
+  warm: createWarm,
+  rq: createRq,
+  celery: createCelery,
+  bullmq: createBullmq,
+  'fork-exec': createForkExec,
+};
 
 /** Progress goes to stderr, the report to stdout. */
 const report = (line) => void process.stderr.write(`${line}\n`);

@@ -8,6 +8,17 @@ const BUSY_SHARE = 0.1;
 const targets = [
   { what: 'fresh sync throughput ÷ RQ', peer: 'rq', field: 'jobsPerSecond', callers: 64, target: 5, floor: 2.5, best: 'most' },
   { what: 'p50 one caller fresh ÷ Celery', peer: 'celery', field: 'p50Ms', callers: 1, target: 2, floor: 4, best: 'least' },
+  {
+    what: 'warm sync throughput ÷ Celery',
+    of: 'warm',
+    peer: 'celery',
+    field: 'jobsPerSecond',
+    callers: 64,
+    target: 6,
+    floor: 3,
+    best: 'most',
+  },
+  { what: 'p50 one caller warm ÷ Celery', of: 'warm', peer: 'celery', field: 'p50Ms', callers: 1, target: 0.7, floor: 1.4, best: 'least' },
 ];
 
 /** Medians per contestant and number of callers, our ratios to the others, and the verdicts on the targets. */
@@ -56,10 +67,10 @@ function summarizeRow({ name, title }, callers, runs) {
 }
 
 /** Ours ÷ theirs, each within one round; a contestant with one number for all has it compared with each of ours. */
-function compare(measurements, peer, callers, field) {
+function compare(measurements, peer, callers, field, of = 'ours') {
   const theirCallers = callersOf(measurements, peer);
   const theirs = select(measurements, peer, theirCallers.length === 1 ? theirCallers[0] : callers);
-  const quotients = select(measurements, 'ours', callers).flatMap((our) => {
+  const quotients = select(measurements, of, callers).flatMap((our) => {
     const their = theirs.find(({ round }) => round === our.round);
     return their === undefined ? [] : [our[field] / their[field]];
   });
@@ -67,9 +78,9 @@ function compare(measurements, peer, callers, field) {
 }
 
 function judge(target, measurements) {
-  const ratio = compare(measurements, target.peer, target.callers, target.field);
+  const ratio = compare(measurements, target.peer, target.callers, target.field, target.of);
   if (ratio === undefined) return { ...target, verdict: 'not measured' };
-  const runs = [...select(measurements, 'ours', target.callers), ...select(measurements, target.peer, target.callers)];
+  const runs = [...select(measurements, target.of ?? 'ours', target.callers), ...select(measurements, target.peer, target.callers)];
   const isAtLeastAsGoodAs = (bar) => (target.best === 'most' ? ratio.median >= bar : ratio.median <= bar);
   const reached = isAtLeastAsGoodAs(target.target)
     ? 'target reached'
@@ -141,10 +152,10 @@ function formatCpu(rows, callers) {
 const isOnlyRow = (row, rows) => rows.filter(({ name }) => name === row.name).length === 1;
 
 function formatVerdicts(verdicts, level, skipped, foreignShare) {
-  const lines = verdicts.map(({ what, peer, ratio, callers, target, floor, best, verdict }) => {
+  const lines = verdicts.map(({ what, of = 'ours', peer, ratio, callers, target, floor, best, verdict }) => {
     const bars = best === 'most' ? `(target ${target}, floor ${floor})` : `(target ≤ ${target}, floor ≤ ${floor})`;
     if (ratio === undefined) {
-      const why = skipped.find(({ name }) => name === 'ours' || name === peer);
+      const why = skipped.find(({ name }) => name === of || name === peer);
       return `${what}: not measured ${bars}${why === undefined ? '' : `; ${why.title} was skipped`}`;
     }
     const round = best === 'most' ? roundDown : roundUp;

@@ -14,12 +14,17 @@ const READY_WITHIN_MS = 30_000;
  * The product as it is deployed: one API process, one worker node, everything on, called over HTTP. Every job's code differs,
  * so each runs in a process of its own (isolation `fresh`).
  */
-export function createOurs({ redis, database, cores, slots }) {
+export const createOurs = (options) => createProduct(options, { name: 'ours', title: 'python3-cluster fresh' });
+
+/** The same with one program called with other variables each time, in processes that are kept for it. */
+export const createWarm = (options) => createProduct(options, { name: 'warm', title: 'python3-cluster warm', isolation: 'warm' });
+
+function createProduct({ redis, database, cores, slots }, { name, title, isolation = 'fresh' }) {
   const servers = [];
   let load;
   return {
-    name: 'ours',
-    title: 'python3-cluster fresh',
+    name,
+    title,
     settings: `API + 1 worker node, ${slots} slots, sync HTTP/1.1 keep-alive, 1 Node client process`,
     cores,
     async prepare() {
@@ -62,7 +67,7 @@ export function createOurs({ redis, database, cores, slots }) {
         count: 1,
         file: process.execPath,
         args: [join(root, 'bench/load/http-load.mjs')],
-        env: { BENCH_PORT: String(port), BENCH_KEY: key },
+        env: { BENCH_PORT: String(port), BENCH_KEY: key, BENCH_ISOLATION: isolation },
       });
       return { version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version, level };
     },

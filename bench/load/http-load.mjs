@@ -3,21 +3,41 @@ import { Agent, request } from 'node:http';
 import { serveLoad } from './closed-loop.mjs';
 
 const ANSWER_WITHIN_MS = 60_000;
-const { BENCH_PORT: port, BENCH_KEY: key, BENCH_BASE: base } = process.env;
+const { BENCH_PORT: port, BENCH_KEY: key, BENCH_BASE: base, BENCH_ISOLATION: isolation } = process.env;
 
 await serveLoad({
   base: Number(base),
   openCallers: (callers) => {
     // new connections for each run: the server may have closed idle ones since the last
     const agent = new Agent({ keepAlive: true, maxSockets: callers, maxFreeSockets: callers });
-    return { call: (a, b) => execute(agent, `result = ${a} + ${b}`), close: () => agent.destroy() };
+    const call = isolation === 'warm' ? callWarm : callFresh;
+    return { call: (a, b) => call(agent, a, b), close: () => agent.destroy() };
   },
 });
 
-function execute(agent, code) {
-  const body = JSON.stringify({ code });
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  const options = { agent, host: '127.0.0.1', port, method: 'POST', path: '/data/python3integration/api/v1/exec', headers };
+/** Other code each time, so that no process could be kept for it. */
+async function callFresh(agent, a, b) {
+  const { text, answer } = await post(agent, '/data/python3integration/api/v1/exec', { code: `result = ${a} + ${b}` });
+  if (answer?.success !== true) throw new Error(text);
+  return answer.result;
+}
+
+async function callWarm(agent, a, b) {
+  const job = { code: 'result = a + b', variables: { a, b }, isolation: 'warm' };
+  const { text, answer } = await post(agent, '/api/v1/jobs', job, { prefer: 'wait=60' });
+  if (answer?.outcome?.status !== 'succeeded') throw new Error(text);
+  return answer.outcome.value;
+}
+
+function post(agent, path, content, more = {}) {
+  const body = JSON.stringify(content);
+  const headers = {
+    ...more,
+    authorization: `Bearer ${key}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  };
+  const options = { agent, host: '127.0.0.1', port, method: 'POST', path, headers };
   return new Promise((resolve, reject) => {
     const sent = request(options, (response) => {
       let text = '';
@@ -26,8 +46,7 @@ function execute(agent, code) {
       response.on('error', reject);
       response.on('end', () => {
         const answer = response.statusCode === 200 ? parse(text) : undefined;
-        if (answer?.success === true) resolve(answer.result);
-        else reject(new Error(`HTTP ${response.statusCode}: ${text.slice(0, 300)}`));
+        resolve({ answer, text: `HTTP ${response.statusCode}: ${text.slice(0, 300)}` });
       });
     });
     sent.setTimeout(ANSWER_WITHIN_MS, () => sent.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)));

@@ -153,9 +153,7 @@ result = seen`);
     const code = fresh('print(mark)\nresult = mark');
     const marks = Array.from({ length: 200 }, (_, index) => `m${index}`);
     const answers = await Promise.all(marks.map((mark) => runJob(cluster, { code, variables: { mark }, isolation: 'warm' })));
-    answers.forEach((answer, index) =>
-      expect([resultOf(answer), answer.json.outcome.stdout]).toEqual([marks[index], `${marks[index]}\n`]),
-    );
+    answers.forEach((answer, index) => expect([resultOf(answer), answer.json.outcome.stdout]).toEqual([marks[index], `${marks[index]}\n`]));
     expect(answers.filter((answer) => answer.json.isolation === 'warm').length).toBeGreaterThan(100);
   });
 

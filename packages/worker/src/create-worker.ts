@@ -66,13 +66,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     logger,
   });
   const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
-  const warm = new WarmChildren({
-    maxChildren: config.poolMax,
-    memoryBytes: config.warmMemoryMb * 1_048_576,
-    idleMs: config.warmIdleSeconds * 1_000,
-    maxUses: config.warmMaxUses,
-    logger,
-  });
+  const warm = createWarmChildren(config, logger);
   const ready = await bringUpSlots({ childSocket, templates, pool, directory });
 
   const redis = defineJobCommands(
@@ -84,7 +78,19 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   );
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
-  const processor = new JobProcessor({ config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, allowedModules, logger });
+  const processor = new JobProcessor({
+    config,
+    redis,
+    keys,
+    keyRing,
+    pool,
+    templates,
+    warm,
+    outcomes,
+    workerId: id,
+    allowedModules,
+    logger,
+  });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
   );
@@ -165,6 +171,16 @@ function createTemplateKeepers({ config, python, directory, childSocket, logger 
   const { runnerPath, socketPath } = directory;
   const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger };
   return new TemplateKeepers(MODES.map((mode) => new TemplateKeeper({ ...common, mode, idleChildren: () => IDLE_CHILDREN[mode] })));
+}
+
+function createWarmChildren(config: Config, logger: Logger): WarmChildren {
+  return new WarmChildren({
+    maxChildren: config.poolMax,
+    memoryBytes: config.warmMemoryMb * 1_048_576,
+    idleMs: config.warmIdleSeconds * 1_000,
+    maxUses: config.warmMaxUses,
+    logger,
+  });
 }
 
 interface SlotParts {

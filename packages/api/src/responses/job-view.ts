@@ -17,7 +17,7 @@ export function toJobView({ job, state, attempts, parts }: JobViewParts): JsonVa
     id: job.id,
     kind: job.kind,
     mode: job.mode,
-    isolation: parts?.outcome.isolation ?? job.isolation,
+    isolation: isolationOf(job, parts),
     level: parts ? parts.outcome.level : null,
     lane: job.lane,
     state: parts ? 'finished' : state,
@@ -32,6 +32,9 @@ export function toJobView({ job, state, attempts, parts }: JobViewParts): JsonVa
     links: { self: jobPath(job.id) },
   };
 }
+
+/** What the job had; until that is known, what was asked for. */
+const isolationOf = (job: Job, parts: OutcomeParts | undefined): string => parts?.outcome.isolation ?? job.isolation;
 
 function toOutcomeView({ outcome, value, stdout, stderr }: OutcomeParts): JsonValue {
   const { error } = outcome;

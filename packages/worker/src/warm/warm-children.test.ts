@@ -256,7 +256,8 @@ describe('uses', () => {
 });
 
 describe('warm keys', () => {
-  const key = (payload: object, change: Partial<Job> = {}): string | undefined => warmKeyOf(job(change), Buffer.from(JSON.stringify(payload)));
+  const key = (payload: object, change: Partial<Job> = {}): string | undefined =>
+    warmKeyOf(job(change), Buffer.from(JSON.stringify(payload)));
   it('name the program and not what it is called with', () => {
     expect(key({ code: 'x', variables: { a: 1 } })).toBe(key({ code: 'x', variables: { a: 2 } }));
     expect(key({ code: 'x' })).not.toBe(key({ code: 'y' }));
