@@ -31,7 +31,6 @@ const bad: [string, unknown, number, string][] = [
   ['too large a body', { code: 'x', variables: { a: 'y'.repeat(3_000_000) } }, 413, 'REQUEST_TOO_LARGE'],
   ['an unknown field', { code: 'x', varaibles: {} }, 400, 'REQUEST_UNKNOWN_FIELD'],
   ['a field not built yet', { code: 'x', webhook: 'http://example' }, 400, 'REQUEST_FIELD_NOT_SUPPORTED'],
-  ['an isolation nobody can ask for', { code: 'x', isolation: 'auto' }, 400, 'REQUEST_INVALID'],
   ['a time-out over its ceiling', { code: 'x', timeoutMs: 3_600_001 }, 400, 'LIMIT_ABOVE_CEILING'],
   ['memory over its ceiling', { code: 'x', memoryMb: 2049 }, 400, 'LIMIT_ABOVE_CEILING'],
   ['CPU time over its ceiling', { code: 'x', cpuSeconds: 601 }, 400, 'LIMIT_ABOVE_CEILING'],

@@ -78,18 +78,9 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   );
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
+  // prettier-ignore
   const processor = new JobProcessor({
-    config,
-    redis,
-    keys,
-    keyRing,
-    pool,
-    templates,
-    warm,
-    outcomes,
-    workerId: id,
-    allowedModules,
-    logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, allowedModules, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),

@@ -21,6 +21,7 @@ afterAll(async () => {
 class Pair {
   child!: Child;
   kills = 0;
+  waits = 0;
   readonly answers: ChildAnswer[] = [];
   readonly errors: Error[] = [];
   readonly frames: Frame[] = [];
@@ -48,17 +49,18 @@ class Pair {
   }
 
   /** Runs a job, and waits until the peer has it. */
-  async run(): Promise<Frame> {
+  async run(keep = false): Promise<Frame> {
+    const before = this.frames.length;
     this.child.run(
       {
-        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep: false,
+        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep,
         limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
         policy: { allowedModules: [], blockedModules: [] },
       },
       Buffer.from('{"code":"é"}'),
-      { onAnswer: (answer) => this.answers.push(answer), onProtocolError: (error) => this.errors.push(error) },
+      { onAnswer: (answer) => this.answers.push(answer), onWaiting: () => (this.waits += 1), onProtocolError: (error) => this.errors.push(error) },
     ); // prettier-ignore
-    return waitFor('the run frame', () => this.frames.find(({ header }) => header.type === 'run'));
+    return waitFor('the run frame', () => this.frames.slice(before).find(({ header }) => header.type === 'run'));
   }
 
   say(...frames: Buffer[]): void {
@@ -161,6 +163,61 @@ describe('a child', () => {
     pair.say(encodeFrame({ type: 'pong', nonce: 'another' }));
     expect(await answered).toBe(false);
     expect(await pair.child.ping(30)).toBe(false);
+  });
+});
+
+const waiting = (nonce: unknown): Buffer => encodeFrame({ type: 'waiting', nonce });
+
+describe('a child that is kept', () => {
+  it('runs again with another nonce, and may answer pings in between', async () => {
+    const pair = await Pair.open();
+    const first = await pair.run(true);
+    pair.say(result(first.header['nonce']), waiting(first.header['nonce']));
+    await waitFor('it to wait', () => pair.waits === 1);
+    expect([pair.child.state, pair.child.isUsable]).toEqual(['idle', true]);
+    const answered = pair.child.ping(5_000);
+    const ping = await waitFor('the ping', () => pair.frames.find(({ header }) => header.type === 'ping'));
+    pair.say(encodeFrame({ type: 'pong', nonce: ping.header['nonce'] }));
+    expect(await answered).toBe(true);
+    const second = await pair.run(true);
+    expect(second.header['nonce']).not.toBe(first.header['nonce']);
+    pair.say(result(second.header['nonce'], {}, '2'));
+    await waitFor('the answer', () => pair.answers.length === 2);
+    expect([pair.answers[1]?.value.toString(), pair.child.state, pair.kills]).toEqual(['2', 'answered', 0]);
+  });
+
+  const hostile: Record<string, (nonce: unknown) => Buffer[]> = {
+    'waits before it answers': (nonce) => [waiting(nonce), result(nonce)],
+    'waits after another run': (nonce) => [result(nonce), waiting('0'.repeat(32))],
+    'waits twice': (nonce) => [result(nonce), waiting(nonce), waiting(nonce)],
+    'answers again while it waits': (nonce) => [result(nonce), waiting(nonce), result(nonce)],
+    'waits with a body': (nonce) => [result(nonce), encodeFrame({ type: 'waiting', nonce }, Buffer.from('1'))],
+  };
+  it.each(Object.entries(hostile))('and %s is killed, and not used again', async (_, make) => {
+    const pair = await Pair.open();
+    const run = await pair.run(true);
+    pair.say(...make(run.header['nonce']));
+    await waitFor('the kill', () => pair.kills > 0);
+    expect([pair.kills, pair.child.isUsable]).toEqual([1, false]);
+  });
+
+  it('and answers the run before is killed', async () => {
+    const pair = await Pair.open();
+    const first = await pair.run(true);
+    pair.say(result(first.header['nonce']), waiting(first.header['nonce']));
+    await waitFor('it to wait', () => pair.waits === 1);
+    await pair.run(true);
+    pair.say(result(first.header['nonce']));
+    await waitFor('the kill', () => pair.kills > 0);
+    expect([pair.answers.length, pair.errors.length]).toEqual([1, 1]);
+  });
+
+  it('but was not asked to stay is killed', async () => {
+    const pair = await Pair.open();
+    const run = await pair.run(false);
+    pair.say(result(run.header['nonce']), waiting(run.header['nonce']));
+    await waitFor('the kill', () => pair.kills > 0);
+    expect(pair.waits).toBe(0);
   });
 });
 
