@@ -119,7 +119,7 @@ export function formatReport(results, summary) {
 function formatHeader({ machine, settings, contestants, skipped }, { foreignShare }) {
   const versions = contestants
     .filter(({ version }) => version !== undefined)
-    .map(({ name, version }) => `${name === 'ours' ? 'python3-cluster' : name} ${version}`);
+    .map(({ name, version }) => `${['ours', 'warm'].includes(name) ? 'python3-cluster' : name} ${version}`);
   const redisPy =
     machine.redisPy === undefined ? [] : [`redis-py ${machine.redisPy} (${machine.hiredis === undefined ? 'without' : 'with'} hiredis)`];
   return [
