@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call, exec, execAsAdmin, runAdminJob, runJob, valueText, type Answer } from '../support/call';
-import { listDescendants } from '../support/descendants';
+import { listAlive, listDescendants } from '../support/descendants';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
@@ -142,6 +142,8 @@ result = seen`);
     const code = fresh('import os\nresult = [os.getpid(), os.getppid()]');
     const [pid, parent] = resultOf(await warmAdmin(code)) as [number, number];
     process.kill(parent, 'SIGKILL');
+    // SIGKILL takes effect when the kernel gets to it; until then the kept child may well answer.
+    await waitFor('both to be dead', () => listAlive([pid, parent]).length === 0);
     const answers = await Promise.all(Array.from({ length: 4 }, () => warmAdmin(code)));
     for (const answer of answers) {
       expect(answer.json.outcome.status).toBe('succeeded');
