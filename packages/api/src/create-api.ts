@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing,
+  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -14,6 +14,8 @@ import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
 import { createDispatcher } from './dispatch/dispatcher';
+import { createJobIndex } from './dispatch/job-index';
+import { createJobList } from './dispatch/job-list';
 import { createLaneQueues } from './dispatch/lane-queues';
 import { createOutcomeStore } from './dispatch/outcome-store';
 import { ReplyChannel } from './dispatch/reply-channel';
@@ -62,7 +64,7 @@ function wire(config: Config, logger: Logger): Api {
     return redis;
   };
 
-  const queueRedis = connect('queue', 'fail-fast');
+  const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
   const store = createOutcomeStore({ redis: storeRedis, keys, keyRing });
@@ -70,7 +72,14 @@ function wire(config: Config, logger: Logger): Api {
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger);
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const dispatcher = createDispatcher({ config, tools: { redis: queueRedis, keys, keyRing, queues }, registry, replies, replyChannel });
+  const index = createJobIndex({ redis: queueRedis, keys });
+  const dispatcher = createDispatcher({
+    config,
+    tools: { redis: queueRedis, keys, keyRing, queues, index },
+    registry,
+    replies,
+    replyChannel,
+  });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),
     createSessionSource(keyRing),
@@ -86,6 +95,7 @@ function wire(config: Config, logger: Logger): Api {
     authenticator,
     dispatcher,
     store,
+    list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
     registry,
     probe,
     inFlight,

@@ -5,6 +5,7 @@ import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
+import type { JobList } from './dispatch/job-list';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
@@ -30,6 +31,7 @@ export interface ApplicationParts {
   readonly authenticator: Authenticator;
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
+  readonly list: JobList;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly inFlight: InFlight;

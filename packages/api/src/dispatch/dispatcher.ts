@@ -1,5 +1,6 @@
-import { ClusterError, type Config, type Job } from '@python3-cluster/shared';
+import { ClusterError, type CancelVerdict, type Config, type Job } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
+import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
@@ -14,6 +15,8 @@ export interface Dispatcher {
   readonly dispatch: (order: JobOrder) => Promise<{ readonly job: Job; readonly reply: ExpectedReply | undefined }>;
   /** Takes a job back that nobody has started; false where that is too late. */
   readonly withdraw: (job: Job) => Promise<boolean>;
+  /** Asks for the end of a job, started or not. @throws ClusterError QUEUE_UNAVAILABLE */
+  readonly cancel: (job: Pick<Job, 'id' | 'lane'>) => Promise<CancelVerdict>;
 }
 
 export interface DispatcherOptions {
@@ -39,6 +42,7 @@ export function createDispatcher({ config, tools, registry, replies, replyChanne
       return { job, reply };
     },
     withdraw: (job) => withdrawJob(tools, job),
+    cancel: (job) => requestCancel(tools, job),
   };
 }
 
