@@ -120,8 +120,8 @@ describe('GET /api/v1/jobs', () => {
 
   it('goes through jobs of one and the same millisecond', async () => {
     const index = `${cluster.namespace}:jobs:key:developer`;
-    const scores = (await redis.zrange(index, 0, -1, 'WITHSCORES')).filter((_, at) => at % 2 === 1);
-    const members = await redis.zrange(index, 0, -1);
+    const scores = (await redis.zrange(index, '0', '-1', 'WITHSCORES')).filter((_, at) => at % 2 === 1);
+    const members = await redis.zrange(index, '0', '-1');
     for (const member of members) await redis.zadd(index, 5, member);
     try {
       const byText = [...members].sort().reverse();

@@ -212,7 +212,7 @@ describe('an API replica with a worker node', () => {
     expect(answer.body.jobId).toMatch(/^default\./);
     expect((await call(`/api/v1/jobs/${answer.body.jobId}`)).body.cancelRequestedAt).toBeLessThanOrEqual(Date.now());
     const client = redis().connect();
-    expect(await client.zrange(createRedisKeys(namespace).cancels('default'), 0, -1)).toEqual([answer.body.jobId]);
+    expect(await client.zrange(createRedisKeys(namespace).cancels('default'), '0', '-1')).toEqual([answer.body.jobId]);
     client.disconnect();
   }, 15_000);
 
