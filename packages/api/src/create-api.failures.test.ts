@@ -68,8 +68,25 @@ describe('an API replica without what it needs', () => {
     await client.config('SET', 'maxmemory', '1');
     const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
     await client.config('SET', 'maxmemory', '0');
-    expect([answer.status, answer.body.error.code]).toEqual([503, 'QUEUE_UNAVAILABLE']);
+    // QUEUE_FULL where a sample of the memory came first
+    expect([answer.status, answer.body.error.code]).toEqual([503, expect.stringMatching(/^QUEUE_(UNAVAILABLE|FULL)$/)]);
     expect(await client.keys(`${namespace}:{default}:job:*`)).toEqual([]);
+    client.disconnect();
+  });
+
+  it('stops accepting while Redis has used 90 % of its memory, then goes on', async () => {
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('1') }) });
+    const client = redis().connect();
+    const used = Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]);
+    await client.config('SET', 'maxmemory', Math.round(used * 1.06));
+    const full = await waitFor('the limit to be seen', async () => {
+      const answer = await call('/api/v1/jobs', post('{"code": "1"}'));
+      return answer.status === 503 && answer;
+    });
+    expect(full.body.error).toMatchObject({ code: 'QUEUE_FULL', message: expect.stringContaining('memory') });
+    expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);
+    await client.config('SET', 'maxmemory', '0');
+    await waitFor('the cluster', async () => (await call('/api/v1/jobs', post('{"code": "1"}'))).status === 202);
     client.disconnect();
   });
 

@@ -16,8 +16,11 @@ import { createApplication } from './create-application';
 import { createDispatcher } from './dispatch/dispatcher';
 import { createJobIndex } from './dispatch/job-index';
 import { createJobList } from './dispatch/job-list';
+import { IdempotencyRecords } from './dispatch/idempotency-records';
 import { createLaneQueues } from './dispatch/lane-queues';
 import { createOutcomeStore } from './dispatch/outcome-store';
+import { QueueLimits } from './dispatch/queue-limits';
+import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { HttpListener, type Address } from './http-listener';
 import { InFlight } from './requests/in-flight';
@@ -67,19 +70,20 @@ function wire(config: Config, logger: Logger): Api {
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
-  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing });
-  const registry = new WorkerRegistry({ redis: storeRedis, keys, logger });
-  const probe = new RedisProbe(storeRedis, keys, replicaId, logger);
+  const breaker = new RedisBreaker();
+  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
+  const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
+  const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
+  const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
+  const limits = new QueueLimits({ redis: queueRedis, keys, config, breaker, servedLanes, logger });
+  const ttlMs = config.idempotencyTtlSeconds * 1_000;
+  const idempotency = new IdempotencyRecords({ redis: queueRedis, keys, keyRing, breaker, ttlMs, logger });
+  followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const index = createJobIndex({ redis: queueRedis, keys });
-  const dispatcher = createDispatcher({
-    config,
-    tools: { redis: queueRedis, keys, keyRing, queues, index },
-    registry,
-    replies,
-    replyChannel,
-  });
+  const tools = { redis: queueRedis, keys, keyRing, queues, index };
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),
     createSessionSource(keyRing),
@@ -98,6 +102,8 @@ function wire(config: Config, logger: Logger): Api {
     list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
     registry,
     probe,
+    breaker,
+    idempotency,
     inFlight,
   });
   const listener = new HttpListener(application, config);
@@ -116,6 +122,8 @@ function wire(config: Config, logger: Logger): Api {
     listener.closeConnections();
     registry.stop();
     probe.stop();
+    limits.stop();
+    breaker.stop();
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -126,6 +134,7 @@ function wire(config: Config, logger: Logger): Api {
       replies.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await Promise.all([registry.start(), probe.start()]);
+      await limits.start();
       await listener.start();
     },
     stop: () => (stopped ??= stop()),
@@ -148,4 +157,25 @@ function connectAndReport(url: string, name: string, profile: ConnectionProfile,
     isLost = false;
   });
   return redis;
+}
+
+interface BreakerFollowers {
+  readonly registry: WorkerRegistry;
+  readonly probe: RedisProbe;
+  readonly limits: QueueLimits;
+  readonly logger: Logger;
+}
+
+/** The write test decides whether Redis works again; then what was read from it is read anew, as callers wait for that. */
+function followBreaker(breaker: RedisBreaker, { registry, probe, limits, logger }: BreakerFollowers): void {
+  breaker.on('open', () => logger.warn({ breaker: 'open' }, 'commands to Redis keep failing; callers are refused without trying'));
+  breaker.on('halfOpen', () => {
+    logger.info({ breaker: 'half-open' }, 'Redis is tried again');
+    void probe.probe();
+  });
+  breaker.on('close', () => {
+    logger.info({ breaker: 'closed' }, 'Redis works again');
+    void registry.refresh();
+    void limits.sample();
+  });
 }

@@ -6,7 +6,9 @@ import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
 import type { JobList } from './dispatch/job-list';
+import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
+import type { RedisBreaker } from './dispatch/redis-breaker';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
@@ -34,6 +36,8 @@ export interface ApplicationParts {
   readonly list: JobList;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
+  readonly breaker: RedisBreaker;
+  readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
 }
 

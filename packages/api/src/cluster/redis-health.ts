@@ -1,5 +1,6 @@
 import type { Logger, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
+import type { RedisBreaker } from '../dispatch/redis-breaker';
 
 const PROBE_MS = 1_000;
 
@@ -19,15 +20,17 @@ export class RedisProbe {
   private readonly redis: Redis;
   private readonly key: string;
   private readonly logger: Logger;
+  private readonly breaker: RedisBreaker;
   private writtenAt = -Infinity;
   private answeredAt = -Infinity;
   private isProbing = false;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(redis: Redis, keys: RedisKeys, replicaId: string, logger: Logger) {
+  constructor(redis: Redis, keys: RedisKeys, replicaId: string, logger: Logger, breaker: RedisBreaker) {
     this.redis = redis;
     this.key = keys.writeProbe(replicaId);
     this.logger = logger;
+    this.breaker = breaker;
   }
 
   async start(): Promise<void> {
@@ -46,11 +49,12 @@ export class RedisProbe {
     return { reachable: isReady && now - this.answeredAt <= STALE_MS, writable: isReady && now - this.writtenAt <= STALE_MS };
   }
 
-  private async probe(): Promise<void> {
-    if (this.isProbing || this.redis.status !== 'ready') return;
+  /** Tries now, if it may: this is also what closes an open breaker. */
+  async probe(): Promise<void> {
+    if (this.isProbing || this.redis.status !== 'ready' || this.breaker.state === 'open') return;
     this.isProbing = true;
     try {
-      await this.redis.set(this.key, '1', 'PX', PROBE_KEY_MS);
+      await this.breaker.probe(() => this.redis.set(this.key, '1', 'PX', PROBE_KEY_MS));
       this.answeredAt = this.writtenAt = performance.now();
     } catch (error) {
       // an error reply (read-only, out of memory) is an answer, but not a write

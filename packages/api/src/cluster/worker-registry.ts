@@ -8,6 +8,14 @@ const REMOVE_AFTER_MS = 60_000;
 /** A registry not read for this long says nothing about the present. */
 const FRESH_MS = 3 * HEARTBEAT_MS;
 
+export interface WorkerRegistryOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly logger: Logger;
+  /** Refuses while the breaker is open. */
+  readonly guard?: <T>(command: () => Promise<T>) => Promise<T>;
+}
+
 interface Sighting {
   readonly heartbeat: WorkerHeartbeat;
   /** On our own monotonic clock: clocks of other hosts are not trusted. */
@@ -19,13 +27,13 @@ interface Sighting {
  * call to Redis, so that status routes answer while every slot is held or Redis is away.
  */
 export class WorkerRegistry {
-  private readonly options: { readonly redis: Redis; readonly keys: RedisKeys; readonly logger: Logger };
+  private readonly options: WorkerRegistryOptions;
   private sightings = new Map<string, Sighting>();
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(options: { readonly redis: Redis; readonly keys: RedisKeys; readonly logger: Logger }) {
+  constructor(options: WorkerRegistryOptions) {
     this.options = options;
   }
 
@@ -64,9 +72,9 @@ export class WorkerRegistry {
   }
 
   private async read(): Promise<void> {
-    const { redis, keys, logger } = this.options;
+    const { redis, keys, logger, guard = (command) => command() } = this.options;
     try {
-      this.take(await redis.hgetall(keys.workers));
+      this.take(await guard(() => redis.hgetall(keys.workers)));
     } catch (error) {
       logger.debug({ err: error }, 'the worker registry could not be read');
     }

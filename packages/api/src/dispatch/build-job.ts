@@ -1,4 +1,4 @@
-import { createJobId, type Config, type Job, type JobMode } from '@python3-cluster/shared';
+import { createJobId, EXPIRY_MARGIN_MS, type Config, type Job, type JobMode } from '@python3-cluster/shared';
 import type { JobRequest } from '../requests/job-request';
 
 /** How the caller will hear of the outcome. */
@@ -16,17 +16,15 @@ export interface JobOrder {
   readonly owner: string;
   readonly traceparent: string | null;
   readonly waiting: Waiting;
+  /** Chosen beforehand where something must know it before the job is queued. */
+  readonly jobId?: string;
 }
-
-/** Between `startBefore` and the end of the signature: a worker node that is late says `expired`, not `rejected`. */
-const EXPIRY_MARGIN_MS = 60_000;
 
 export function buildJob(order: JobOrder, config: Config, replyChannel: string, now = Date.now()): Job {
   const { request } = order;
-  const startBefore = order.waiting === 'required' ? now + config.queueWaitSeconds * 1_000 : null;
   return {
     version: 1,
-    id: createJobId(request.lane, now),
+    id: order.jobId ?? createJobId(request.lane, now),
     lane: request.lane,
     kind: request.kind,
     mode: order.mode,
@@ -35,10 +33,21 @@ export function buildJob(order: JobOrder, config: Config, replyChannel: string, 
     owner: order.owner,
     limits: request.limits,
     issuedAt: now,
-    validUntil: startBefore === null ? now + config.jobValiditySeconds * 1_000 : startBefore + EXPIRY_MARGIN_MS,
-    startBefore,
+    ...readDeadlines(order, config, now),
     resultTtlMs: request.resultTtlMs,
     replyTo: order.waiting === 'none' ? null : replyChannel,
     traceparent: order.traceparent,
   };
+}
+
+function readDeadlines({ waiting, request }: JobOrder, config: Config, now: number): Pick<Job, 'validUntil' | 'startBefore'> {
+  const { expiresInMs } = request;
+  const validityMs = config.jobValiditySeconds * 1_000;
+  if (waiting === 'required') {
+    const startBefore = now + config.queueWaitSeconds * 1_000;
+    return { startBefore, validUntil: startBefore + EXPIRY_MARGIN_MS };
+  }
+  if (expiresInMs === undefined) return { startBefore: null, validUntil: now + validityMs };
+  // by two margins later than its last possible start: see `endsWithItsCaller`
+  return { startBefore: now + expiresInMs, validUntil: now + validityMs + 2 * EXPIRY_MARGIN_MS };
 }

@@ -1,18 +1,26 @@
-import { ClusterError, type CancelVerdict, type Config, type Job } from '@python3-cluster/shared';
+import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
+import type { QueueLimits } from './queue-limits';
+import type { RedisBreaker } from './redis-breaker';
 import type { ReplyChannel } from './reply-channel';
 import { withdrawJob } from './withdraw-job';
+
+export interface Dispatched {
+  readonly job: Job;
+  /** Where the caller waits. */
+  readonly reply: ExpectedReply | undefined;
+}
 
 export interface Dispatcher {
   /**
    * Queues a job. The reply must be cancelled when the caller has what it needs.
-   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, NO_WORKER_FOR_LANE
+   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE
    */
-  readonly dispatch: (order: JobOrder) => Promise<{ readonly job: Job; readonly reply: ExpectedReply | undefined }>;
+  readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
   readonly withdraw: (job: Job) => Promise<boolean>;
   /** Asks for the end of a job, started or not. @throws ClusterError QUEUE_UNAVAILABLE */
@@ -23,26 +31,33 @@ export interface DispatcherOptions {
   readonly config: Config;
   readonly tools: EnqueueTools;
   readonly registry: WorkerRegistry;
+  readonly breaker: RedisBreaker;
+  readonly limits: QueueLimits;
   readonly replies: ReplyChannel;
   readonly replyChannel: string;
 }
 
-export function createDispatcher({ config, tools, registry, replies, replyChannel }: DispatcherOptions): Dispatcher {
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { config, tools, registry, breaker, limits, replies, replyChannel } = options;
   return {
     dispatch: async (order) => {
-      await assertLaneIsServed(registry, order.request.lane);
+      const { lane, payload } = order.request;
+      breaker.assertClosed();
+      await assertLaneIsServed(registry, lane);
+      await limits.admit(lane, payload.length);
       const job = buildJob(order, config, replyChannel);
       const reply = job.replyTo === null ? undefined : replies.expect(job.id);
       try {
-        await enqueue(tools, job, order.request.payload);
+        await breaker.run(() => enqueue(tools, job, payload));
       } catch (error) {
         reply?.cancel();
+        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN')) limits.giveBack(lane, payload.length);
         throw error;
       }
       return { job, reply };
     },
-    withdraw: (job) => withdrawJob(tools, job),
-    cancel: (job) => requestCancel(tools, job),
+    withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
+    cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };
 }
 

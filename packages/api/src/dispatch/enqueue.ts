@@ -55,7 +55,15 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
   const isLarge = sealed.length > MAX_QUEUED_BYTES;
   const entry: QueueEntry = isLarge ? { stored: true } : { sealed: sealed.toString('utf8') };
   return [
-    redis.hset(record, RECORD_FIELDS.job, sealJobHead(keyRing, job), RECORD_FIELDS.state, 'waiting'),
+    redis.hset(
+      record,
+      RECORD_FIELDS.job,
+      sealJobHead(keyRing, job),
+      RECORD_FIELDS.state,
+      'waiting',
+      RECORD_FIELDS.queuedBytes,
+      payload.length,
+    ),
     redis.pexpire(record, keepMs),
     ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
     queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),

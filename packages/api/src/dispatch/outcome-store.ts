@@ -3,6 +3,7 @@ import {
   type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
+import type { RedisBreaker } from './redis-breaker';
 
 /** A job's record, its sealed parts verified. */
 export interface JobRecord {
@@ -21,17 +22,24 @@ export interface OutcomeStore {
   readonly readRecord: (jobId: string) => Promise<JobRecord | undefined>;
 }
 
-export function createOutcomeStore({ redis, keys, keyRing }: { redis: Redis; keys: RedisKeys; keyRing: KeyRing }): OutcomeStore {
+export interface OutcomeStoreOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly breaker: RedisBreaker;
+}
+
+export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeStoreOptions): OutcomeStore {
   const recordKey = (jobId: string): string => keys.jobRecord(laneOfJobId(jobId) ?? '', jobId);
   return {
     readOutcome: async (jobId) => {
-      const sealed = await redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome);
+      const sealed = await breaker.run(() => redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome));
       return sealed === null ? undefined : verifyOutcome(keyRing, jobId, sealed);
     },
     readRecord: async (jobId) => {
       const { job, state, attempts, outcome, cancelRequested } = RECORD_FIELDS;
-      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText] = await redis
-        .hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested)
+      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText] = await breaker
+        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested))
         .catch((error: unknown) =>
           Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
         );

@@ -1,3 +1,5 @@
+import { isClusterError } from '@python3-cluster/shared';
+
 /**
  * What a failed command tells about what Redis did:
  *
@@ -12,4 +14,23 @@ export function classifyRedisFailure(error: unknown): RedisFailure {
   if ('name' in error && error.name === 'ReplyError') return 'refused';
   // ioredis gives these two no code or class of their own
   return error.message === 'Connection is closed.' || /isn't writeable/.test(String(error.message)) ? 'unsent' : 'unanswered';
+}
+
+/** Answers that speak for the whole server, not for one command or key. */
+const SERVER_REFUSES = /^(?:OOM|READONLY|MISCONF|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS)\b/;
+const CONNECTION_FAILED = /^(?:Command timed out|Connection is closed\.|Reached the max retries)|isn't writeable/;
+
+/**
+ * Whether a failure says that Redis is in trouble, for anybody: it does not answer, or refuses everyone. Failures of ours
+ * are judged by their cause; `QUEUE_UNAVAILABLE` without one means that there was no connection.
+ */
+export function isTransportFailure(error: unknown): boolean {
+  if (!(error instanceof Object) || !('message' in error)) return false;
+  if (isClusterError(error)) {
+    if (error.cause !== undefined) return isTransportFailure(error.cause);
+    return error.code === 'QUEUE_UNAVAILABLE' || error.code === 'QUEUE_UNCERTAIN';
+  }
+  const message = String(error.message);
+  if ('name' in error && error.name === 'ReplyError') return SERVER_REFUSES.test(message);
+  return CONNECTION_FAILED.test(message) || ('code' in error && /^E[A-Z]{4,}$/.test(String(error.code)));
 }

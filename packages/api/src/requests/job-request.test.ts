@@ -72,28 +72,26 @@ describe('a job request', () => {
     ['memory over the ceiling', { code: '1', memoryMb: 2_049 }, 'LIMIT_ABOVE_CEILING', /2048 \(PYTHON3_MEMORY_CEILING_MB\)/],
     ['CPU time over the ceiling', { code: '1', cpuSeconds: 601 }, 'LIMIT_ABOVE_CEILING', /600 \(PYTHON3_CPU_CEILING_SECONDS\)/],
     ['an outcome kept too briefly', { code: '1', resultTtlSeconds: 59 }, 'REQUEST_INVALID', /at least 60/],
+    ['an expiry before it could start', { code: '1', expiresInMs: 99 }, 'REQUEST_INVALID', /at least 100/],
+    [
+      'an expiry after its validity',
+      { code: '1', expiresInMs: 86_400_001 },
+      'REQUEST_INVALID',
+      /at most 86400000 \(PYTHON3_JOB_VALIDITY_SECONDS\)/,
+    ],
     ['an outcome kept too long', { code: '1', resultTtlSeconds: 604_801 }, 'REQUEST_INVALID', /at most 604800/],
   ])('with %s is refused by name', (_words, body, code, message) => {
     expect(() => read(body)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
   });
 
-  it.each([
-    'script',
-    'version',
-    'priority',
-    'delayMs',
-    'attempts',
-    'retryOn',
-    'backoffMs',
-    'expiresInMs',
-    'webhook',
-    'labels',
-    'environment',
-  ])('with %s, which is not built, is refused by name', (name) => {
-    expect(() => read({ code: '1', [name]: 1 })).toThrow(
-      expect.objectContaining({ code: 'REQUEST_FIELD_NOT_SUPPORTED', message: expect.stringContaining(`'${name}'`) }),
-    );
-  });
+  it.each(['script', 'version', 'priority', 'delayMs', 'attempts', 'retryOn', 'backoffMs', 'webhook', 'labels', 'environment'])(
+    'with %s, which is not built, is refused by name',
+    (name) => {
+      expect(() => read({ code: '1', [name]: 1 })).toThrow(
+        expect.objectContaining({ code: 'REQUEST_FIELD_NOT_SUPPORTED', message: expect.stringContaining(`'${name}'`) }),
+      );
+    },
+  );
 
   it.each<[string, string, string]>([
     [
@@ -134,6 +132,7 @@ describe('a job request', () => {
       lane: 'line-7',
       delivery: 'at-most-once',
       resultTtlSeconds: 60,
+      expiresInMs: 100,
     };
     expect(read(body)).toMatchObject({
       mode: 'admin',
@@ -141,6 +140,7 @@ describe('a job request', () => {
       delivery: 'at-most-once',
       limits: { timeoutMs: 10, memoryMb: 32, cpuSeconds: 1 },
       resultTtlMs: 60_000,
+      expiresInMs: 100,
     });
   });
 

@@ -1,5 +1,5 @@
 import {
-  ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN,
+  ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN, optionTable,
   type Config, type Delivery, type JobKind, type JobLimits, type JobMode, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { readChoice, readInteger, readText } from './fields';
@@ -17,6 +17,8 @@ export interface JobRequest {
   readonly delivery: Delivery;
   readonly limits: JobLimits;
   readonly resultTtlMs: number;
+  /** From acceptance on; undefined: as long as its signature is believed. */
+  readonly expiresInMs?: number | undefined;
   readonly payload: Buffer;
 }
 
@@ -24,7 +26,7 @@ export const DEFAULT_LANE = 'default';
 const MAX_LANE_LENGTH = 32;
 const RESULT_TTL_SECONDS = { least: 60, most: 604_800 };
 
-const COMMON_FIELDS = ['kind', 'mode', 'isolation', 'lane', 'delivery', 'resultTtlSeconds', ...LIMIT_FIELDS];
+const COMMON_FIELDS = ['kind', 'mode', 'isolation', 'lane', 'delivery', 'resultTtlSeconds', 'expiresInMs', ...LIMIT_FIELDS];
 const ALL_FIELDS = [...new Set([...COMMON_FIELDS, ...JOB_KINDS.flatMap((kind) => PAYLOAD_FIELDS[kind])])];
 
 /** Reads the body of `POST /api/v1/jobs`. @throws ClusterError naming the first field that is wrong */
@@ -40,6 +42,7 @@ export function readJobRequest(members: Members, config: Config): JobRequest {
     delivery: readChoice(members, 'delivery', DELIVERIES) ?? 'at-least-once',
     limits: readLimits(members, config),
     resultTtlMs: readResultTtlMs(members, config),
+    expiresInMs: readExpiresInMs(members, config),
     payload: readPayload(kind, members),
   };
 }
@@ -79,4 +82,12 @@ function readResultTtlMs(members: Members, config: Config): number {
   const seconds = readInteger(members, 'resultTtlSeconds', least) ?? config.resultTtlSeconds;
   if (seconds > most) throw new ClusterError('REQUEST_INVALID', `'resultTtlSeconds' must be at most ${most}.`);
   return seconds * 1_000;
+}
+
+function readExpiresInMs(members: Members, config: Config): number | undefined {
+  const most = config.jobValiditySeconds * 1_000;
+  const expiresInMs = readInteger(members, 'expiresInMs', 100);
+  if (expiresInMs !== undefined && expiresInMs > most)
+    throw new ClusterError('REQUEST_INVALID', `'expiresInMs' must be at most ${most} (${optionTable.jobValiditySeconds.name}).`);
+  return expiresInMs;
 }

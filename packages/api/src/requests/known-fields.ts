@@ -4,7 +4,7 @@ import type { Members } from './read-body';
 
 /** Part of the API's design, but not built in this version: refused by name rather than ignored. */
 const NOT_BUILT_FIELDS: readonly string[] = [
-  'script', 'version', 'priority', 'delayMs', 'attempts', 'retryOn', 'backoffMs', 'expiresInMs', 'webhook', 'labels', 'environment',
+  'script', 'version', 'priority', 'delayMs', 'attempts', 'retryOn', 'backoffMs', 'webhook', 'labels', 'environment',
 ]; // prettier-ignore
 
 /** @throws ClusterError REQUEST_FIELD_NOT_SUPPORTED, REQUEST_UNKNOWN_FIELD */
@@ -16,8 +16,12 @@ export function assertKnownFields(members: Members, known: readonly string[]): v
   }
 }
 
+/** The predecessor's routes only: jobs there are never started twice, and their callers wait. */
 export function assertSupportedHeaders(headers: IncomingHttpHeaders): void {
   if (headers['idempotency-key'] !== undefined) {
-    throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support the header 'Idempotency-Key'.");
+    throw new ClusterError(
+      'REQUEST_FIELD_NOT_SUPPORTED',
+      "This route does not support the header 'Idempotency-Key'; use POST /api/v1/jobs.",
+    );
   }
 }

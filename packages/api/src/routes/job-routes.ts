@@ -1,4 +1,5 @@
-import { CANCEL_WAIT_MS, ClusterError, isRoleAtLeast, laneOfJobId, type Config } from '@python3-cluster/shared';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CANCEL_WAIT_MS, ClusterError, isRoleAtLeast, laneOfJobId, REPLY_CHECK_MS, type Config } from '@python3-cluster/shared';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Authenticator } from '../auth/authenticator';
 import type { Caller } from '../auth/caller';
@@ -6,13 +7,15 @@ import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
 import { callerOf, requireRole } from '../auth/require-role';
 import type { JobOrder, Waiting } from '../dispatch/build-job';
+import { dispatchOnce } from '../dispatch/dispatch-once';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import type { ExpectedReply } from '../dispatch/expected-reply';
+import type { IdempotencyRecords } from '../dispatch/idempotency-records';
 import type { JobList } from '../dispatch/job-list';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
+import { fingerprintOf, readIdempotencyKey } from '../requests/idempotency-key';
 import { formatCursor, readListQuery } from '../requests/job-list-query';
 import { readJobRequest } from '../requests/job-request';
-import { assertSupportedHeaders } from '../requests/known-fields';
 import { readPreferredWait } from '../requests/prefer-wait';
 import { createBodyReader, readMembers } from '../requests/read-body';
 import { refuseQuery } from '../requests/refuse-query';
@@ -28,6 +31,7 @@ export interface JobRouteOptions {
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
   readonly list: JobList;
+  readonly idempotency: IdempotencyRecords;
 }
 
 export function createJobRoutes(options: JobRouteOptions): Route[] {
@@ -44,12 +48,18 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
   ];
 }
 
-function createJob({ config, dispatcher, store }: JobRouteOptions): RequestHandler {
+function createJob(options: JobRouteOptions): RequestHandler {
+  const { config, dispatcher, store } = options;
   return async (request, response) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
-    const { job, reply } = await dispatcher.dispatch(
-      readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred'),
-    );
+    const key = readIdempotencyKey(request);
+    const order = readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
+    const dispatched =
+      key === undefined
+        ? await dispatcher.dispatch(order)
+        : await dispatchOnce(options, order, { key, fingerprint: fingerprintOf(request, order.mode) });
+    if ('replayed' in dispatched) return answerReplayed(store, dispatched.replayed, response, waitSeconds);
+    const { job, reply } = dispatched;
     readRequestState(response).jobId = job.id;
     if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
     const parts = await waitFor(reply, response, waitSeconds);
@@ -60,10 +70,25 @@ function createJob({ config, dispatcher, store }: JobRouteOptions): RequestHandl
 }
 
 function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): JobOrder {
-  assertSupportedHeaders(request.headers);
   const jobRequest = readJobRequest(readMembers(request, { lenientMediaType: false }), config);
   const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
   return { request: jobRequest, mode, owner: caller.owner, traceparent: readTraceparent(request.headers['traceparent']), waiting };
+}
+
+/** The job an earlier request made, as if this one had: with its outcome for who waits, else as it is. */
+async function answerReplayed(store: OutcomeStore, first: JobRecord, response: Response, waitSeconds = 0): Promise<void> {
+  readRequestState(response).jobId = first.job.id;
+  response.setHeader('Idempotent-Replayed', 'true');
+  if (waitSeconds > 0) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
+  const until = performance.now() + waitSeconds * 1_000;
+  let record = first;
+  while (record.parts === undefined && performance.now() < until && !response.destroyed) {
+    await delay(REPLY_CHECK_MS);
+    record = await currentOrAccepted(store, record.job);
+  }
+  if (waitSeconds > 0 && record.parts !== undefined) return sendJson(response, 200, toJobView(record));
+  response.setHeader('Location', jobPath(record.job.id));
+  sendJson(response, 202, toJobView(record));
 }
 
 async function waitFor(reply: ExpectedReply | undefined, response: Response, waitSeconds = 0): Promise<JobViewParts['parts']> {

@@ -182,6 +182,18 @@ export const optionTable = {
     name: 'PYTHON3_BORROW_WAIT_SECONDS', parse: integerBetween(1, 300), default: 30, accepts: 'seconds, 1 to 300',
     description: 'How long a job that reached a worker node may wait there for a slot (`POOL_BUSY`).',
   }),
+  queueMaxJobs: option({
+    name: 'PYTHON3_QUEUE_MAX_JOBS', parse: integerBetween(1, 100_000_000), default: 100_000, accepts: 'jobs, 1 to 100,000,000',
+    description: 'Waiting jobs per lane from which on no more are accepted (`QUEUE_FULL`).',
+  }),
+  queueMaxBytes: option({
+    name: 'PYTHON3_QUEUE_MAX_BYTES', parse: integerBetween(1_024, 1_099_511_627_776), default: 268_435_456, accepts: 'bytes, 1,024 to 1 TiB',
+    description: 'Payload bytes of all accepted and not yet finished jobs, over all lanes, from which on no more are accepted (`QUEUE_FULL`).',
+  }),
+  idempotencyTtlSeconds: option({
+    name: 'PYTHON3_IDEMPOTENCY_TTL_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
+    description: 'How long an `Idempotency-Key` is remembered.',
+  }),
   healthCheckSeconds: option({
     name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How often a worker node runs a probe through every template.',

@@ -29,6 +29,15 @@ export interface Job {
   readonly traceparent: string | null;
 }
 
+/** Between `startBefore` and the end of the signature: a worker node that is late says `expired`, not `rejected`. */
+export const EXPIRY_MARGIN_MS = 60_000;
+
+/**
+ * Whether somebody waits for as long as the job may start: its signature ends with that wait. Other jobs with a
+ * `startBefore` (`expiresInMs`) are signed for longer, so that one picked up very late still ends `expired`.
+ */
+export const endsWithItsCaller = (job: Job): boolean => job.startBefore !== null && job.validUntil <= job.startBefore + EXPIRY_MARGIN_MS;
+
 export interface JobLimits {
   readonly timeoutMs: number;
   readonly memoryMb: number;

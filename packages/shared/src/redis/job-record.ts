@@ -24,6 +24,8 @@ export const RECORD_FIELDS = {
   cancelRequested: 'cancelRequested',
   /** Epoch milliseconds at which a worker node took it upon itself to write that outcome. */
   cancelClaimed: 'cancelClaimed',
+  /** Payload bytes the job counts for against `PYTHON3_QUEUE_MAX_BYTES`; gone once they are given back. */
+  queuedBytes: 'queuedBytes',
 } as const;
 
 /** Starts after which a job that keeps taking its node down is given up. */
@@ -65,6 +67,12 @@ local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
 if token ~= ARGV[1] then return 'stale' end
+-- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
+local queuedBytes = tonumber(redis.call('HGET', KEYS[1], 'queuedBytes') or '0')
+if queuedBytes > 0 then
+  redis.call('HDEL', KEYS[1], 'queuedBytes')
+  redis.call('DECRBY', string.match(KEYS[1], '^(.*}):job:') .. ':queued-bytes', queuedBytes)
+end
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])

@@ -20,6 +20,12 @@ export interface RedisKeys {
   readonly ownerJobs: (owner: string) => string;
   /** The same for all owners. */
   readonly allJobs: string;
+  /** Integer: payload bytes of the lane's jobs that are not finished. `FINISH_SCRIPT` derives it from a record's key. */
+  readonly queuedBytes: (lane: string) => string;
+  /** String, sealed: which job a caller's `Idempotency-Key` stands for. */
+  readonly idempotency: (ownerHash: string, keyHash: string) => string;
+  /** Sorted set: the caller's keys of that kind, by age. */
+  readonly idempotencyIndex: (ownerHash: string) => string;
   /** Channel on which an API replica hears of outcomes its callers wait for. */
   readonly replyChannel: (replicaId: string) => string;
   /** Hash: worker id → heartbeat (JSON). */
@@ -41,6 +47,9 @@ export function createRedisKeys(namespace: string): RedisKeys {
     cancelChannel: (lane) => `${namespace}:{${lane}}:cancel`,
     ownerJobs: (owner) => `${namespace}:jobs:${owner}`,
     allJobs: `${namespace}:jobs`,
+    queuedBytes: (lane) => `${namespace}:{${lane}}:queued-bytes`,
+    idempotency: (ownerHash, keyHash) => `${namespace}:{~${ownerHash}}:once:${keyHash}`,
+    idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,
     replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
     workers: `${namespace}:workers`,
     usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,

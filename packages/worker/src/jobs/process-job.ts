@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
-  hasErrorCode, openJobHead, RECORD_FIELDS,
+  endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
   type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
@@ -75,7 +75,7 @@ export class JobProcessor {
       slot = await this.options.pool.borrow();
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
-      if (job.startBefore === null) return 'busy';
+      if (!endsWithItsCaller(job)) return 'busy';
       return this.close(received, targetOf(job), job.delivery, rejected('POOL_BUSY', (error as Error).message));
     }
     try {

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import { ClusterError, type JobMode } from '@python3-cluster/shared';
+import type { Request } from 'express';
+
+/** The header `Idempotency-Key`, or undefined. @throws ClusterError REQUEST_INVALID */
+export function readIdempotencyKey(request: Request): string | undefined {
+  const [key, ...others] = request.headersDistinct['idempotency-key'] ?? [];
+  if (key === undefined) return undefined;
+  if (others.length > 0 || !/^[\x20-\x7e]{1,200}$/.test(key))
+    throw new ClusterError('REQUEST_INVALID', "'Idempotency-Key' must be one header of 1 to 200 printable ASCII characters.");
+  return key;
+}
+
+/** What makes two requests the same: route, body as sent, and the mode, which headers may decide. */
+export function fingerprintOf(request: Request, mode: JobMode): string {
+  const body: unknown = request.body;
+  const hash = createHash('sha256').update(`${request.method} ${request.path}\n${mode}\n`);
+  return (Buffer.isBuffer(body) ? hash.update(body) : hash).digest('base64url');
+}
