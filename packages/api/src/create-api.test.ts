@@ -205,11 +205,15 @@ describe('an API replica with a worker node', () => {
     expect(answer.headers.get('location')).toContain(answer.body.id);
   });
 
-  it('answers 504 with the job id when a started job gives no outcome in time', async () => {
-    const { call } = await startCluster({ play: () => undefined, environment: { PYTHON3_QUEUE_WAIT_SECONDS: '1' } });
+  it('answers 504 with the job id when a started job gives no outcome in time, and has it cancelled', async () => {
+    const { call, namespace } = await startCluster({ play: () => undefined, environment: { PYTHON3_QUEUE_WAIT_SECONDS: '1' } });
     const answer = await call(`${LEGACY}/exec`, post('{"code": "1", "timeoutMs": 10}'));
     expect([answer.status, answer.body.code]).toEqual([504, 'OUTCOME_UNKNOWN']);
     expect(answer.body.jobId).toMatch(/^default\./);
+    expect((await call(`/api/v1/jobs/${answer.body.jobId}`)).body.cancelRequestedAt).toBeLessThanOrEqual(Date.now());
+    const client = redis().connect();
+    expect(await client.zrange(createRedisKeys(namespace).cancels('default'), '0', '-1')).toEqual([answer.body.jobId]);
+    client.disconnect();
   }, 15_000);
 
   it('takes a job back that no slot took, and says POOL_BUSY', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing,
+  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -14,6 +14,8 @@ import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
 import { createDispatcher } from './dispatch/dispatcher';
+import { createJobIndex } from './dispatch/job-index';
+import { createJobList } from './dispatch/job-list';
 import { IdempotencyRecords } from './dispatch/idempotency-records';
 import { createLaneQueues } from './dispatch/lane-queues';
 import { createOutcomeStore } from './dispatch/outcome-store';
@@ -65,7 +67,7 @@ function wire(config: Config, logger: Logger): Api {
     return redis;
   };
 
-  const queueRedis = connect('queue', 'fail-fast');
+  const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
@@ -79,7 +81,8 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const tools = { redis: queueRedis, keys, keyRing, queues };
+  const index = createJobIndex({ redis: queueRedis, keys });
+  const tools = { redis: queueRedis, keys, keyRing, queues, index };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),
@@ -96,6 +99,7 @@ function wire(config: Config, logger: Logger): Api {
     authenticator,
     dispatcher,
     store,
+    list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
     registry,
     probe,
     breaker,

@@ -5,6 +5,7 @@ import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
+import type { JobList } from './dispatch/job-list';
 import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
@@ -32,6 +33,7 @@ export interface ApplicationParts {
   readonly authenticator: Authenticator;
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
+  readonly list: JobList;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;

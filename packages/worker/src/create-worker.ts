@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Redis } from 'ioredis';
 import {
   ClusterError, connectRedis, createRedisKeys, defineJobCommands, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type JobMode, type Logger, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { HealthCheck } from './health/health-check';
 import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter } from './jobs/outcome-writer';
+import { settleCancelled } from './jobs/settle-cancelled';
+import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
 import { Pool } from './pool/pool';
 import { Heartbeat } from './registry/heartbeat';
@@ -85,6 +88,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
   );
+  const cancelWatch = createCancelWatch({ config, redis, keys, keyRing, outcomes, consumers, workerId: id, logger });
   const startedAt = Date.now();
   let draining = false;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
@@ -102,6 +106,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   for (const consumer of consumers) consumer.start();
+  cancelWatch.start();
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
@@ -117,6 +122,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     heartbeat.beat();
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
+    await cancelWatch.stop();
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -194,4 +200,33 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
     removeRunDirectory(directory);
     throw error;
   }
+}
+
+interface CancelParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly outcomes: OutcomeWriter;
+  readonly consumers: readonly LaneConsumer[];
+  readonly workerId: string;
+  readonly logger: Logger;
+}
+
+function createCancelWatch({ config, workerId, consumers, logger, ...tools }: CancelParts): CancelWatch {
+  const { redis, keys } = tools;
+  const subscriber = connectRedis(config.redisUrl, {
+    profile: 'patient',
+    name: `python3-worker-${workerId}-cancels`,
+    onError: (error) => logger.debug({ error: error.message }, 'redis'),
+  });
+  const lanes = consumers.map((consumer) => ({
+    lane: consumer.lane,
+    cancel: (jobId: string) => consumer.cancel(jobId),
+    settle: async (jobId: string) => {
+      const verdict = await settleCancelled({ ...tools, logger }, consumer.lane, jobId);
+      if (verdict === 'cancel') await consumer.removeEntry(jobId);
+    },
+  }));
+  return new CancelWatch({ subscriber, redis, keys, lanes, logger });
 }

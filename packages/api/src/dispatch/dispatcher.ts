@@ -1,5 +1,6 @@
-import { ClusterError, hasErrorCode, type Config, type Job } from '@python3-cluster/shared';
+import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
+import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
@@ -22,6 +23,8 @@ export interface Dispatcher {
   readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
   readonly withdraw: (job: Job) => Promise<boolean>;
+  /** Asks for the end of a job, started or not. @throws ClusterError QUEUE_UNAVAILABLE */
+  readonly cancel: (job: Pick<Job, 'id' | 'lane'>) => Promise<CancelVerdict>;
 }
 
 export interface DispatcherOptions {
@@ -54,6 +57,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return { job, reply };
     },
     withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
+    cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type RedisKeys,
 } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
+import type { JobIndex } from './job-index';
 import type { LaneQueues } from './lane-queues';
 import { classifyRedisFailure } from './redis-failures';
 
@@ -18,21 +19,26 @@ export interface EnqueueTools {
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly queues: LaneQueues;
+  /** Where the job is listed for its owner. */
+  readonly index?: JobIndex;
 }
 
 /**
  * Puts a job on its lane. All writes of one event-loop turn travel as one pipeline, in this order:
  *
- *   record ─▶ its expiry ─▶ payload, if large ─▶ queue entry
+ *   record ─▶ its expiry ─▶ payload, if large ─▶ queue entry ─▶ its owner's index
  *
  * A worker node runs nothing that has no record. Should the record alone be refused, the entry behind it is therefore
- * dead, and "nothing was accepted" is true.
+ * dead, and "nothing was accepted" is true. The index comes behind the record: an entry without one is taken for old.
  *
  * @throws ClusterError QUEUE_UNAVAILABLE (nothing was accepted), QUEUE_UNCERTAIN (nobody knows)
  */
 export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): Promise<void> {
   if (tools.redis.status !== 'ready') throw new ClusterError('QUEUE_UNAVAILABLE');
-  const results = await Promise.allSettled(writeJob(tools, job, payload));
+  const writes = writeJob(tools, job, payload);
+  const indexed = tools.index?.add(job);
+  const results = await Promise.allSettled(writes);
+  await indexed;
   const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
   if (failures.length === 0) return;
   const kinds = failures.map(classifyRedisFailure);

@@ -11,6 +11,8 @@ export interface JobRecord {
   readonly state: JobState;
   readonly attempts: readonly Attempt[];
   readonly parts: OutcomeParts | undefined;
+  /** Epoch milliseconds; unsigned, only shown. */
+  readonly cancelRequestedAt?: number | null;
 }
 
 export interface OutcomeStore {
@@ -35,9 +37,9 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
       return sealed === null ? undefined : verifyOutcome(keyRing, jobId, sealed);
     },
     readRecord: async (jobId) => {
-      const { job, state, attempts, outcome } = RECORD_FIELDS;
-      const [sealedJob, stateText, attemptsText, sealedOutcome] = await breaker
-        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome))
+      const { job, state, attempts, outcome, cancelRequested } = RECORD_FIELDS;
+      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText] = await breaker
+        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested))
         .catch((error: unknown) =>
           Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
         );
@@ -49,6 +51,7 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
         state: parseState(stateText),
         attempts: parseAttempts(attemptsText),
         parts: sealedOutcome ? verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
+        cancelRequestedAt: parseTime(cancelText),
       };
     },
   };
@@ -62,16 +65,22 @@ function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): Outcome
 
 const unverified = (jobId: string): ClusterError => new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
 
-const parseState = (text: Buffer): JobState => JOB_STATES.find((state) => state === text.toString('latin1')) ?? 'waiting';
+export const parseState = (text: Buffer): JobState => JOB_STATES.find((state) => state === text.toString('latin1')) ?? 'waiting';
 
 /** Unsigned until the job has ended; only shown. */
-function parseAttempts(text: Buffer | null | undefined): Attempt[] {
+export function parseAttempts(text: Buffer | null | undefined): Attempt[] {
   try {
     const attempts: unknown = JSON.parse(text?.toString('utf8') ?? '[]');
     return Array.isArray(attempts) ? attempts.filter(isAttempt) : [];
   } catch {
     return [];
   }
+}
+
+/** Unsigned; only shown. */
+export function parseTime(text: Buffer | null | undefined): number | null {
+  const time = Number(text?.toString('latin1') ?? NaN);
+  return Number.isSafeInteger(time) ? time : null;
 }
 
 const isAttempt = (value: unknown): value is Attempt =>

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClusterError, isRoleAtLeast, laneOfJobId, REPLY_CHECK_MS, type Config } from '@python3-cluster/shared';
+import { CANCEL_WAIT_MS, ClusterError, isRoleAtLeast, laneOfJobId, REPLY_CHECK_MS, type Config } from '@python3-cluster/shared';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Authenticator } from '../auth/authenticator';
 import type { Caller } from '../auth/caller';
@@ -11,15 +11,17 @@ import { dispatchOnce } from '../dispatch/dispatch-once';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import type { ExpectedReply } from '../dispatch/expected-reply';
 import type { IdempotencyRecords } from '../dispatch/idempotency-records';
+import type { JobList } from '../dispatch/job-list';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
 import { fingerprintOf, readIdempotencyKey } from '../requests/idempotency-key';
+import { formatCursor, readListQuery } from '../requests/job-list-query';
 import { readJobRequest } from '../requests/job-request';
 import { readPreferredWait } from '../requests/prefer-wait';
 import { createBodyReader, readMembers } from '../requests/read-body';
 import { refuseQuery } from '../requests/refuse-query';
 import { readRequestState } from '../requests/request-state';
 import { readTraceparent } from '../requests/traceparent';
-import { jobPath, toJobView, type JobViewParts } from '../responses/job-view';
+import { jobPath, toJobView, toListedView, type JobViewParts } from '../responses/job-view';
 import { sendJson } from '../responses/send-json';
 import type { Route } from './route';
 
@@ -28,6 +30,7 @@ export interface JobRouteOptions {
   readonly authenticator: Authenticator;
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
+  readonly list: JobList;
   readonly idempotency: IdempotencyRecords;
 }
 
@@ -39,7 +42,9 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
       path: '/api/v1/jobs',
       handlers: [refuseQuery, requireRole(authenticator, 'developer'), createBodyReader(config.maxBodyBytes), createJob(options)],
     },
+    { method: 'get', path: '/api/v1/jobs', handlers: [requireRole(authenticator, 'viewer'), listJobs(options)] },
     { method: 'get', path: '/api/v1/jobs/:id', handlers: [refuseQuery, requireRole(authenticator, 'operator'), showJob(options)] },
+    { method: 'delete', path: '/api/v1/jobs/:id', handlers: [refuseQuery, requireRole(authenticator, 'developer'), cancelJob(options)] },
   ];
 }
 
@@ -102,12 +107,48 @@ async function currentOrAccepted(store: OutcomeStore, job: JobRecord['job']): Pr
 
 function showJob({ store }: JobRouteOptions): RequestHandler {
   return async (request, response) => {
-    const id = String(request.params['id']);
-    const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
-    if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');
-    readRequestState(response).jobId = id;
-    sendJson(response, 200, toJobView(record));
+    sendJson(response, 200, toJobView(await findJob(store, request, response)));
   };
+}
+
+/** Idempotent: what has ended keeps its end, and the record tells which that is. */
+function cancelJob({ dispatcher, store }: JobRouteOptions): RequestHandler {
+  return async (request, response) => {
+    const record = await findJob(store, request, response);
+    if (record.parts !== undefined) return sendJson(response, 200, toJobView(record));
+    const { id } = record.job;
+    if ((await dispatcher.cancel(record.job)) === 'unknown') throw new ClusterError('JOB_NOT_FOUND');
+    const after = await awaitEnd(store, id, CANCEL_WAIT_MS);
+    if (after === undefined) throw new ClusterError('JOB_NOT_FOUND');
+    if (after.parts === undefined) response.setHeader('Location', jobPath(id));
+    sendJson(response, after.parts === undefined ? 202 : 200, toJobView(after));
+  };
+}
+
+/** The record once the job has ended, or as it is after the time; undefined where it is gone meanwhile. */
+async function awaitEnd(store: OutcomeStore, jobId: string, timeoutMs: number): Promise<JobRecord | undefined> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = 5; ; pauseMs = Math.min(100, pauseMs * 2)) {
+    const record = await store.readRecord(jobId);
+    if (record === undefined || record.parts !== undefined || performance.now() >= deadline) return record;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function listJobs({ list }: JobRouteOptions): RequestHandler {
+  return async (request, response) => {
+    const { jobs, next } = await list.read(readListQuery(request.originalUrl, callerOf(response)));
+    sendJson(response, 200, { jobs: jobs.map(toListedView), nextCursor: next === undefined ? null : formatCursor(next) });
+  };
+}
+
+/** The job of the path. @throws ClusterError JOB_NOT_FOUND also where it is somebody else's */
+async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
+  const id = String(request.params['id']);
+  const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
+  if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');
+  readRequestState(response).jobId = id;
+  return record;
 }
 
 /** That a job is somebody else's is not told: to others it does not exist. */

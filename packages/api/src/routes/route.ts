@@ -2,7 +2,7 @@ import { ClusterError } from '@python3-cluster/shared';
 import type { Application, RequestHandler } from 'express';
 
 export interface Route {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly handlers: readonly RequestHandler[];
 }

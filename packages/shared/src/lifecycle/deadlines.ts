@@ -16,6 +16,12 @@ export const REPLY_GRACE_MS = 3_000;
 /** How often an API replica looks into the outcome store for callers whose reply message may have been dropped. */
 export const REPLY_CHECK_MS = 250;
 
+/** How often a worker node looks for cancellations whose message may have been dropped. */
+export const CANCEL_LOOK_MS = 500;
+
+/** How long whoever cancels a job waits for its outcome before it is told that the cancellation is under way. */
+export const CANCEL_WAIT_MS = 1_000;
+
 /** Heartbeat of worker nodes; a node unheard of for `WORKER_GONE_MS` serves nothing any more. */
 export const HEARTBEAT_MS = 1_000;
 export const WORKER_GONE_MS = 5_000;

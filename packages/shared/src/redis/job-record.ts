@@ -1,4 +1,5 @@
 import type { Redis, Result } from 'ioredis';
+import { defineCancelCommands } from './job-cancel';
 
 /**
  * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.
@@ -6,7 +7,7 @@ import type { Redis, Result } from 'ioredis';
  *   (none) ──accept──▶ waiting ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
  *                        │  ▲               │
  *                        │  └──re-delivery──┘  (start again: attempt + 1, new token)
- *                        └──finish (expired, rejected)──▶ finished
+ *                        └──finish (expired, rejected, cancelled)──▶ finished
  */
 export const RECORD_FIELDS = {
   /** Sealed: the job without its payload. */
@@ -19,6 +20,10 @@ export const RECORD_FIELDS = {
   attempts: 'attempts',
   /** Sealed outcome. */
   outcome: 'outcome',
+  /** Epoch milliseconds at which somebody asked for its cancellation; see `job-cancel.ts`. */
+  cancelRequested: 'cancelRequested',
+  /** Epoch milliseconds at which a worker node took it upon itself to write that outcome. */
+  cancelClaimed: 'cancelClaimed',
   /** Payload bytes the job counts for against `PYTHON3_QUEUE_MAX_BYTES`; gone once they are given back. */
   queuedBytes: 'queuedBytes',
 } as const;
@@ -30,16 +35,19 @@ export const MAX_STARTS = 3;
  * Takes a job that the queue has handed over, atomically, before anything is decided about it.
  * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun).
  * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
- * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often).
- * Unless unknown or finished the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
+ * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
+ * `cancel` (its cancellation was asked for: it must not start, and its outcome may be written), `cancelled` (the like, and it
+ * has an outcome already). Unless unknown, finished or cancelled the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
  */
 const TAKE_SCRIPT = `
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return {'unknown', '[]'} end
 local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
-if state == 'finished' then return {'finished', attempts} end
+local isCancelled = redis.call('HEXISTS', KEYS[1], 'cancelRequested') == 1
+if state == 'finished' then return {isCancelled and 'cancelled' or 'finished', attempts} end
 local started = cjson.decode(attempts)
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
+if isCancelled then return {'cancel', attempts} end
 if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
 if ARGV[6] == 'close' then return {'close', attempts} end
 if #started >= tonumber(ARGV[5]) then return {'exhausted', attempts} end
@@ -77,7 +85,7 @@ return 'written'
 
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'close';
-export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted';
+export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'cancel' | 'cancelled';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
@@ -101,9 +109,9 @@ declare module 'ioredis' {
   }
 }
 
-/** Gives the connection the two commands above. */
+/** Gives the connection the two commands above, and those of `job-cancel.ts`. */
 export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 2, lua: FINISH_SCRIPT });
-  return redis;
+  return defineCancelCommands(redis);
 }

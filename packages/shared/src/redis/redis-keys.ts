@@ -10,6 +10,16 @@ export interface RedisKeys {
   readonly jobRecord: (lane: string, jobId: string) => string;
   /** String: sealed content of a job too large for the queue entry. */
   readonly jobPayload: (lane: string, jobId: string) => string;
+  /** BullMQ's lock of one job: there while a worker node holds it. */
+  readonly queueLock: (lane: string, jobId: string) => string;
+  /** Sorted set: ids of jobs whose cancellation was asked for and that have no outcome yet, by time (`job-cancel.ts`). */
+  readonly cancels: (lane: string) => string;
+  /** Channel on which the worker nodes of a lane hear of them. */
+  readonly cancelChannel: (lane: string) => string;
+  /** Sorted set: ids of an owner's newest jobs, by the time they were accepted. */
+  readonly ownerJobs: (owner: string) => string;
+  /** The same for all owners. */
+  readonly allJobs: string;
   /** Integer: payload bytes of the lane's jobs that are not finished. `FINISH_SCRIPT` derives it from a record's key. */
   readonly queuedBytes: (lane: string) => string;
   /** String, sealed: which job a caller's `Idempotency-Key` stands for. */
@@ -32,6 +42,11 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueName: 'queue',
     jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
     jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    queueLock: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}:lock`,
+    cancels: (lane) => `${namespace}:{${lane}}:cancels`,
+    cancelChannel: (lane) => `${namespace}:{${lane}}:cancel`,
+    ownerJobs: (owner) => `${namespace}:jobs:${owner}`,
+    allJobs: `${namespace}:jobs`,
     queuedBytes: (lane) => `${namespace}:{${lane}}:queued-bytes`,
     idempotency: (ownerHash, keyHash) => `${namespace}:{~${ownerHash}}:once:${keyHash}`,
     idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,

@@ -75,7 +75,7 @@ export function rejected(code: RejectionCode, message: string): Verdict {
 }
 
 /** A job that is not started (again). */
-export function stopped(why: 'expired' | 'lost' | 'exhausted', starts: number): Verdict {
+export function stopped(why: 'expired' | 'lost' | 'exhausted' | 'cancelled', starts: number): Verdict {
   const verdict = (status: OutcomeStatus, type: string, message: string): Verdict => ({
     status,
     hasValue: false,
@@ -85,6 +85,8 @@ export function stopped(why: 'expired' | 'lost' | 'exhausted', starts: number): 
   switch (why) {
     case 'expired':
       return verdict('expired', 'Expired', 'the job waited too long and was not started');
+    case 'cancelled':
+      return verdict('cancelled', 'Cancelled', starts === 0 ? 'the job was cancelled before it was started' : 'the job was cancelled');
     case 'lost':
       return verdict('lost', 'WorkerLost', 'the worker node went down under the job; it may have run, and is not started again');
     case 'exhausted':

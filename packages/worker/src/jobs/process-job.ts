@@ -47,6 +47,8 @@ export type Processed = 'done' | 'busy' | 'stopped' | 'lost';
 export const LOCK_LOST = 'lock-lost';
 /** Abort reason: the node's drain time is over. */
 export const NODE_STOPPING = 'node-stopping';
+/** Abort reason: somebody asked for its cancellation; the job's record says so, too. */
+export const CANCEL_REQUESTED = 'cancel-requested';
 
 /**
  * One job's way through a worker node:
@@ -99,7 +101,8 @@ export class JobProcessor {
       // Before the start marker: a fork that fails must not count as a run.
       const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
-      if (signal.aborted) {
+      // A cancelled job goes on to its record, which says so, and where its outcome is then written.
+      if (signal.aborted && signal.reason !== CANCEL_REQUESTED) {
         child.kill();
         return endedBy(signal);
       }
@@ -112,7 +115,7 @@ export class JobProcessor {
       const verdict = judgeRun(report, job.limits);
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
       lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);
-      if (report.killReason === 'cancelled') {
+      if (report.killReason === 'cancelled' && signal.reason !== CANCEL_REQUESTED) {
         logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
         return endedBy(signal);
       }
@@ -146,6 +149,10 @@ export class JobProcessor {
   /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
     const { outcomes, logger } = this.options;
+    if (taken.verdict === 'cancelled') {
+      logger.info({ jobId: received.jobId, lane: received.lane }, 'cancelled job has its outcome already; not run');
+      return 'done';
+    }
     if (taken.verdict === 'unknown' || taken.verdict === 'finished') {
       // The outcome that stands is the truth. Redelivered: its node was lost between the outcome and the queue's own
       // bookkeeping. Else somebody put an entry under an old id: a replay.
@@ -155,7 +162,7 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
-    await outcomes.write({ ...target, ...taken }, taken.verdict === 'lost' ? stopped('lost', taken.attempts.length) : verdict);
+    await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
     return 'done';
   }
 }
@@ -165,10 +172,16 @@ const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || 
 
 type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
 
+/** What the record itself says about a job that is not run (again). */
+function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
+  if (verdict === 'cancel') return stopped('cancelled', attempts.length);
+  return verdict === 'lost' ? stopped('lost', attempts.length) : undefined;
+}
+
 const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
-function targetOf(job: Job): Target {
+export function targetOf(job: Job): Target {
   return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }

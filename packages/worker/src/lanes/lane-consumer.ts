@@ -1,4 +1,4 @@
-import { DelayedError, WaitingError, Worker, type Job as QueueJob } from 'bullmq';
+import { DelayedError, Job as QueueJob, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   LOCK_DURATION_MS,
@@ -9,7 +9,7 @@ import {
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
-import { LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
+import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
 
 export interface LaneConsumerOptions {
   readonly lane: string;
@@ -54,6 +54,10 @@ export class LaneConsumer {
     });
   }
 
+  get lane(): string {
+    return this.options.lane;
+  }
+
   start(): void {
     this.worker
       .run()
@@ -68,6 +72,17 @@ export class LaneConsumer {
   /** Ends what still runs and puts it back for other nodes. */
   abandon(): void {
     for (const running of this.running.values()) running.abort(NODE_STOPPING);
+  }
+
+  /** Ends the job, if it is here; `cancelled` becomes its outcome, unless it has one by then. */
+  cancel(jobId: string): void {
+    this.running.get(jobId)?.abort(CANCEL_REQUESTED);
+  }
+
+  /** Takes a job that has its outcome out of the queue. Where somebody holds it, that node will. */
+  async removeEntry(jobId: string): Promise<void> {
+    const entry = await QueueJob.fromId(this.worker, jobId);
+    await entry?.remove({ removeChildren: false }).catch(() => undefined);
   }
 
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */

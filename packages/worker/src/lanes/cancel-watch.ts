@@ -1,0 +1,92 @@
+import type { Redis } from 'ioredis';
+import { CANCEL_LOOK_MS, type Logger, type RedisKeys } from '@python3-cluster/shared';
+
+/** A lane this node serves, as far as cancelling goes. */
+export interface CancellableLane {
+  readonly lane: string;
+  /** Ends the job if this node runs it. */
+  readonly cancel: (jobId: string) => void;
+  /** Gives the job its outcome if nobody runs it. */
+  readonly settle: (jobId: string) => Promise<void>;
+}
+
+export interface CancelWatchOptions {
+  /** A connection of its own: a subscriber can do nothing else. */
+  readonly subscriber: Redis;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly lanes: readonly CancellableLane[];
+  readonly logger: Logger;
+}
+
+/** More than this wait for the next look: a look must not hold up what else the node does. */
+const MOST_PER_LOOK = 1_000;
+
+/**
+ * How a worker node hears of cancellations: by message, at once; and by a look into each lane's list of cancellations
+ * without outcome, every `CANCEL_LOOK_MS`, as Redis may drop messages and nodes go down.
+ */
+export class CancelWatch {
+  private readonly options: CancelWatchOptions;
+  private readonly lanes: ReadonlyMap<string, CancellableLane>;
+  private readonly pending = new Set<Promise<void>>();
+  private timer: NodeJS.Timeout | undefined;
+  private isLooking = false;
+  private isStopped = false;
+
+  constructor(options: CancelWatchOptions) {
+    this.options = options;
+    this.lanes = new Map(options.lanes.map((lane) => [options.keys.cancelChannel(lane.lane), lane]));
+  }
+
+  start(): void {
+    const { subscriber } = this.options;
+    subscriber.on('message', (channel: string, jobId: string) => {
+      const lane = this.lanes.get(channel);
+      if (lane !== undefined) this.handle(lane, jobId);
+    });
+    subscriber.on('ready', () => this.subscribe());
+    if (subscriber.status === 'ready') this.subscribe();
+    this.timer = setInterval(() => void this.look(), CANCEL_LOOK_MS);
+  }
+
+  /** Hears of no more, and resolves when what it has begun is done. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.timer);
+    this.options.subscriber.disconnect();
+    if (this.options.redis.status === 'ready') await Promise.all(this.pending);
+  }
+
+  private subscribe(): void {
+    const { subscriber, logger } = this.options;
+    subscriber.subscribe(...this.lanes.keys()).catch((error: unknown) => logger.debug({ error: String(error) }, 'cancel channels'));
+  }
+
+  private async look(): Promise<void> {
+    const { redis, keys, logger } = this.options;
+    if (this.isLooking || redis.status !== 'ready') return;
+    this.isLooking = true;
+    try {
+      for (const lane of this.lanes.values()) {
+        const jobIds = await redis.zrange(keys.cancels(lane.lane), 0, `${MOST_PER_LOOK - 1}`);
+        for (const jobId of jobIds) this.handle(lane, jobId);
+        await Promise.all(this.pending);
+      }
+    } catch (error) {
+      logger.debug({ error: String(error) }, 'cancellations not looked up');
+    } finally {
+      this.isLooking = false;
+    }
+  }
+
+  private handle(lane: CancellableLane, jobId: string): void {
+    if (this.isStopped) return;
+    lane.cancel(jobId);
+    const settled = lane.settle(jobId).catch((error: unknown) => {
+      this.options.logger.warn({ jobId, lane: lane.lane, error: String(error) }, 'a cancelled job was not settled; it is tried again');
+    });
+    this.pending.add(settled);
+    void settled.finally(() => this.pending.delete(settled));
+  }
+}
