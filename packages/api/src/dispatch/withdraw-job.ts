@@ -12,7 +12,7 @@ export async function withdrawJob({ redis, keys, queues }: EnqueueTools, job: Jo
     if (!(await isWaiting()) || (await queues.get(job.lane).remove(job.id)) !== 1) return false;
     // Out of the queue, nothing can start it; but it may have ended between the two looks.
     if (!(await isWaiting())) return false;
-    await redis.del(record, keys.jobPayload(job.lane, job.id));
+    await Promise.all([redis.del(record, keys.jobPayload(job.lane, job.id)), redis.zrem(keys.openJobs(job.lane), job.id)]);
     return true;
   } catch {
     return false;

@@ -31,6 +31,8 @@ export interface ReceivedJob {
   readonly entry: QueueEntry;
   /** Whether the queue has handed the job out before and got it back by a lost lock. */
   readonly isRedelivered: boolean;
+  /** The queue's lock on the job, where it is held by one: it is taken only while the lock stands. */
+  readonly lockToken?: string | undefined;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
 }
@@ -140,6 +142,7 @@ export class JobProcessor {
   /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
     const { outcomes, logger } = this.options;
+    if (taken.verdict === 'unheld') return 'lost';
     if (taken.verdict === 'unknown' || taken.verdict === 'finished') {
       // The outcome that stands is the truth. Redelivered: its node was lost between the outcome and the queue's own
       // bookkeeping. Else somebody put an entry under an old id: a replay.
@@ -160,6 +163,6 @@ const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
-function targetOf(job: Job): Target {
+export function targetOf(job: Job): Target {
   return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }
