@@ -5,6 +5,9 @@ import {
   type Config, type IsolationLevel, type JobMode, type Logger, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { HealthCheck } from './health/health-check';
+import { Housekeeper } from './housekeeping/housekeeper';
+import { Reconciler } from './housekeeping/reconciler';
+import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter } from './jobs/outcome-writer';
 import { LaneConsumer } from './lanes/lane-consumer';
@@ -96,10 +99,22 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
+  const housekeeper = new Housekeeper({
+    redis,
+    keys,
+    workerId: id,
+    lanes: config.lanes,
+    chores: [
+      new Reconciler({ redis, keys, keyRing, outcomes, workerId: id, logger }),
+      new Sweeper({ redis, keys, maxBytes: config.resultMaxBytes, logger }),
+    ],
+    logger,
+  });
   for (const consumer of consumers) consumer.start();
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
+  housekeeper.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -112,6 +127,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     heartbeat.beat();
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
+    await housekeeper.stop();
     await heartbeat.stop();
     await templates.stop();
     pool.close();
