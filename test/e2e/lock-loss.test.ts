@@ -33,8 +33,13 @@ with open(f'{notes}/run-{os.getpid()}', 'w', buffering=1) as file:
 result = os.getpid()
 `;
 
+interface Run {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Epoch milliseconds of the first and last sign of life of each process that ran the job, oldest first. */
-function readRuns(): { first: number; last: number }[] {
+function readRuns(): Run[] {
   const times = readdirSync(notes)
     .filter((name) => name.startsWith('run-'))
     .map((name) => readFileSync(join(notes, name), 'utf8').split('\n').slice(0, -1).map(Number))
@@ -74,7 +79,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     const cutAt = Date.now();
     proxy.cut(cut);
     await waitFor('a second run', () => readRuns().length === 2);
-    const [first, second] = readRuns() as [{ last: number }, { first: number }];
+    const [first, second] = readRuns() as [Run, Run];
     expect(first.last).toBeLessThan(cutAt + LOCK_DURATION_MS);
     expect(first.last).toBeLessThan(second.first);
     writeFileSync(join(notes, 'end'), '');

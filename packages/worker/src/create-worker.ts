@@ -6,7 +6,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { HealthCheck } from './health/health-check';
 import { Housekeeper } from './housekeeping/housekeeper';
-import { Reconciler } from './housekeeping/reconciler';
+import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter } from './jobs/outcome-writer';
@@ -99,17 +99,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = new Housekeeper({
-    redis,
-    keys,
-    workerId: id,
-    lanes: config.lanes,
-    chores: [
-      new Reconciler({ redis, keys, keyRing, outcomes, workerId: id, logger }),
-      new Sweeper({ redis, keys, maxBytes: config.resultMaxBytes, logger }),
-    ],
-    logger,
-  });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   for (const consumer of consumers) consumer.start();
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
@@ -138,6 +128,12 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   }
 
   return { id, level: LEVEL, python: ready, stop };
+}
+
+/** What one node at a time does for the whole cluster. */
+function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
+  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes })];
+  return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
