@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dataDirectory = join(root, '.data');
 const jestResults = join(dataDirectory, 'jest-results.json');
-const { findOrInstallPython, findOrInstallRedis, installDebianPackages } = createRequire(import.meta.url)('../packages/cli/dist/provision/index.js');
+const { findOrInstallPython, findOrInstallRedis, installDebianPackages } = createRequire(import.meta.url)(
+  '../packages/cli/dist/provision/index.js',
+);
 
 const args = process.argv.slice(2).filter((argument) => argument !== '--provision');
 mkdirSync(dataDirectory, { recursive: true });
