@@ -1,4 +1,4 @@
-// `npm start`, `npm test`, `npm run check`, `npm run bench`: what runs before anything is installed or built.
+// `npm start`, `npm test`, `npm run check`, `npm run bench`, `npm run chaos`: what runs before anything is installed or built.
 // An old Node must be able to read this file far enough to be told so: no newer syntax here, all else is in launch/.
 import { readFileSync } from 'fs';
 

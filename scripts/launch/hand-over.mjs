@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { LaunchError, root } from './root.mjs';
 import { onStop } from './run-step.mjs';
 
-const scripts = { test: 'scripts/run-tests.mjs', bench: 'bench/main.mjs', check: 'scripts/check.mjs' };
+const scripts = { test: 'scripts/run-tests.mjs', bench: 'bench/main.mjs', check: 'scripts/check.mjs', chaos: 'scripts/run-chaos.mjs' };
 
 export const programs = ['start', ...Object.keys(scripts)];
 

@@ -1,5 +1,5 @@
 import {
-  createRedisKeys, defineJobCommands, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
+  createRedisKeys, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
   type Job, type KeyRing, type OutcomeParts, type QueueEntry, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Worker } from 'bullmq';
@@ -57,8 +57,7 @@ export class PlayedWorker {
         const channel = delivery.publish === undefined ? (job.replyTo ?? '') : '';
         if (delivery.publish && job.replyTo) await this.redis.publish(job.replyTo, delivery.publish(id, outcome));
         await this.redis.finishJob(
-          record,
-          keys.jobPayload(job.lane, id),
+          ...finishJobKeys(keys, job.lane, id),
           'token',
           outcome,
           job.resultTtlMs,

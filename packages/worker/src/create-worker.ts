@@ -6,6 +6,9 @@ import {
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { HealthCheck } from './health/health-check';
+import { Housekeeper } from './housekeeping/housekeeper';
+import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
+import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
@@ -105,11 +108,13 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   for (const consumer of consumers) consumer.start();
   cancelWatch.start();
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
+  housekeeper.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -123,6 +128,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
+    await housekeeper.stop();
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -134,6 +140,12 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   }
 
   return { id, level: LEVEL, python: ready, stop };
+}
+
+/** What one node at a time does for the whole cluster. */
+function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
+  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes })];
+  return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */

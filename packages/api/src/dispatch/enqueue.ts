@@ -26,7 +26,7 @@ export interface EnqueueTools {
 /**
  * Puts a job on its lane. All writes of one event-loop turn travel as one pipeline, in this order:
  *
- *   record ─▶ its expiry ─▶ payload, if large ─▶ queue entry ─▶ its owner's index
+ *   record ─▶ its expiry ─▶ index of open jobs ─▶ payload, if large ─▶ queue entry ─▶ its owner's index
  *
  * A worker node runs nothing that has no record. Should the record alone be refused, the entry behind it is therefore
  * dead, and "nothing was accepted" is true. The index comes behind the record: an entry without one is taken for old.
@@ -65,6 +65,7 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
       payload.length,
     ),
     redis.pexpire(record, keepMs),
+    redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),
     ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
     queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),
   ];

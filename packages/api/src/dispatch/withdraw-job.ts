@@ -13,7 +13,11 @@ export async function withdrawJob({ redis, keys, queues }: EnqueueTools, job: Jo
     // Out of the queue, nothing can start it; but it may have ended between the two looks.
     if (!(await isWaiting())) return false;
     const bytes = Number((await redis.hget(record, RECORD_FIELDS.queuedBytes)) ?? 0);
-    await Promise.all([redis.del(record, keys.jobPayload(job.lane, job.id)), redis.decrby(keys.queuedBytes(job.lane), bytes)]);
+    await Promise.all([
+      redis.del(record, keys.jobPayload(job.lane, job.id)),
+      redis.decrby(keys.queuedBytes(job.lane), bytes),
+      redis.zrem(keys.openJobs(job.lane), job.id),
+    ]);
     return true;
   } catch {
     return false;

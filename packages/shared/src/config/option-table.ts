@@ -186,6 +186,10 @@ export const optionTable = {
     name: 'PYTHON3_RESULT_TTL_SECONDS', parse: integerBetween(60, 604_800), default: 3_600, accepts: 'seconds, 60 to 604,800',
     description: 'How long an outcome can be fetched.',
   }),
+  resultMaxBytes: option({
+    name: 'PYTHON3_RESULT_MAX_BYTES', parse: integerBetween(1_048_576, 1_099_511_627_776), default: 50_331_648, accepts: 'bytes, 1 MiB to 1 TiB',
+    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+  }),
   jobValiditySeconds: option({
     name: 'PYTHON3_JOB_VALIDITY_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
     description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait.',

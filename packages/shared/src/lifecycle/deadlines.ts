@@ -7,6 +7,15 @@ export const LOCK_DURATION_MS = 2_000;
 export const LOCK_RENEW_MS = 700;
 export const STALLED_CHECK_MS = 1_000;
 
+/**
+ * A job whose lock was last known to be renewed this long ago is ended here, so that its processes are dead before the
+ * lock can expire and another node start the job. Two renewals may fail first; 500 ms are left for looking and killing.
+ *
+ *   2 × LOCK_RENEW_MS (1.4 s) < LOCK_ABORT_MS (1.5 s) < LOCK_DURATION_MS (2 s)
+ */
+export const LOCK_ABORT_MS = 1_500;
+export const LOCK_WATCH_MS = 50;
+
 /** After SIGKILL a child must be gone within this, else its template is replaced. */
 export const KILL_GRACE_MS = 1_000;
 
@@ -25,6 +34,18 @@ export const CANCEL_WAIT_MS = 1_000;
 /** Heartbeat of worker nodes; a node unheard of for `WORKER_GONE_MS` serves nothing any more. */
 export const HEARTBEAT_MS = 1_000;
 export const WORKER_GONE_MS = 5_000;
+
+/**
+ * Housekeeping of the whole cluster is one worker node's at a time; when it is lost another takes over after the lease.
+ * A job whose queue entry is gone has its outcome after at most lease + age + confirmation + two passes: under 25 s of the
+ * 60 s promised.
+ */
+export const HOUSEKEEPING_MS = 2_000;
+export const HOUSEKEEPING_LEASE_MS = 10_000;
+/** Younger jobs are left alone: their entry may still be on its way. */
+export const STRAY_AGE_MS = 5_000;
+/** A job is without entry only if it was so twice, this far apart. */
+export const STRAY_CONFIRM_MS = 2_000;
 
 /** A stopping process that has not ended by itself after its drain time and this is ended. */
 export const STOP_GRACE_MS = 5_000;

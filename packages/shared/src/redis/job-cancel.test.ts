@@ -5,7 +5,15 @@ import { SeededRandom } from '../../../../test/contracts/seeded-random';
 import { createJobId } from '../jobs/job-id';
 import { connectRedis } from './connect-redis';
 import { CANCEL_CLAIM_MS, type CancelVerdict, type ClaimVerdict } from './job-cancel';
-import { defineJobCommands, MAX_PUBLISHED_BYTES, MAX_STARTS, RECORD_FIELDS, type FinishVerdict, type TakeVerdict } from './job-record';
+import {
+  defineJobCommands,
+  finishJobKeys,
+  MAX_PUBLISHED_BYTES,
+  MAX_STARTS,
+  RECORD_FIELDS,
+  type FinishVerdict,
+  type TakeVerdict,
+} from './job-record';
 import { createRedisKeys } from './redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
@@ -44,7 +52,7 @@ class Record {
   take = async (token: string, intent: 'run' | 'close' = 'run', delivery = 'at-least-once'): Promise<TakeVerdict> =>
     (await redis.takeJob(this.key, token, 'node', Date.now(), delivery, MAX_STARTS, intent))[0];
   finish = (token: string, outcome: string): Promise<FinishVerdict> =>
-    redis.finishJob(this.key, `${this.key}:p`, token, Buffer.from(outcome), 60_000, '', this.id, MAX_PUBLISHED_BYTES);
+    redis.finishJob(...finishJobKeys(keys, 'default', this.id), token, Buffer.from(outcome), 60_000, '', this.id, MAX_PUBLISHED_BYTES);
   outcome = (): Promise<string | null> => redis.hget(this.key, RECORD_FIELDS.outcome);
   isListed = async (): Promise<boolean> => (await redis.zscore(keys.cancels('default'), this.id)) !== null;
 }

@@ -7,6 +7,7 @@ import type { Attempt } from '../jobs/outcome';
 import { connectRedis } from './connect-redis';
 import {
   defineJobCommands,
+  finishJobKeys,
   MAX_PUBLISHED_BYTES,
   MAX_STARTS,
   RECORD_FIELDS,
@@ -58,7 +59,15 @@ class Record {
   }
 
   finish(token: string, outcome: Buffer | string = 'outcome', replyTo = '', ttlMs = 60_000): Promise<FinishVerdict> {
-    return redis.finishJob(this.key, this.payload, token, Buffer.from(outcome), ttlMs, replyTo, this.id, MAX_PUBLISHED_BYTES);
+    return redis.finishJob(
+      ...finishJobKeys(keys, 'default', this.id),
+      token,
+      Buffer.from(outcome),
+      ttlMs,
+      replyTo,
+      this.id,
+      MAX_PUBLISHED_BYTES,
+    );
   }
 
   read(): Promise<{ [field: string]: string }> {

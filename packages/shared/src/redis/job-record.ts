@@ -1,5 +1,6 @@
 import type { Redis, Result } from 'ioredis';
 import { defineCancelCommands } from './job-cancel';
+import type { RedisKeys } from './redis-keys';
 
 /**
  * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.
@@ -33,13 +34,17 @@ export const MAX_STARTS = 3;
 
 /**
  * Takes a job that the queue has handed over, atomically, before anything is decided about it.
- * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun).
+ * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun),
+ * queue lock and its value, or nothing (a key of the record's own hash tag). With a lock: only while it is held, so that a
+ * take that hung on its way to Redis cannot fence off the node that has the job now.
  * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
  * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
- * `cancel` (its cancellation was asked for: it must not start, and its outcome may be written), `cancelled` (the like, and it
- * has an outcome already). Unless unknown, finished or cancelled the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
+ * `unheld` (the lock is somebody else's or nobody's), `cancel` (its cancellation was asked for: it must not start, and its
+ * outcome may be written), `cancelled` (the like, and it has an outcome already). Unless unknown, finished, cancelled or
+ * unheld the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
  */
 const TAKE_SCRIPT = `
+if ARGV[8] and redis.call('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return {'unknown', '[]'} end
 local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
@@ -57,9 +62,13 @@ redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts)
 return {'start', attempts}
 `;
 
+/** What Redis needs for a finished record besides its long fields: hash, key, index entries. */
+export const RECORD_OVERHEAD_BYTES = 800;
+
 /**
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
- * KEYS[1] record, KEYS[2] stored payload; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
+ * The job leaves the index of open jobs and enters that of outcomes, with the bytes its record holds.
+ * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
 const FINISH_SCRIPT = `
@@ -76,6 +85,14 @@ end
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
+redis.call('ZREM', KEYS[3], ARGV[5])
+local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local member = ARGV[5] .. ' ' .. bytes
+redis.call('ZADD', KEYS[4], now, member)
+redis.call('ZADD', KEYS[5], now + ARGV[3], member)
+redis.call('INCRBY', KEYS[6], bytes)
 if ARGV[4] ~= '' then
   local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
   redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
@@ -85,11 +102,25 @@ return 'written'
 
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'close';
-export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'cancel' | 'cancelled';
+export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'cancel' | 'cancelled';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
 export const MAX_PUBLISHED_BYTES = 32_768;
+
+export type FinishJobKeys = readonly [record: string, payload: string, open: string, outcomes: string, expiry: string, bytes: string];
+
+/** The keys of `finishJob`, all of one lane. */
+export function finishJobKeys(keys: RedisKeys, lane: string, jobId: string): FinishJobKeys {
+  return [
+    keys.jobRecord(lane, jobId),
+    keys.jobPayload(lane, jobId),
+    keys.openJobs(lane),
+    keys.outcomes(lane),
+    keys.outcomeExpiry(lane),
+    keys.outcomeBytes(lane),
+  ];
+}
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -101,10 +132,11 @@ declare module 'ioredis' {
       delivery: string,
       mostStarts: number,
       intent: TakeIntent,
+      ...lock: [] | [key: string, token: string]
     ): Result<[TakeVerdict, string], Context>;
     finishJob(
-      record: string, payload: string,
-      token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number,
+      ...args: [...keys: FinishJobKeys,
+      token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number]
     ): Result<FinishVerdict, Context>; // prettier-ignore
   }
 }
@@ -112,6 +144,6 @@ declare module 'ioredis' {
 /** Gives the connection the two commands above, and those of `job-cancel.ts`. */
 export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
-  redis.defineCommand('finishJob', { numberOfKeys: 2, lua: FINISH_SCRIPT });
+  redis.defineCommand('finishJob', { numberOfKeys: 6, lua: FINISH_SCRIPT });
   return defineCancelCommands(redis);
 }

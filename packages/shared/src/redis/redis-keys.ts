@@ -10,8 +10,22 @@ export interface RedisKeys {
   readonly jobRecord: (lane: string, jobId: string) => string;
   /** String: sealed content of a job too large for the queue entry. */
   readonly jobPayload: (lane: string, jobId: string) => string;
-  /** BullMQ's lock of one job: there while a worker node holds it. */
+  /** BullMQ's hash of a queued job; it exists as long as the queue knows the job. */
+  readonly queueEntry: (lane: string, jobId: string) => string;
+  /** BullMQ's lock of a job that a worker node holds; its value is that node's token. */
   readonly queueLock: (lane: string, jobId: string) => string;
+  /** Sorted set: jobs that were accepted and have no outcome; score: epoch ms of acceptance. */
+  readonly openJobs: (lane: string) => string;
+  /** Sorted set: `<job id> <bytes>` of records with an outcome; score: epoch ms of its end. */
+  readonly outcomes: (lane: string) => string;
+  /** Sorted set: the same members; score: epoch ms at which the record expires. */
+  readonly outcomeExpiry: (lane: string) => string;
+  /** Integer: sum of the bytes in `outcomes`. */
+  readonly outcomeBytes: (lane: string) => string;
+  /** Set: every lane a worker node has served. */
+  readonly lanes: string;
+  /** String, short-lived: id of the worker node that does the housekeeping. */
+  readonly housekeeper: string;
   /** Sorted set: ids of jobs whose cancellation was asked for and that have no outcome yet, by time (`job-cancel.ts`). */
   readonly cancels: (lane: string) => string;
   /** Channel on which the worker nodes of a lane hear of them. */
@@ -42,7 +56,14 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueName: 'queue',
     jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
     jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    queueEntry: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}`,
     queueLock: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}:lock`,
+    openJobs: (lane) => `${namespace}:{${lane}}:open`,
+    outcomes: (lane) => `${namespace}:{${lane}}:outcomes`,
+    outcomeExpiry: (lane) => `${namespace}:{${lane}}:outcome-expiry`,
+    outcomeBytes: (lane) => `${namespace}:{${lane}}:outcome-bytes`,
+    lanes: `${namespace}:lanes`,
+    housekeeper: `${namespace}:housekeeper`,
     cancels: (lane) => `${namespace}:{${lane}}:cancels`,
     cancelChannel: (lane) => `${namespace}:{${lane}}:cancel`,
     ownerJobs: (owner) => `${namespace}:jobs:${owner}`,

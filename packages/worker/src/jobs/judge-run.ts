@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { ChildExited, JobLimits, LimitName, OutcomeError, OutcomeStatus } from '@python3-cluster/shared';
+import type { ChildExited, Delivery, JobLimits, LimitName, OutcomeError, OutcomeStatus } from '@python3-cluster/shared';
 import type { KillReason, RunReport } from './run-in-slot';
 import type { RejectionCode } from './verify-job';
 
@@ -92,4 +92,16 @@ export function stopped(why: 'expired' | 'lost' | 'exhausted' | 'cancelled', sta
     case 'exhausted':
       return verdict('crashed', 'WorkerLost', `the job was started ${starts} times and its process or node went down each time`);
   }
+}
+
+/** A job that the queue no longer knows and that therefore cannot be started (again). */
+export function queueEntryLost(delivery: Delivery, starts: number): Verdict {
+  const how =
+    starts === 0 ? 'it was not started' : `it had been started ${starts === 1 ? 'once' : `${starts} times`}, and is not started again`;
+  return {
+    status: delivery === 'at-most-once' ? 'lost' : 'crashed',
+    hasValue: false,
+    error: plainError('QueueEntryLost', `the queue lost the job; ${how}`),
+    limitsHit: [],
+  };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
-  MAX_PUBLISHED_BYTES, sealOutcome,
+  finishJobKeys, MAX_PUBLISHED_BYTES, sealOutcome,
   type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { RunReport } from './run-in-slot';
@@ -41,8 +41,7 @@ export class OutcomeWriter {
     const { redis, keys, keyRing, logger } = this.options;
     const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
     const written = await redis.finishJob(
-      keys.jobRecord(target.lane, target.jobId),
-      keys.jobPayload(target.lane, target.jobId),
+      ...finishJobKeys(keys, target.lane, target.jobId),
       target.token,
       sealed,
       target.resultTtlMs,

@@ -33,6 +33,8 @@ export interface ReceivedJob {
   readonly entry: QueueEntry;
   /** Whether the queue has handed the job out before and got it back by a lost lock. */
   readonly isRedelivered: boolean;
+  /** The queue's lock on the job, where it is held by one: it is taken only while the lock stands. */
+  readonly lockToken?: string | undefined;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
 }
@@ -153,6 +155,7 @@ export class JobProcessor {
       logger.info({ jobId: received.jobId, lane: received.lane }, 'cancelled job has its outcome already; not run');
       return 'done';
     }
+    if (taken.verdict === 'unheld') return 'lost';
     if (taken.verdict === 'unknown' || taken.verdict === 'finished') {
       // The outcome that stands is the truth. Redelivered: its node was lost between the outcome and the queue's own
       // bookkeeping. Else somebody put an entry under an old id: a replay.

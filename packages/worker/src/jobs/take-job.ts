@@ -13,12 +13,13 @@ export interface TakenJob {
 /** Makes the job this node's in its record, and marks the start if it is to run. */
 export async function takeJob(
   { redis, keys, workerId }: { readonly redis: Redis; readonly keys: RedisKeys; readonly workerId: string },
-  { lane, jobId }: { readonly lane: string; readonly jobId: string },
+  { lane, jobId, lockToken }: { readonly lane: string; readonly jobId: string; readonly lockToken?: string | undefined },
   delivery: Delivery,
   intent: TakeIntent,
 ): Promise<TakenJob> {
   const token = randomUUID();
   const record = keys.jobRecord(lane, jobId);
-  const [verdict, attempts] = await redis.takeJob(record, token, workerId, Date.now(), delivery, MAX_STARTS, intent);
+  const lock: [] | [string, string] = lockToken === undefined ? [] : [keys.queueLock(lane, jobId), lockToken];
+  const [verdict, attempts] = await redis.takeJob(record, token, workerId, Date.now(), delivery, MAX_STARTS, intent, ...lock);
   return { verdict, token, attempts: JSON.parse(attempts) as Attempt[] };
 }

@@ -1,4 +1,4 @@
-import { DelayedError, Job as QueueJob, WaitingError, Worker } from 'bullmq';
+import { DelayedError, Job as QueueJob, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   LOCK_DURATION_MS,
@@ -10,6 +10,8 @@ import {
   type RedisKeys,
 } from '@python3-cluster/shared';
 import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
+import { LockWatch } from './lock-watch';
+import { WatchedWorker } from './watched-worker';
 
 export interface LaneConsumerOptions {
   readonly lane: string;
@@ -30,12 +32,14 @@ const PAUSE_MS = 250;
  */
 export class LaneConsumer {
   private readonly options: LaneConsumerOptions;
-  private readonly worker: Worker<QueueEntry>;
+  private readonly worker: WatchedWorker<QueueEntry>;
+  private readonly locks = new LockWatch();
   private readonly running = new Map<string, AbortController>();
 
   constructor(options: LaneConsumerOptions) {
     this.options = options;
-    this.worker = new Worker<QueueEntry>(options.keys.queueName, (job, token) => this.process(job, token), {
+    const onRenewed = (jobIds: readonly string[], askedAt: number): void => this.locks.confirm(jobIds, askedAt);
+    this.worker = new WatchedWorker<QueueEntry>(onRenewed, options.keys.queueName, (job, token) => this.process(job, token), {
       connection: options.redis,
       prefix: options.keys.queuePrefix(options.lane),
       name: options.workerId,
@@ -87,7 +91,7 @@ export class LaneConsumer {
 
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
-    const processed = await this.processOnce(job);
+    const processed = await this.processOnce(job, token);
     switch (processed) {
       case 'done':
         return;
@@ -99,22 +103,39 @@ export class LaneConsumer {
         await job.moveToWait(token);
         throw new WaitingError();
       case 'lost':
-        throw new Error(`the lock of job ${job.id} was lost`);
+        // Redis may have been away for less than the lock's time: then it is still ours, and to fail the job would take it
+        // out of the queue. Where it is somebody else's, or nobody's, this is refused.
+        await job.moveToWait(token).catch((error: unknown) => {
+          throw new Error(`the lock of job ${job.id} was lost`, { cause: error });
+        });
+        throw new WaitingError();
     }
   }
 
-  private async processOnce(job: QueueJob<QueueEntry>): Promise<Processed | 'failed'> {
+  private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
     const { lane, processor, logger } = this.options;
     const jobId = job.id ?? '';
     const aborter = new AbortController();
     this.running.set(jobId, aborter);
+    this.locks.track(jobId, heldSince(job), () => {
+      logger.warn({ jobId, lane }, 'the lock could not be renewed in time; what runs is ended before the lock expires');
+      aborter.abort(LOCK_LOST);
+    });
     try {
-      return await processor.process({ lane, jobId, entry: job.data, isRedelivered: job.stalledCounter > 0, signal: aborter.signal });
+      const isRedelivered = job.stalledCounter > 0;
+      return await processor.process({ lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal });
     } catch (error) {
       logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
       return 'failed';
     } finally {
       this.running.delete(jobId);
+      this.locks.untrack(jobId);
     }
   }
+}
+
+/** When this node asked for the job and its lock, on the clock of `performance.now()`: the lock is not younger than that. */
+function heldSince(job: QueueJob): number {
+  const ageMs = Math.max(0, Date.now() - (job.processedOn ?? Date.now()));
+  return performance.now() - ageMs;
 }

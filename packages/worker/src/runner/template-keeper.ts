@@ -66,13 +66,18 @@ export class TemplateKeeper {
       template.kill();
       return false;
     }
-    const idle = this.idle;
-    const answers = await Promise.all(idle.map((child) => child.ping(PROBE_TIMEOUT_MS)));
-    idle.forEach((child, index) => {
-      if (answers[index] || child.state !== 'idle') return;
+    // A copy: children come and go while they are asked, and one that was taken meanwhile has a job coming.
+    const asked = [...this.idle];
+    const answers = await Promise.all(asked.map((child) => child.ping(PROBE_TIMEOUT_MS)));
+    asked.forEach((child, index) => {
+      const place = this.idle.indexOf(child);
+      if (answers[index] || place < 0) return;
       this.logger.warn({ mode: this.mode, pid: child.pid }, 'idle child does not answer and is replaced');
+      // Out of the list at once: no job may be given to it while it dies.
+      this.idle.splice(place, 1);
       child.kill();
     });
+    this.refill();
     return answers.every(Boolean);
   }
 

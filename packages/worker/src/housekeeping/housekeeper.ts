@@ -1,0 +1,82 @@
+import type { Redis } from 'ioredis';
+import { HOUSEKEEPING_LEASE_MS, HOUSEKEEPING_MS, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { Lease } from './lease';
+
+export interface HousekeeperOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly workerId: string;
+  readonly lanes: readonly string[];
+  /** What is done at each pass, one after the other, for all lanes of the cluster. Each bounds its own work. */
+  readonly chores: readonly Chore[];
+  readonly logger: Logger;
+}
+
+export interface Chore {
+  readonly name: string;
+  readonly run: (lanes: readonly string[]) => Promise<void>;
+}
+
+/** A Redis that hangs must not keep the node from stopping; the lease then runs out. */
+const HAND_BACK_MS = 1_000;
+
+/** Does what somebody must do for the cluster as a whole: of all worker nodes, the one that holds the lease. */
+export class Housekeeper {
+  private readonly options: HousekeeperOptions;
+  private readonly lease: Lease;
+  private timer: NodeJS.Timeout | undefined;
+  private isElected = false;
+  private stopped = false;
+  private pass: Promise<void> = Promise.resolve();
+
+  constructor(options: HousekeeperOptions) {
+    this.options = options;
+    this.lease = new Lease(options.redis, options.keys.housekeeper, options.workerId, HOUSEKEEPING_LEASE_MS);
+  }
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.pass = this.run();
+      void this.pass.then(() => {
+        if (!this.stopped) this.start();
+      });
+    }, HOUSEKEEPING_MS);
+  }
+
+  /** Hands the lease back, so that the next node need not wait for its end. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    if (this.options.redis.status !== 'ready') return;
+    const handBack = async (): Promise<void> => {
+      await this.pass;
+      if (this.isElected) await this.lease.release();
+    };
+    await within(HAND_BACK_MS, handBack(), 'Redis').catch(() => undefined);
+  }
+
+  private async run(): Promise<void> {
+    const { redis, keys, lanes, chores, logger } = this.options;
+    if (redis.status !== 'ready') return;
+    try {
+      // At each pass: Redis may have come back empty.
+      await redis.sadd(keys.lanes, ...lanes);
+      const wasElected = this.isElected;
+      this.isElected = await this.lease.hold();
+      if (this.isElected !== wasElected) logger.info({ isElected: this.isElected }, 'housekeeping of the cluster');
+      if (!this.isElected) return;
+      const allLanes = await redis.smembers(keys.lanes);
+      for (const chore of chores) await this.runChore(chore, allLanes);
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'housekeeping not done');
+    }
+  }
+
+  private async runChore(chore: Chore, lanes: readonly string[]): Promise<void> {
+    try {
+      await chore.run(lanes);
+    } catch (error) {
+      this.options.logger.error({ chore: chore.name, error: String(error) }, 'housekeeping failed');
+    }
+  }
+}
