@@ -35,11 +35,19 @@ async function finish(lane: string, bytes: number, ttlMs = 60_000): Promise<stri
 
 const present = async (ids: readonly string[]): Promise<number[]> =>
   Promise.all(ids.map((id) => redis.exists(keys.jobRecord(id.split('.')[0] as string, id))));
+/** Outcomes of one millisecond have no order among them. */
+async function nextMillisecond(): Promise<void> {
+  for (const before = Date.now(); Date.now() <= before + 1;) await new Promise((resolve) => setImmediate(resolve));
+}
+
 const bytesOf = async (lane: string): Promise<number> => Number(await redis.get(keys.outcomeBytes(lane)));
 
 it('the oldest outcomes go until the rest fits', async () => {
   const ids: string[] = [];
-  for (let index = 0; index < 10; index += 1) ids.push(await finish('default', 10 * KILOBYTE));
+  for (let index = 0; index < 10; index += 1) {
+    ids.push(await finish('default', 10 * KILOBYTE));
+    await nextMillisecond();
+  }
   expect(await bytesOf('default')).toBe(100 * KILOBYTE);
   await createSweeper(100 * KILOBYTE).run(['default']);
   expect(await present(ids)).toEqual(Array.from({ length: 10 }, () => 1));
