@@ -32,8 +32,8 @@ describe('a full queue', () => {
   /** While the worker node takes nothing, but still counts as alive. */
   const whileNobodyWorks = async <T>(action: () => Promise<T>): Promise<T> => {
     const queue = `${cluster.namespace}:{default}:queue`;
-    const lengthOf = (name: string): Promise<number> => redis.llen(`${queue}:${name}`);
-    await waitFor('an idle cluster', async () => (await lengthOf('wait')) + (await lengthOf('active')) === 0);
+    const isIdle = async (): Promise<boolean> => (await redis.zcard(`${queue}:prioritized`)) + (await redis.llen(`${queue}:active`)) === 0;
+    await waitFor('an idle cluster', isIdle);
     const [worker] = cluster.workers;
     worker?.process.kill('SIGSTOP');
     try {

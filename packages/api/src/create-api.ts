@@ -90,6 +90,7 @@ function wire(config: Config, logger: Logger): Api {
     ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
   ]);
   const inFlight = new InFlight();
+  const waits = new AbortController();
   const application = createApplication({
     config,
     logger,
@@ -105,6 +106,7 @@ function wire(config: Config, logger: Logger): Api {
     breaker,
     idempotency,
     inFlight,
+    waitsEnd: waits.signal,
   });
   const listener = new HttpListener(application, config);
 
@@ -118,6 +120,7 @@ function wire(config: Config, logger: Logger): Api {
     listener.stopAccepting();
     await inFlight.whenIdle(config.drainSeconds * 1_000);
     replies.stop();
+    waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
     registry.stop();

@@ -39,6 +39,7 @@ export interface ApplicationParts {
   readonly breaker: RedisBreaker;
   readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
+  readonly waitsEnd: AbortSignal;
 }
 
 /** The Express application: what every request passes, the routes, and what takes the rest. */

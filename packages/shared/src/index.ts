@@ -23,6 +23,7 @@ export * from './protocol/json-slices';
 export * from './redis/connect-redis';
 export * from './redis/job-cancel';
 export * from './redis/job-record';
+export * from './redis/job-retry';
 export * from './redis/redis-keys';
 export * from './redis/worker-heartbeat';
 export * from './signing/key-ring';

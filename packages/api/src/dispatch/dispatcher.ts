@@ -41,17 +41,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { config, tools, registry, breaker, limits, replies, replyChannel } = options;
   return {
     dispatch: async (order) => {
-      const { lane, payload } = order.request;
+      const { lane, payload, delayMs } = order.request;
+      const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
       breaker.assertClosed();
       await assertLaneIsServed(registry, lane);
-      await limits.admit(lane, payload.length);
+      await limits.admit(lane, demand);
       const job = buildJob(order, config, replyChannel);
       const reply = job.replyTo === null ? undefined : replies.expect(job.id);
       try {
         await breaker.run(() => enqueue(tools, job, payload));
       } catch (error) {
         reply?.cancel();
-        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN')) limits.giveBack(lane, payload.length);
+        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN')) limits.giveBack(lane, demand);
         throw error;
       }
       return { job, reply };

@@ -33,7 +33,7 @@ function makeJob(): Job {
   }; // prettier-ignore
 }
 
-const waitingCount = (): Promise<number> => redis.llen(`${keys.queuePrefix('default')}:${keys.queueName}:wait`);
+const waitingCount = (): Promise<number> => redis.zcard(`${keys.queuePrefix('default')}:${keys.queueName}:prioritized`);
 
 it('a job that Redis refuses does not fail the strangers of the same turn', async () => {
   const jobs = Array.from({ length: 9 }, makeJob);
@@ -60,4 +60,15 @@ it('all jobs of one turn are sent with one system call', async () => {
   delete (stream as Partial<typeof stream>)._writev;
   expect(writes).toBe(1);
   expect((await waitingCount()) - before).toBe(50);
+});
+
+it('a job that is to wait for its time says so in its record, and stands among the delayed until then', async () => {
+  const { issuedAt, ...rest } = makeJob();
+  const job: Job = { ...rest, issuedAt, startAfter: issuedAt + 60_000, priority: 3 };
+  await enqueue(tools, job, PAYLOAD);
+  expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('delayed');
+  // BullMQ keeps the time in the upper bits of the score.
+  const score = Number(await redis.zscore(`${keys.queuePrefix('default')}:${keys.queueName}:delayed`, job.id));
+  expect(Math.floor(score / 4_096)).toBe(issuedAt + 60_000);
+  expect(await redis.hget(keys.queueEntry('default', job.id), 'priority')).toBe('3');
 });

@@ -1,5 +1,6 @@
 import {
   ClusterError,
+  DEFAULT_PRIORITY,
   MAX_QUEUED_BYTES,
   RECORD_FIELDS,
   sealJob,
@@ -9,6 +10,7 @@ import {
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
+import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobIndex } from './job-index';
 import type { LaneQueues } from './lane-queues';
@@ -60,15 +62,21 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
       RECORD_FIELDS.job,
       sealJobHead(keyRing, job),
       RECORD_FIELDS.state,
-      'waiting',
+      job.startAfter === undefined ? 'waiting' : 'delayed',
       RECORD_FIELDS.queuedBytes,
       payload.length,
     ),
     redis.pexpire(record, keepMs),
     redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),
     ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
-    queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),
+    queues.get(job.lane).add(job.kind, entry, queueOptions(job)),
   ];
+}
+
+/** Every entry has a priority: BullMQ serves those without one before all others. */
+function queueOptions({ id, issuedAt, startAfter, priority = DEFAULT_PRIORITY }: Job): JobsOptions {
+  const delay = startAfter === undefined ? {} : { timestamp: issuedAt, delay: startAfter - issuedAt };
+  return { jobId: id, removeOnComplete: true, removeOnFail: true, attempts: 1, priority, ...delay };
 }
 
 /** Best effort: a record left behind expires by itself, and without an entry nobody starts it. */

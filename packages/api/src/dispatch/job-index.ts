@@ -4,8 +4,8 @@ import type { Redis } from 'ioredis';
 /** Newest jobs listed per owner, and of all owners together. Older ones can still be asked for by their id. */
 export const MAX_LISTED_JOBS = 10_000;
 
-/** Longer than any record lives: 7 days of validity and 7 of keeping the outcome. */
-const INDEX_TTL_MS = 15 * 86_400_000;
+/** Longer than any record lives: 30 days of delay, 7 of validity, at most 10 of retries and 7 of keeping the outcome. */
+const INDEX_TTL_MS = 60 * 86_400_000;
 
 /** Trimming on every job would double the index's cost; in between it may be over its bound by what arrives in this time. */
 const TRIM_EVERY_MS = 1_000;

@@ -41,6 +41,29 @@ export function readChoice<const T extends string>(members: Members, name: strin
   return value as T;
 }
 
+/** An array of strings, as it stands. */
+export function readStrings(members: Members, name: string): string[] | undefined {
+  const slice = readArray(members, name);
+  if (slice === undefined) return undefined;
+  const items = JSON.parse(slice.toString('utf8')) as unknown[];
+  if (!items.every((item) => typeof item === 'string')) throw wrongType(name, 'an array of strings');
+  return items;
+}
+
+/** The members of an object of strings, none given twice; strings may be empty here. */
+export function readTextMembers(members: Members, name: string, { maxLength }: TextRule): [name: string, text: string][] | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  if (slice[0] !== OPEN_BRACE) throw wrongType(name, 'an object of strings');
+  return [...slicesOf(slice, name)].map(([key, value]) => {
+    const text = parseScalar(value);
+    if (typeof text !== 'string') throw wrongType(name, 'an object of strings');
+    if (text.length > maxLength || UNFIT_FOR_TEXT.test(text))
+      throw wrongType(name, `an object of strings of at most ${maxLength} characters, that can be shown`);
+    return [key, text];
+  });
+}
+
 /** A member that must be an array; its slice. */
 export function readArray(members: Members, name: string): Buffer | undefined {
   const slice = members.get(name);
@@ -73,6 +96,14 @@ function namesIn(slice: Buffer): Iterable<string> {
   }
 }
 
+function slicesOf(slice: Buffer, name: string): Iterable<[string, Buffer]> {
+  try {
+    return sliceJsonObject(slice, 'refuse');
+  } catch (error) {
+    throw error instanceof JsonScanError ? new ClusterError('REQUEST_INVALID', `'${name}': ${error.message}`) : error;
+  }
+}
+
 function assertVariableName(field: string, key: string): void {
   const shown = JSON.stringify(key.slice(0, 100));
   if (!IDENTIFIER.test(key))
@@ -83,6 +114,8 @@ function assertVariableName(field: string, key: string): void {
 }
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
+/** Control characters, and halves of surrogate pairs. */
+const UNFIT_FOR_TEXT = /[\p{Cc}\p{Cs}]/u;
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;

@@ -192,7 +192,11 @@ export const optionTable = {
   }),
   jobValiditySeconds: option({
     name: 'PYTHON3_JOB_VALIDITY_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
-    description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait.',
+    description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait once its delay is over.',
+  }),
+  delayCeilingSeconds: option({
+    name: 'PYTHON3_DELAY_CEILING_SECONDS', parse: integerBetween(1, 2_592_000), default: 604_800, accepts: 'seconds, 1 to 2,592,000',
+    description: 'Longest `delayMs` a job may ask for.',
   }),
   queueWaitSeconds: option({
     name: 'PYTHON3_QUEUE_WAIT_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
@@ -204,7 +208,7 @@ export const optionTable = {
   }),
   queueMaxJobs: option({
     name: 'PYTHON3_QUEUE_MAX_JOBS', parse: integerBetween(1, 100_000_000), default: 100_000, accepts: 'jobs, 1 to 100,000,000',
-    description: 'Waiting jobs per lane from which on no more are accepted (`QUEUE_FULL`).',
+    description: 'Waiting jobs per lane from which on no more are accepted (`QUEUE_FULL`). Those with `delayMs` are refused once waiting and delayed jobs together are as many; delayed ones do not count for others.',
   }),
   queueMaxBytes: option({
     name: 'PYTHON3_QUEUE_MAX_BYTES', parse: integerBetween(1_024, 1_099_511_627_776), default: 268_435_456, accepts: 'bytes, 1,024 to 1 TiB',

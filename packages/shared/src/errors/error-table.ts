@@ -19,7 +19,7 @@ export const errorTable = {
   REQUEST_MEDIA_TYPE: { status: 415, message: 'Send the body as application/json.', meaning: 'The body has another content type or an unsupported content encoding.' },
   CODE_EMPTY: { status: 400, message: 'Code cannot be empty', meaning: '`code` or `expression` is missing, empty or only white space.' },
   CODE_TOO_LARGE: { status: 413, message: 'Code size exceeds maximum limit of 1048576 bytes (1MB).', meaning: '`code` or `expression` has more than 1,048,576 UTF-8 bytes. Pass data as `variables`.' },
-  LIMIT_ABOVE_CEILING: { status: 400, message: 'A limit of the job is above what the operator allows.', meaning: '`timeoutMs`, `memoryMb` or `cpuSeconds` is over its ceiling (`PYTHON3_*_CEILING_*`). The message names the ceiling.' },
+  LIMIT_ABOVE_CEILING: { status: 400, message: 'A limit of the job is above what the operator allows.', meaning: '`timeoutMs`, `memoryMb`, `cpuSeconds` or `delayMs` is over its ceiling (`PYTHON3_*_CEILING_*`). The message names the ceiling.' },
   ROUTE_NOT_FOUND: { status: 404, message: 'There is no such route.', meaning: 'Path unknown. `GET /` shows where to begin.' },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This route does not take that method.', meaning: 'The header `Allow` names the methods it takes.' },
   JOB_NOT_FOUND: { status: 404, message: 'There is no job with that id.', meaning: 'Never existed, belongs to another owner, or its outcome was removed after `PYTHON3_RESULT_TTL_SECONDS`.' },

@@ -34,14 +34,33 @@ export function openJobHead(keyRing: KeyRing, jobId: string, sealed: Buffer): Jo
   return content && parseJob(content)?.job;
 }
 
+/** How a single attempt ended; a subject of its own, so that it can never pass for the job's outcome. */
+const attemptContext = (worker: string, jobId: string, attempt: number): SealContext => ({
+  purpose: 'result',
+  scope: worker,
+  subject: `${jobId} attempt ${attempt}`,
+});
+
 export const sealOutcome = (keyRing: KeyRing, parts: OutcomeParts): Buffer =>
   seal(keyRing, resultContext(parts.outcome.worker, parts.outcome.jobId), formatOutcome(parts));
 
 /** The outcome of this job, if a worker node of this cluster signed exactly that. */
-export function openOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts | undefined {
+export const openOutcome = (keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts | undefined =>
+  openSigned(keyRing, sealed, (worker) => resultContext(worker, jobId));
+
+/** The end of the outcome's last attempt, the job going on. */
+export function sealAttemptEnd(keyRing: KeyRing, parts: OutcomeParts): Buffer {
+  const { worker, jobId, attempts } = parts.outcome;
+  return seal(keyRing, attemptContext(worker, jobId, attempts.length), formatOutcome(parts));
+}
+
+export const openAttemptEnd = (keyRing: KeyRing, jobId: string, attempt: number, sealed: Buffer): OutcomeParts | undefined =>
+  openSigned(keyRing, sealed, (worker) => attemptContext(worker, jobId, attempt));
+
+function openSigned(keyRing: KeyRing, sealed: Buffer, contextOf: (worker: string) => SealContext): OutcomeParts | undefined {
   const unverified = readUnverified(sealed);
   const worker = unverified && readClaimedWorker(unverified);
   if (worker === undefined) return undefined;
-  const content = openSeal(keyRing, resultContext(worker, jobId), sealed);
+  const content = openSeal(keyRing, contextOf(worker), sealed);
   return content && parseOutcome(content);
 }

@@ -1,24 +1,34 @@
 import type { Redis, Result } from 'ioredis';
 import { defineCancelCommands } from './job-cancel';
+import { defineRetryCommand } from './job-retry';
 import type { RedisKeys } from './redis-keys';
 
 /**
  * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.
  *
- *   (none) ──accept──▶ waiting ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
- *                        │  ▲               │
- *                        │  └──re-delivery──┘  (start again: attempt + 1, new token)
+ *   (none) ──accept──▶ waiting, delayed ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
+ *                        │                  ▲   ▲  │  │
+ *                        │                  │   └──┘  │ re-delivery (start again: attempt + 1, new token)
+ *                        │               delayed ◀────┘ retry: the attempt has ended, and the job starts again later
  *                        └──finish (expired, rejected, cancelled)──▶ finished
+ *
+ * `delayed` stays until the next start: that its time has come is BullMQ's to see, and shows as `waiting`.
  */
 export const RECORD_FIELDS = {
   /** Sealed: the job without its payload. */
   job: 'job',
-  /** `waiting` | `active` | `finished`. */
+  /** `waiting` | `delayed` | `active` | `finished`. */
   state: 'state',
   /** Token of the current attempt; only its holder may write the outcome. */
   token: 'token',
   /** JSON array of attempts. */
   attempts: 'attempts',
+  /** Token of the take that made the last attempt, until the job has ended: the same take asked again gets the same answer. */
+  startedBy: 'startedBy',
+  /** Epoch milliseconds, on Redis' clock, before which a job that is to be retried does not start; see `job-retry.ts`. */
+  retryAt: 'retryAt',
+  /** Sealed: how the last attempt ended, while a retry is due. */
+  lastEnd: 'lastEnd',
   /** Sealed outcome. */
   outcome: 'outcome',
   /** Epoch milliseconds at which somebody asked for its cancellation; see `job-cancel.ts`. */
@@ -29,9 +39,6 @@ export const RECORD_FIELDS = {
   queuedBytes: 'queuedBytes',
 } as const;
 
-/** Starts after which a job that keeps taking its node down is given up. */
-export const MAX_STARTS = 3;
-
 /**
  * Takes a job that the queue has handed over, atomically, before anything is decided about it.
  * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun),
@@ -40,25 +47,39 @@ export const MAX_STARTS = 3;
  * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
  * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
  * `unheld` (the lock is somebody else's or nobody's), `cancel` (its cancellation was asked for: it must not start, and its
- * outcome may be written), `cancelled` (the like, and it has an outcome already). Unless unknown, finished, cancelled or
- * unheld the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
+ * outcome may be written), `cancelled` (the like, and it has an outcome already), `early` (a retry whose time has not come;
+ * third comes how many ms are left). Unless unknown, finished, cancelled, early or unheld the job is this token's from now
+ * on, and an attempt that still runs elsewhere is fenced off.
+ *
+ * A command whose answer was lost with its connection is sent again. A take that has started the job then finds its own
+ * attempt, and gets that instead of a second one; if somebody else has taken the job since, it is `unheld`.
  */
 const TAKE_SCRIPT = `
 if ARGV[8] and redis.call('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
-local state = redis.call('HGET', KEYS[1], 'state')
+local state, attempts, isCancelled, token, startedBy, retryAt =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt'))
 if not state then return {'unknown', '[]'} end
-local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
-local isCancelled = redis.call('HEXISTS', KEYS[1], 'cancelRequested') == 1
+attempts = attempts or '[]'
 if state == 'finished' then return {isCancelled and 'cancelled' or 'finished', attempts} end
+if startedBy == ARGV[1] then
+  if token ~= ARGV[1] or state ~= 'active' then return {'unheld', attempts} end
+  return {isCancelled and 'cancel' or 'start', attempts}
+end
+if state == 'delayed' and retryAt and ARGV[6] == 'run' and not isCancelled then
+  local time = redis.call('TIME')
+  local left = tonumber(retryAt) - (time[1] * 1000 + math.floor(time[2] / 1000))
+  if left > 0 then return {'early', attempts, left} end
+end
 local started = cjson.decode(attempts)
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 if isCancelled then return {'cancel', attempts} end
 if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
 if ARGV[6] == 'close' then return {'close', attempts} end
 if #started >= tonumber(ARGV[5]) then return {'exhausted', attempts} end
+if #started > 0 and not started[#started].status then started[#started].status = 'lost' end
 started[#started + 1] = { number = #started + 1, worker = ARGV[2], startedAt = tonumber(ARGV[3]) }
 attempts = cjson.encode(started)
-redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts)
+redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts, 'startedBy', ARGV[1])
 return {'start', attempts}
 `;
 
@@ -79,9 +100,9 @@ if token ~= ARGV[1] then return 'stale' end
 -- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
 local queuedBytes = tonumber(redis.call('HGET', KEYS[1], 'queuedBytes') or '0')
 if queuedBytes > 0 then
-  redis.call('HDEL', KEYS[1], 'queuedBytes')
   redis.call('DECRBY', string.match(KEYS[1], '^(.*}):job:') .. ':queued-bytes', queuedBytes)
 end
+redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd')
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
@@ -102,7 +123,7 @@ return 'written'
 
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'close';
-export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'cancel' | 'cancelled';
+export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
@@ -133,7 +154,7 @@ declare module 'ioredis' {
       mostStarts: number,
       intent: TakeIntent,
       ...lock: [] | [key: string, token: string]
-    ): Result<[TakeVerdict, string], Context>;
+    ): Result<[verdict: TakeVerdict, attempts: string, leftMs?: number], Context>;
     finishJob(
       ...args: [...keys: FinishJobKeys,
       token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number]
@@ -141,9 +162,9 @@ declare module 'ioredis' {
   }
 }
 
-/** Gives the connection the two commands above, and those of `job-cancel.ts`. */
+/** Gives the connection the two commands above, and those of `job-cancel.ts` and `job-retry.ts`. */
 export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 6, lua: FINISH_SCRIPT });
-  return defineCancelCommands(redis);
+  return defineCancelCommands(defineRetryCommand(redis));
 }

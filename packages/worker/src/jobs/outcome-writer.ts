@@ -3,6 +3,7 @@ import {
   finishJobKeys, MAX_PUBLISHED_BYTES, sealOutcome,
   type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
 
@@ -38,8 +39,22 @@ export class OutcomeWriter {
   }
 
   async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<FinishVerdict> {
+    return this.finish(target, this.compose(target, verdict, report, isolation));
+  }
+
+  /** Makes the recorded end of an attempt the outcome: the retry that was due after it does not come any more. */
+  async writeLastEnd(target: OutcomeTarget, { outcome, ...streams }: OutcomeParts): Promise<FinishVerdict> {
+    const { workerId, level } = this.options;
+    const { attempts, issuedAt } = target;
+    const finishedAt = Date.now();
+    const totalMs = Math.max(outcome.timings.runMs, finishedAt - issuedAt);
+    const timings = { ...outcome.timings, totalMs, queuedMs: round(totalMs - outcome.timings.runMs) };
+    return this.finish(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
+  }
+
+  private async finish(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
     const { redis, keys, keyRing, logger } = this.options;
-    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
+    const sealed = sealOutcome(keyRing, parts);
     const written = await redis.finishJob(
       ...finishJobKeys(keys, target.lane, target.jobId),
       target.token,
@@ -49,13 +64,15 @@ export class OutcomeWriter {
       target.jobId,
       MAX_PUBLISHED_BYTES,
     );
-    const fields = { jobId: target.jobId, status: verdict.status, errorType: verdict.error?.type, runMs: report?.runMs };
+    const { status, error, timings } = parts.outcome;
+    const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
     if (written === 'written') logger.info(fields, 'job finished');
     else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
     return written;
   }
 
-  private compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {
+  /** The outcome as it would be written. */
+  compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {
     const finishedAt = Date.now();
     return {
       outcome: {
@@ -70,7 +87,7 @@ export class OutcomeWriter {
         worker: this.options.workerId,
         level: this.options.level,
         ...(isolation && { isolation }),
-        attempts: target.attempts,
+        attempts: endAttempts(target.attempts, report && verdict, finishedAt),
         finishedAt,
       },
       value: (verdict.hasValue ? report?.answer?.value : undefined) ?? NOTHING,

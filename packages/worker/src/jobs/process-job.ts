@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
@@ -7,10 +8,12 @@ import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
-import { takeJob, type TakenJob } from './take-job';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
+import { readLastEnd } from './last-end';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
+import { retryLater } from './retry-later';
 import { runInSlot } from './run-in-slot';
+import { takeJob, type StartRules, type TakenJob } from './take-job';
 import { verifyJob, type RejectionCode } from './verify-job';
 
 export interface JobProcessorOptions {
@@ -41,9 +44,15 @@ export interface ReceivedJob {
 
 /**
  * `done`: it has its outcome. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
- * elsewhere. `lost`: somebody else has it now.
+ * elsewhere. `lost`: somebody else has it now. A point in time (epoch ms): it is not to be started before that.
  */
-export type Processed = 'done' | 'busy' | 'stopped' | 'lost';
+export type Processed = 'done' | 'busy' | 'stopped' | 'lost' | { readonly notBefore: number };
+
+/**
+ * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
+ * node would promote a job and the other put it back, many times a second.
+ */
+export const EARLY_HOLD_MS = 250;
 
 /** Abort reason: the queue has given the job to somebody else, so nothing may be written for it any more. */
 export const LOCK_LOST = 'lock-lost';
@@ -73,18 +82,21 @@ export class JobProcessor {
     const verification = verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
-    if (isTooLate(job)) return this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+    // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
+    const leftMs = (job.startAfter ?? 0) - Date.now();
+    if (leftMs > 0) return holdBack(leftMs, signal);
+    if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
     let slot: Slot;
     try {
       slot = await this.options.pool.borrow();
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
       if (!endsWithItsCaller(job)) return 'busy';
-      return this.close(received, targetOf(job), job.delivery, rejected('POOL_BUSY', (error as Error).message));
+      return this.close(received, targetOf(job), job, rejected('POOL_BUSY', (error as Error).message));
     }
     try {
       // The wait for the slot may have taken the rest of the caller's time.
-      if (isTooLate(job)) return await this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+      if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
       return await this.runAttempts(received, job, payload, slot, signal);
     } finally {
       this.options.pool.release(slot);
@@ -108,9 +120,10 @@ export class JobProcessor {
         child.kill();
         return endedBy(signal);
       }
-      const taken = await takeJob(this.options, received, job.delivery, 'run');
+      const taken = await takeJob(this.options, received, job, 'run');
       if (taken.verdict !== 'start') {
         child.kill();
+        if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
@@ -125,7 +138,11 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      await outcomes.write({ ...targetOf(job), ...taken }, verdict, report, lent.isWarm ? 'warm' : 'fresh');
+      const target = { ...targetOf(job), ...taken };
+      const isolation = lent.isWarm ? 'warm' : 'fresh';
+      const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
+      if (notBefore !== undefined) return { notBefore };
+      await outcomes.write(target, verdict, report, isolation);
       return 'done';
     }
   }
@@ -140,12 +157,12 @@ export class JobProcessor {
     const target = head
       ? { ...targetOf(head), lane }
       : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
-    return this.close(received, target, head?.delivery ?? 'at-least-once', rejected(code, message));
+    return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
   /** Ends a job without running it (again). */
-  private async close(received: ReceivedJob, target: Target, delivery: Job['delivery'], verdict: Verdict): Promise<Processed> {
-    return this.settle(received, target, await takeJob(this.options, received, delivery, 'close'), verdict);
+  private async close(received: ReceivedJob, target: Target, rules: StartRules, verdict: Verdict): Promise<Processed> {
+    return this.settle(received, target, await takeJob(this.options, received, rules, 'close'), verdict);
   }
 
   /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
@@ -165,7 +182,10 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
-    await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
+    // Too late for the retry that was due: what the last attempt ended with stands.
+    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, { ...target, ...taken }) : undefined;
+    if (lastEnd) await outcomes.writeLastEnd({ ...target, ...taken }, lastEnd);
+    else await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
     return 'done';
   }
 }
@@ -182,6 +202,15 @@ function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
 }
 
 const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
+
+const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
+
+/** Goes back to wait for its time. One that is being cancelled meanwhile is settled as any that nobody runs. */
+async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
+  const notBefore = Date.now() + leftMs;
+  await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
+  return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : { notBefore };
+}
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 

@@ -3,8 +3,9 @@ import type { Redis } from 'ioredis';
 import {
   LOCK_DURATION_MS,
   LOCK_RENEW_MS,
-  MAX_STARTS,
+  RECORD_FIELDS,
   STALLED_CHECK_MS,
+  STARTS_CEILING,
   type Logger,
   type QueueEntry,
   type RedisKeys,
@@ -47,7 +48,8 @@ export class LaneConsumer {
       lockDuration: LOCK_DURATION_MS,
       lockRenewTime: LOCK_RENEW_MS,
       stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MAX_STARTS,
+      // The record counts starts; the queue must not give up before it does.
+      maxStalledCount: STARTS_CEILING,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
       autorun: false,
@@ -92,6 +94,11 @@ export class LaneConsumer {
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
     const processed = await this.processOnce(job, token);
+    if (typeof processed === 'object') {
+      await job.moveToDelayed(processed.notBefore, token);
+      await this.dropIfFinished(job);
+      throw new DelayedError();
+    }
     switch (processed) {
       case 'done':
         return;
@@ -110,6 +117,12 @@ export class LaneConsumer {
         });
         throw new WaitingError();
     }
+  }
+
+  /** A job may have been cancelled just before its entry went back; then nobody else would look for the entry. */
+  private async dropIfFinished({ id = '' }: QueueJob<QueueEntry>): Promise<void> {
+    const { redis, keys, lane } = this.options;
+    if ((await redis.hget(keys.jobRecord(lane, id), RECORD_FIELDS.state)) === 'finished') await this.removeEntry(id);
   }
 
   private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
