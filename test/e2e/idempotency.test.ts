@@ -91,3 +91,24 @@ it('a record that somebody points at another job is not believed', async () => {
   expect([again.status, isReplay(again)]).toEqual([202, false]);
   expect(again.json.id).not.toBe(victim.json.id);
 });
+
+it('who waits for the job of an earlier request is answered when its replica stops, as who made it is', async () => {
+  const replica = cluster.ports.length;
+  const api = await cluster.startApi({ PYTHON3_DRAIN_SECONDS: '1' });
+  const body = { code: 'import time\ntime.sleep(20)' };
+  const waiting = { replica, headers: { prefer: 'wait=60' } };
+  const first = await waitFor('the replica to know a worker node', async () => {
+    const answer = await job('drained', body, { replica });
+    return answer.status === 202 && answer;
+  });
+  const answers = [job('drained', body, waiting), job('drained', body, waiting)];
+  const arrived = async (): Promise<boolean> =>
+    (await redis.hget(`${cluster.namespace}:{default}:job:${first.json.id as string}`, 'state')) === 'active';
+  await waitFor('it to run', arrived);
+  const stopped = api.stop();
+  for (const answer of await Promise.all(answers)) {
+    expect([answer.status, answer.json.id, answer.json.state, isReplay(answer)]).toEqual([202, first.json.id, 'active', true]);
+  }
+  expect(await stopped).toBe(0);
+  await call(cluster, `/api/v1/jobs/${first.json.id as string}`, undefined, { method: 'DELETE' });
+}, 60_000);
