@@ -163,7 +163,7 @@ describe('GET /api/v1/jobs', () => {
 
   it.each([
     ['?nonsense=1', 'REQUEST_UNKNOWN_FIELD', /'nonsense'/],
-    ['?state=gone', 'REQUEST_INVALID', /'waiting' or 'active' or 'finished'/],
+    ['?state=gone', 'REQUEST_INVALID', /'waiting' or 'delayed' or 'active' or 'finished'/],
     ['?status=ok', 'REQUEST_INVALID', /'succeeded' or/],
     ['?kind=script', 'REQUEST_INVALID', /'kind'/],
     ['?lane=No+Lane', 'REQUEST_INVALID', /'lane'/],
