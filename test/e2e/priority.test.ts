@@ -48,8 +48,11 @@ it('labels stand in the record and the list, find their jobs, and are not logged
   const id = await submit({ code: 'result = 1', labels });
   await submit({ code: 'result = 1', labels: { line: '8' } });
   expect((await show(id)).labels).toEqual(labels);
-  const found = async (label: string): Promise<any> =>
-    (await call(cluster, `/api/v1/jobs?label=${encodeURIComponent(label)}`, undefined, { key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any, prettier/prettier
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  const found = async (label: string): Promise<any> => {
+    const path = `/api/v1/jobs?label=${encodeURIComponent(label)}`;
+    return (await call(cluster, path, undefined, { key: ADMIN_KEY })).json;
+  };
   expect((await found('line:7')).jobs).toMatchObject([{ id, labels }]);
   expect((await found('order/id:a:b')).jobs).toMatchObject([{ id }]);
   expect((await found('line:9')).jobs).toEqual([]);

@@ -27,7 +27,7 @@ it('accepted jobs whose queue entries somebody deletes have an outcome within 60
   const queue = keys.queueEntry('default', '');
   await waitFor('both to wait', async () => (await redis.zcard(`${queue}prioritized`)) === 2);
   const deletedAt = Date.now();
-  for (const id of await redis.zrange(`${queue}prioritized`, 0, -1)) await redis.del(keys.queueEntry('default', id));
+  for (const id of await redis.zrange(`${queue}prioritized`, 0, '-1')) await redis.del(keys.queueEntry('default', id));
   await redis.del(`${queue}prioritized`);
 
   const [again, once] = await Promise.all(waiting);

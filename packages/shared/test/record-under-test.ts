@@ -5,10 +5,8 @@ import {
 } from '../src'; // prettier-ignore
 
 /** A connection to the tests' Redis with the record's commands. */
-export const connectForRecords = (): Redis =>
-  defineJobCommands(
-    connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
-  );
+export const connectForRecords = (url = ''): Redis =>
+  defineJobCommands(connectRedis(url, { profile: 'patient', name: 'test', onError: () => undefined }));
 
 export interface TakeOptions {
   readonly intent?: TakeIntent;

@@ -10,7 +10,7 @@ const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);
 let redis: Redis;
 beforeAll(() => {
-  redis = connectForRecords();
+  redis = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
 });
 afterEach(async () => {
   const left = await redis.keys(`${namespace}:*`);

@@ -10,7 +10,7 @@ const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);
 let redis: Redis;
 beforeAll(() => {
-  redis = connectForRecords();
+  redis = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
 });
 afterEach(async () => {
   const left = await redis.keys(`${namespace}:*`);
@@ -48,7 +48,7 @@ describe('a job that is retried', () => {
 
   it('is retried once per attempt, however often its node asks', async () => {
     const record = await started();
-    for (const _ of [1, 2, 3]) expect(await record.retry('t1', 0)).toBe('retry');
+    for (let count = 0; count < 3; count += 1) expect(await record.retry('t1', 0)).toBe('retry');
     expect(await record.attempts()).toHaveLength(1);
     expect((await record.take('t2')).attempts).toHaveLength(2);
     expect(await record.retry('t1', 0)).toBe('stale');
@@ -169,6 +169,25 @@ async function* canceller({ record, written }: Story, name: string, patience: nu
   }
 }
 
+async function interleave(actors: Actor[], random: SeededRandom): Promise<void> {
+  while (actors.length > 0) {
+    const chosen = [random.below(actors.length), random.below(actors.length)].slice(0, 1 + random.below(2));
+    const ended = await Promise.all([...new Set(chosen)].map(async (at) => ((await actors[at]?.next())?.done ? actors[at] : undefined)));
+    for (const actor of ended) if (actor !== undefined) actors.splice(actors.indexOf(actor), 1);
+  }
+}
+
+/** What the queue does with an entry that is left over. */
+async function handOutAgain({ record, written, starts }: Story): Promise<void> {
+  for (let turn = 0; written.length === 0 && turn < 4; turn += 1) {
+    const token = `end.${turn}`;
+    const { verdict } = await record.take(token);
+    if (verdict === 'start') starts.add(token);
+    if (verdict === 'start' && (await record.retry(token, 0)) === 'retry') continue;
+    if ((await record.finish(token, `${verdict} at last`)) === 'written') written.push(`${verdict} at last`);
+  }
+}
+
 it('200 random interleavings of two nodes’ runs, retries, losses, resent commands and cancels each give one outcome', async () => {
   const endings = new Map<string, number>();
   let retries = 0;
@@ -180,18 +199,8 @@ it('200 random interleavings of two nodes’ runs, retries, losses, resent comma
       node(story, 'n1', random), node(story, 'n2', random),
       ...(isCancelled ? [canceller(story, 'c1', random.below(15)), canceller(story, 'c2', random.below(15))] : []),
     ]; // prettier-ignore
-    while (actors.length > 0) {
-      const chosen = [random.below(actors.length), random.below(actors.length)].slice(0, 1 + random.below(2));
-      const ended = await Promise.all([...new Set(chosen)].map(async (at) => ((await actors[at]?.next())?.done ? actors[at] : undefined)));
-      for (const actor of ended) if (actor !== undefined) actors.splice(actors.indexOf(actor), 1);
-    }
-    // What the queue hands out again at last.
-    for (let turn = 0; story.written.length === 0 && turn < 4; turn += 1) {
-      const { verdict } = await story.record.take(`end.${turn}`);
-      if (verdict === 'start') story.starts.add(`end.${turn}`);
-      if (verdict === 'start' && (await story.record.retry(`end.${turn}`, 0)) === 'retry') continue;
-      if ((await story.record.finish(`end.${turn}`, `${verdict} at last`)) === 'written') story.written.push(`${verdict} at last`);
-    }
+    await interleave(actors, random);
+    await handOutAgain(story);
     const attempts = await story.record.attempts();
     expect({ seed, written: story.written.length, starts: story.starts.size }).toEqual({ seed, written: 1, starts: attempts.length });
     expect(await story.record.outcome()).toBe(story.written[0]);
