@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -40,6 +40,7 @@ it('while every slot is held, urgent jobs overtake others; of equal ones the fir
   expect(readFileSync(marks, 'utf8').trim().split('\n')).toEqual([
     'urgent 1', 'urgent 2', 'sooner', 'default 1', 'default 2', 'default 3', 'later', 'least',
   ]); // prettier-ignore
+  rmSync(marks);
   for (const id of held) await call(cluster, `/api/v1/jobs/${id}`, undefined, { method: 'DELETE', key: ADMIN_KEY });
 }, 60_000);
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -44,7 +44,9 @@ const ended = (id: string, on = cluster, timeoutMs = 30_000): Promise<any> =>
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let marks = 0;
-const newMark = (): string => join(tmpdir(), `${cluster.namespace}-retries-${(marks += 1)}`);
+const directory = mkdtempSync(join(tmpdir(), 'p3t-retries-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const newMark = (): string => join(directory, `${(marks += 1)}`);
 /** Code that notes each run, then goes on; \`run\` is the number of this one. */
 const noting = (mark: string, then: string): string =>
   `with open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
