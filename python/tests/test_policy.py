@@ -222,7 +222,7 @@ class RunningTests(unittest.TestCase):
         )
         for module, function in [("random", "_os.getcwd"), ("math", "__loader__.load_module"), ("io", "StringIO.__class__")]:
             self.assertEqual(self.restricted.call(module, function).error["type"], "SecurityError")
-        self.assertEqual(self.restricted.call("io", "open", ["/etc/passwd"]).error["type"], "AttributeError")
+        self.assertIn("Function 'open'", self.restricted.call("io", "open", ["/etc/passwd"]).error["message"])
         self.assertIn("always blocked", self.admin.call("threading", "active_count").error["message"])
         self.assertTrue(self.admin.call("os", "getcwd").value)
 
