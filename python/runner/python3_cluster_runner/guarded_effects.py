@@ -21,7 +21,7 @@ _REFUSED_PREFIXES = frozenset(
     """.split()
 )
 _REFUSED = frozenset("sys.addaudithook sys._current_frames gc.get_objects gc.get_referrers".split())
-_LISTINGS = ("os.listdir", "os.scandir")
+_LISTINGS = ("os.listdir", "os.scandir", "os.walk")
 _WRITE_MODES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _real_path = os.path.realpath
