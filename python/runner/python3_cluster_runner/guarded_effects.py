@@ -82,7 +82,7 @@ def _judge(event, arguments):
         if not _WRITE_MODES.isdisjoint(mode or "") or (flags or 0) & _WRITE_FLAGS or not _is_pythons_own(path):
             raise policy.builtin_refusal("open")
     elif not (event in _LISTINGS and _is_pythons_own(arguments[0])):
-        raise policy.refusal(f"Use of {event} requires Administrator role")
+        raise policy.effect_refusal(event)
 
 
 def _is_pythons_own(path):
