@@ -4,7 +4,7 @@ import json
 import math
 import unittest
 
-from worker_side import RESTRICTED_MODULES, RUNNER, JobChannelBroken, WorkerSide
+from worker_side import RUNNER, JobChannelBroken, WorkerSide
 
 
 class JobTests(unittest.TestCase):
