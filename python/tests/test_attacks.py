@@ -2,7 +2,8 @@
 
 import unittest
 
-from attacks import ATTACKS, OPERATORS, REFUSED_BY_THEMSELVES
+from attacks import ATTACKS
+from attacks_on_the_world import EFFECTS, OPERATORS, REFUSED_BY_THEMSELVES
 from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES, WorkerSide
 
 _ALLOWED_BY_THE_OPERATOR = [
@@ -28,7 +29,7 @@ class AttackTests(unittest.TestCase):
             self.assertRegex(error["message"], "^SECURITY ERROR: Security violation: ")
 
     def test_every_attack_is_refused(self):
-        for group, attacks in ATTACKS.items():
+        for group, attacks in {**ATTACKS, "effects": EFFECTS}.items():
             for name, code in attacks.items():
                 with self.subTest(group, attack=name):
                     self.assert_refused(code)

@@ -166,7 +166,15 @@ def _dataclasses_setattr(object, name, value):
     _real_setattr(object, name, value)
 
 
+# enum: writes members into the globals of the module that a class says it is from; `builtins` is one.
+
+
+def global_enum(cls, update_str=False):
+    raise _in_force().module_attribute_refusal("enum", "global_enum")
+
+
 module_views.REPLACED.update(
+    enum={"global_enum": global_enum},
     operator={"attrgetter": attrgetter, "methodcaller": methodcaller},
     functools={"singledispatch": singledispatch, "singledispatchmethod": singledispatchmethod},
 )
@@ -174,6 +182,7 @@ module_views.SHADOWS.update(
     functools={"getattr": _functools_getattr},
     contextlib={"getattr": _contextlib_getattr},
     string={"getattr": guarded_getattr},
+    ast={"getattr": guarded_getattr},  # of the names in `_fields`, which any object may have
     typing={"eval": _typing_eval},
     annotationlib={"eval": _typing_eval},
     dataclasses={"exec": _dataclasses_exec, "setattr": _dataclasses_setattr},
