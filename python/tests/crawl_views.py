@@ -59,7 +59,8 @@ def crawl():
         path, value = todo.pop()
         for name in attributes_of(value):
             try:
-                reached = attribute_guards.guarded_getattr(value, name)
+                attribute_guards.check(name)
+                reached = getattr(value, name)  # as a dot does
             except Exception:
                 continue
             if not isinstance(reached, LEAVES):  # those are made anew each time

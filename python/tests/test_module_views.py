@@ -55,6 +55,11 @@ class ViewTests(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(self.worker.exec(code).value, value)
 
+    def test_the_traceback_of_a_missing_attribute_shows_the_program_and_nothing_of_ours(self):
+        traceback = self.worker.exec("import math\n\nmath.nothing").error["traceback"]
+        self.assertRegex(traceback, "(?s)line 3, in <module>\n    math.nothing\n.*AttributeError: module 'math' has no attribute 'nothing'")
+        self.assertNotIn("module_views", traceback)
+
     def test_patching_a_view_patches_nothing_below_it(self):
         code = "import random, statistics\nrandom.Random = None\nstatistics.fsum = None\nresult = statistics.mean([1.0, 3.0])"
         self.assertEqual(self.worker.exec(code).value, 2)
