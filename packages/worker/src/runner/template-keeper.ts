@@ -94,7 +94,7 @@ export class TemplateKeeper {
   async stop(): Promise<void> {
     this.stopped = true;
     await this.starting?.catch(() => undefined);
-    await Promise.all([this.template, ...this.retired].map((template) => template?.stop()));
+    await Promise.all([this.template, ...this.retired].map(async (template) => template?.stop()));
   }
 
   kill(): void {
