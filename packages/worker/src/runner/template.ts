@@ -68,7 +68,7 @@ export class Template {
     this.process = started.process;
     this.control = started.control;
     this.ready = ready;
-    this.residentBytesAtStart = readResidentBytes(ready.pid);
+    this.residentBytesAtStart = readResidentBytes(this.pid);
   }
 
   /** Spawns the process and waits until its imports are done. @throws ClusterError TEMPLATE_START_FAILED */
