@@ -178,7 +178,12 @@ interface TemplateParts {
 
 function createTemplateKeepers({ config, python, directory, childSocket, logger }: TemplateParts): TemplateKeepers {
   const { runnerPath, socketPath } = directory;
-  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger };
+  const wearLimits = {
+    forks: config.templateMaxForks,
+    ageMs: config.templateMaxAgeSeconds * 1_000,
+    grownBytes: config.templateMaxGrowthMb * 1_048_576,
+  };
+  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger, wearLimits };
   return new TemplateKeepers(MODES.map((mode) => new TemplateKeeper({ ...common, mode, idleChildren: () => IDLE_CHILDREN[mode] })));
 }
 

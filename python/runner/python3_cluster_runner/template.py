@@ -170,7 +170,7 @@ class _Template:
         self._mode, self._socket_path = message["mode"], message["socketPath"]
         try:
             preload.import_preload(message["preload"])
-            rehearsal.rehearse(message["mode"])
+            rehearsal.rehearse(message["mode"], message["preload"])
             preload.settle()
             limits.prepare()
         except preload.PreloadRefused as refusal:

@@ -134,6 +134,18 @@ export const optionTable = {
     name: 'PYTHON3_PRELOAD', parse: listOf(MODULE_NAME, 'Python module names'), default: ['json', 'math', 'datetime', 'collections', 're', 'statistics'] as readonly string[], accepts: 'comma-separated module names',
     description: 'Modules a template imports once, before it forks.',
   }),
+  templateMaxForks: option({
+    name: 'PYTHON3_TEMPLATE_MAX_FORKS', parse: integerBetween(0, 1_000_000_000), default: 100_000, accepts: '0 to 1,000,000,000',
+    description: 'Children after which a template is replaced by a new one; 0 for never. Looked at with each health check, like the next two.',
+  }),
+  templateMaxAgeSeconds: option({
+    name: 'PYTHON3_TEMPLATE_MAX_AGE_SECONDS', parse: integerBetween(0, 31_536_000), default: 86_400, accepts: 'seconds, 0 to 31,536,000',
+    description: 'Age at which a template is replaced; 0 for never. Its children share one hash seed, which ends with it.',
+  }),
+  templateMaxGrowthMb: option({
+    name: 'PYTHON3_TEMPLATE_MAX_GROWTH_MB', parse: integerBetween(0, 65_536), default: 64, accepts: 'MiB, 0 to 65,536',
+    description: 'Growth of its memory since it was ready at which a template is replaced; 0 for never.',
+  }),
   isolation: option({
     name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'D', accepts: '`A`, `B`, `C` or `D`',
     description: 'Least isolation level a worker node accepts; one that cannot give it does not start. This version gives level D only: code is not contained yet.',

@@ -46,6 +46,7 @@ export class Child {
   private listener: RunListener | undefined;
   private isKept = false;
   private isDoomed = false;
+  private isRetired = false;
   private readonly pings = new Pings();
   private runNonce = '';
 
@@ -75,7 +76,12 @@ export class Child {
 
   /** Whether it can be given a job: idle, and not about to end. */
   get isUsable(): boolean {
-    return this.state === 'idle' && !this.isDoomed;
+    return this.state === 'idle' && !this.isDoomed && !this.isRetired;
+  }
+
+  /** The job it has, or was just taken for, is its last. */
+  retire(): void {
+    this.isRetired = true;
   }
 
   kill(): void {

@@ -33,6 +33,9 @@ export function readTreeUsage(rootPid: number): TreeUsage {
   return { cpuMs: (cpuTicks / TICKS_PER_SECOND) * 1_000, residentBytes: residentPages * PAGE_BYTES, pids };
 }
 
+/** Of one process alone; 0 when it is gone. */
+export const readResidentBytes = (pid: number): number => (readStat(pid)?.residentPages ?? 0) * PAGE_BYTES;
+
 /** Exact and slow: private and shared-memory pages, so that what children share with their template counts for none. */
 export function readPrivateBytes(pids: readonly number[]): number {
   let kilobytes = 0;

@@ -8,6 +8,8 @@ import {
 import { Child } from './child';
 import type { ChildConnection, ChildSocket } from './child-socket';
 import { Pings } from './pings';
+import { readResidentBytes } from './process-usage';
+import type { TemplateWear } from './template-wear';
 
 export interface TemplateOptions {
   readonly mode: JobMode;
@@ -54,7 +56,11 @@ export class Template {
   private readonly forks = new Map<string, PendingFork>();
   private readonly children = new Map<string, Child>();
   private readonly pings = new Pings();
+  private readonly startedAt = performance.now();
+  private readonly residentBytesAtStart: number;
+  private forkCount = 0;
   private isLost = false;
+  private isRetired = false;
 
   private constructor(options: TemplateOptions, started: StartedProcess, ready: TemplateReady) {
     this.mode = options.mode;
@@ -62,6 +68,7 @@ export class Template {
     this.process = started.process;
     this.control = started.control;
     this.ready = ready;
+    this.residentBytesAtStart = readResidentBytes(this.pid);
   }
 
   /** Spawns the process and waits until its imports are done. @throws ClusterError TEMPLATE_START_FAILED */
@@ -84,6 +91,14 @@ export class Template {
     return this.isLost;
   }
 
+  get wear(): TemplateWear {
+    return {
+      forks: this.forkCount,
+      ageMs: performance.now() - this.startedAt,
+      grownBytes: readResidentBytes(this.pid) - this.residentBytesAtStart,
+    };
+  }
+
   /** Forks one child and waits for its connection. @throws Error where that fails; the template may still be well */
   fork(): Promise<Child> {
     const childId = randomUUID();
@@ -99,6 +114,7 @@ export class Template {
       });
       if (this.isLost) this.failFork(childId, 'the template is gone');
       else this.send({ type: 'fork', childId, nonce });
+      this.forkCount += 1;
     });
   }
 
@@ -115,8 +131,19 @@ export class Template {
     });
   }
 
+  /** Ends when its children have ended; what they run now is their last job. */
+  retire(): void {
+    this.isRetired = true;
+    for (const child of this.children.values()) child.retire();
+    this.stopIfDone();
+  }
+
   kill(): void {
     this.process.kill('SIGKILL');
+  }
+
+  private stopIfDone(): void {
+    if (this.isRetired && this.children.size === 0 && this.forks.size === 0) void this.stop();
   }
 
   private send(message: WorkerControlMessage): void {
@@ -158,6 +185,7 @@ export class Template {
     this.forks.delete(childId);
     const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }));
     this.children.set(childId, child);
+    if (this.isRetired) child.retire();
     fork.resolve(child);
   }
 
@@ -176,6 +204,7 @@ export class Template {
     this.failFork(exit.childId, 'the child ended before it connected');
     this.children.get(exit.childId)?.handleExit(exit);
     this.children.delete(exit.childId);
+    this.stopIfDone();
   }
 
   private handleLoss(): void {
