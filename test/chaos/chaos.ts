@@ -45,7 +45,7 @@ export class Chaos {
     chaos.proxy = await TcpProxy.start(chaos.redisPort);
     const settings = { PYTHON3_POOL_MAX: '4', PYTHON3_HEALTH_CHECK_SECONDS: '1' };
     chaos.cluster = await TestCluster.start({ redisUrl: chaos.redis.url, apis: 2, workers: 0, settings });
-    chaos.startNode({ REDIS_URL: `redis://127.0.0.1:${chaos.proxy.port}/0` });
+    chaos.startNode({ REDIS_URL: chaos.proxy.redisUrl });
     chaos.startNode();
     chaos.startNode();
     return chaos;
