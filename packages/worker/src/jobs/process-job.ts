@@ -108,10 +108,14 @@ export class JobProcessor {
     return (await this.options.redis.getBuffer(this.options.keys.jobPayload(lane, jobId))) ?? undefined;
   }
 
-  /** A job is started again here only if its template went down under it and it may run twice. */
+  /**
+   * A job is started again here only if its template went down under it and it may run twice. A start whose child was
+   * dead before it could take the job is no run: the same start goes on with another child.
+   */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
     const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
-    for (;;) {
+    let started: TakenJob | undefined;
+    for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
       const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
@@ -120,7 +124,8 @@ export class JobProcessor {
         child.kill();
         return endedBy(signal);
       }
-      const taken = await takeJob(this.options, received, job, 'run');
+      const taken = started ?? (await takeJob(this.options, received, job, 'run'));
+      started = undefined;
       if (taken.verdict !== 'start') {
         child.kill();
         if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
@@ -128,6 +133,11 @@ export class JobProcessor {
       }
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
       const verdict = judgeRun(report, job.limits);
+      if (child.isUndelivered && report.killReason === undefined && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
+        logger.warn({ jobId: job.id, pid: child.pid }, 'the child was gone before it had the job; another one takes it');
+        started = taken;
+        continue;
+      }
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
       lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);
       if (report.killReason === 'cancelled' && signal.reason !== CANCEL_REQUESTED) {
@@ -189,6 +199,9 @@ export class JobProcessor {
     return 'done';
   }
 }
+
+/** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
+const MAX_DEAD_CHILDREN = 3;
 
 /** A process that met a limit is not trusted with another job. */
 const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || status === 'failed';

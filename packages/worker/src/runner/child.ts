@@ -40,6 +40,8 @@ export class Child {
   state: ChildState = 'idle';
   /** Whether it ended because its template did, and not by what its code did. */
   lostWithTemplate = false;
+  /** It ended before it had read the whole `run` frame, so the job cannot have run there. */
+  isUndelivered = false;
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
@@ -56,17 +58,28 @@ export class Child {
     this.connection = connection;
     this.killInTemplate = kill;
     this.exited = new Promise((resolve) => (this.settleExit = resolve));
+    connection.socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.state === 'running' && isUnread(error)) this.isUndelivered = true;
+    });
     connection.socket.on('data', (chunk: Buffer) => this.read(chunk));
   }
 
-  /** Sends the job. Each of the listener's functions is called at most once. */
+  /** Sends the job, or notes that nobody is there to take it. Each of the listener's functions is called at most once. */
   run(message: Omit<RunMessage, 'type' | 'nonce'>, payload: Buffer, listener: RunListener): void {
+    if (this.state === 'gone') {
+      this.isUndelivered = true;
+      return;
+    }
     if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
     this.state = 'running';
     this.runNonce = randomUUID();
     this.listener = listener;
     this.isKept = message.keep;
-    this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
+    const { socket } = this.connection;
+    const frame = encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload);
+    // Its end may be closed although the template has not told yet.
+    if (!socket.writable) this.isUndelivered = true;
+    else socket.write(frame);
   }
 
   /** Whether an idle child answers within the time. */
@@ -116,8 +129,8 @@ export class Child {
     try {
       for (const frame of this.connection.reader.push(chunk)) {
         const message = parseChildMessage(frame);
-        if (message.type === 'pong' && this.state === 'idle') this.pings.handlePong(message.nonce);
-        else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
+        if (message.type === 'pong' && this.mayPong(message.nonce)) continue;
+        if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
         else if (message.type === 'waiting' && this.state === 'answered' && this.isKept && message.nonce === this.runNonce) this.wait();
         else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
       }
@@ -126,6 +139,12 @@ export class Child {
       this.listener?.onProtocolError(error instanceof FrameError ? error : new FrameError('unreadable frame', { cause: error }));
       this.kill();
     }
+  }
+
+  /** A child that was pinged and then given its job answers the ping first: that is no word of the caller's code. */
+  private mayPong(nonce: string): boolean {
+    const isAwaited = this.pings.handlePong(nonce);
+    return this.state === 'idle' || (this.state === 'running' && isAwaited);
   }
 
   private answer(result: ChildResult, body: Buffer): void {
@@ -143,3 +162,10 @@ export class Child {
     listener?.onWaiting?.();
   }
 }
+
+/**
+ * What the kernel says of a Unix socket whose other end was closed: EPIPE, it takes no (more) bytes; ECONNRESET, what it
+ * had taken was not read to its end. `run` is the last that is sent before its answer, so either is about it.
+ */
+const isUnread = ({ code, syscall }: NodeJS.ErrnoException): boolean =>
+  code === 'ECONNRESET' || (code === 'EPIPE' && syscall === 'write');

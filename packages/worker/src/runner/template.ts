@@ -172,7 +172,8 @@ export class Template {
       case 'exited':
         return this.handleExit(message);
       case 'pong':
-        return this.pings.handlePong(message.nonce);
+        this.pings.handlePong(message.nonce);
+        return;
       case 'ready':
       case 'refused':
         throw new Error(`unexpected '${message.type}'`);
