@@ -13,6 +13,7 @@ export * from './jobs/outcome';
 export * from './jobs/queue-entry';
 export * from './lifecycle/deadlines';
 export * from './lifecycle/exit-codes';
+export * from './lifecycle/loop-watch';
 export * from './lifecycle/stop-signals';
 export * from './lifecycle/within';
 export * from './logging/create-logger';

@@ -1,4 +1,4 @@
-import { ClusterError, createLogger, handleStopSignals, loadConfig, type Environment } from '@python3-cluster/shared';
+import { ClusterError, createLogger, handleStopSignals, loadConfig, watchEventLoop, type Environment } from '@python3-cluster/shared';
 import { createWorkerNode } from './create-worker';
 import type { PythonCommand } from './runner/template';
 
@@ -20,6 +20,7 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
   const node = await createWorkerNode({ config, python, logger });
+  watchEventLoop(logger);
   handleStopSignals({
     stop: () => node.stop(),
     drainMs: config.drainSeconds * 1_000,

@@ -16,6 +16,9 @@ export const STALLED_CHECK_MS = 1_000;
 export const LOCK_ABORT_MS = 1_500;
 export const LOCK_WATCH_MS = 50;
 
+/** An event loop that comes round this late is worth a line in the log: twice that, and jobs are given up. */
+export const LOOP_LATE_MS = 500;
+
 /** After SIGKILL a child must be gone within this, else its template is replaced. */
 export const KILL_GRACE_MS = 1_000;
 
