@@ -15,6 +15,7 @@ export * from './lifecycle/deadlines';
 export * from './lifecycle/exit-codes';
 export * from './lifecycle/loop-watch';
 export * from './lifecycle/stop-signals';
+export * from './lifecycle/turns';
 export * from './lifecycle/within';
 export * from './logging/create-logger';
 export * from './protocol/control-messages';

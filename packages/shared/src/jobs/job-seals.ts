@@ -1,4 +1,5 @@
-import { openSeal, readUnverified, seal, type SealContext } from '../signing/seal';
+import { atOnce, type Steps } from '../lifecycle/turns';
+import { openingSeal, openSeal, readUnverified, seal, sealing, type SealContext } from '../signing/seal';
 import type { KeyRing } from '../signing/key-ring';
 import { formatJob, parseJob, type ParsedJob } from './job-codec';
 import { formatOutcome, parseOutcome, readClaimedWorker } from './outcome-codec';
@@ -10,12 +11,19 @@ const jobContext = (lane: string, jobId: string): SealContext => ({ purpose: 'jo
 const recordContext = (jobId: string): SealContext => ({ purpose: 'record', scope: 'job', subject: jobId });
 const resultContext = (worker: string, jobId: string): SealContext => ({ purpose: 'result', scope: worker, subject: jobId });
 
-export const sealJob = (keyRing: KeyRing, job: Job, payload: Buffer): Buffer =>
-  seal(keyRing, jobContext(job.lane, job.id), formatJob(job, payload));
+export const sealJob = (keyRing: KeyRing, job: Job, payload: Buffer): Buffer => atOnce(sealingJob(keyRing, job, payload));
+
+/** The same in steps, for a large payload. */
+export const sealingJob = (keyRing: KeyRing, job: Job, payload: Buffer): Steps<Buffer> =>
+  sealing(keyRing, jobContext(job.lane, job.id), formatJob(job, payload));
 
 /** The job queued under this id on this lane, if the API signed exactly that. */
-export function openJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer): ParsedJob | undefined {
-  const content = openSeal(keyRing, jobContext(lane, jobId), sealed);
+export const openJob = (keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer): ParsedJob | undefined =>
+  atOnce(openingJob(keyRing, lane, jobId, sealed));
+
+/** The same in steps, for a large payload. */
+export function* openingJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer): Steps<ParsedJob | undefined> {
+  const content = yield* openingSeal(keyRing, jobContext(lane, jobId), sealed);
   return content && parseJob(content);
 }
 
@@ -41,26 +49,39 @@ const attemptContext = (worker: string, jobId: string, attempt: number): SealCon
   subject: `${jobId} attempt ${attempt}`,
 });
 
-export const sealOutcome = (keyRing: KeyRing, parts: OutcomeParts): Buffer =>
-  seal(keyRing, resultContext(parts.outcome.worker, parts.outcome.jobId), formatOutcome(parts));
+export const sealOutcome = (keyRing: KeyRing, parts: OutcomeParts): Buffer => atOnce(sealingOutcome(keyRing, parts));
+
+/** The same in steps, for a large value or much output. */
+export const sealingOutcome = (keyRing: KeyRing, parts: OutcomeParts): Steps<Buffer> =>
+  sealing(keyRing, resultContext(parts.outcome.worker, parts.outcome.jobId), formatOutcome(parts));
 
 /** The outcome of this job, if a worker node of this cluster signed exactly that. */
 export const openOutcome = (keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts | undefined =>
-  openSigned(keyRing, sealed, (worker) => resultContext(worker, jobId));
+  atOnce(openingOutcome(keyRing, jobId, sealed));
 
-/** The end of the outcome's last attempt, the job going on. */
-export function sealAttemptEnd(keyRing: KeyRing, parts: OutcomeParts): Buffer {
+/** The same in steps, for a large value or much output. */
+export const openingOutcome = (keyRing: KeyRing, jobId: string, sealed: Buffer): Steps<OutcomeParts | undefined> =>
+  openingSigned(keyRing, sealed, (worker) => resultContext(worker, jobId));
+
+/** The end of the outcome's last attempt, the job going on. In steps, for a large value or much output. */
+export function sealingAttemptEnd(keyRing: KeyRing, parts: OutcomeParts): Steps<Buffer> {
   const { worker, jobId, attempts } = parts.outcome;
-  return seal(keyRing, attemptContext(worker, jobId, attempts.length), formatOutcome(parts));
+  return sealing(keyRing, attemptContext(worker, jobId, attempts.length), formatOutcome(parts));
 }
 
-export const openAttemptEnd = (keyRing: KeyRing, jobId: string, attempt: number, sealed: Buffer): OutcomeParts | undefined =>
-  openSigned(keyRing, sealed, (worker) => attemptContext(worker, jobId, attempt));
+export const sealAttemptEnd = (keyRing: KeyRing, parts: OutcomeParts): Buffer => atOnce(sealingAttemptEnd(keyRing, parts));
 
-function openSigned(keyRing: KeyRing, sealed: Buffer, contextOf: (worker: string) => SealContext): OutcomeParts | undefined {
+export const openAttemptEnd = (keyRing: KeyRing, jobId: string, attempt: number, sealed: Buffer): OutcomeParts | undefined =>
+  atOnce(openingSigned(keyRing, sealed, (worker) => attemptContext(worker, jobId, attempt)));
+
+function* openingSigned(
+  keyRing: KeyRing,
+  sealed: Buffer,
+  contextOf: (worker: string) => SealContext,
+): Steps<OutcomeParts | undefined> {
   const unverified = readUnverified(sealed);
   const worker = unverified && readClaimedWorker(unverified);
   if (worker === undefined) return undefined;
-  const content = openSeal(keyRing, contextOf(worker), sealed);
+  const content = yield* openingSeal(keyRing, contextOf(worker), sealed);
   return content && parseOutcome(content);
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
-  finishJobKeys, MAX_PUBLISHED_BYTES, sealOutcome,
+  finishJobKeys, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome,
   type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { endAttempts } from './attempt-ends';
@@ -54,7 +54,7 @@ export class OutcomeWriter {
 
   private async finish(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
     const { redis, keys, keyRing, logger } = this.options;
-    const sealed = sealOutcome(keyRing, parts);
+    const sealed = await inTurns(sealingOutcome(keyRing, parts));
     const written = await redis.finishJob(
       ...finishJobKeys(keys, target.lane, target.jobId),
       target.token,

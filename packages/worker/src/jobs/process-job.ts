@@ -6,13 +6,14 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
+import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
 import { retryLater } from './retry-later';
-import { runInSlot } from './run-in-slot';
+import { runInSlot, type RunReport } from './run-in-slot';
 import { takeJob, type StartRules, type TakenJob } from './take-job';
 import { verifyJob, type RejectionCode } from './verify-job';
 
@@ -79,7 +80,7 @@ export class JobProcessor {
     const { lane, jobId, signal } = received;
     const sealed = await this.loadContent(received);
     if (sealed === undefined) return this.reject(received, 'PAYLOAD_MISSING', 'the payload of the job is gone');
-    const verification = verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
+    const verification = await verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
     // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
@@ -133,7 +134,7 @@ export class JobProcessor {
       }
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
       const verdict = judgeRun(report, job.limits);
-      if (child.isUndelivered && report.killReason === undefined && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
+      if (wasNeverRun(child, report) && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
         logger.warn({ jobId: job.id, pid: child.pid }, 'the child was gone before it had the job; another one takes it');
         started = taken;
         continue;
@@ -199,6 +200,8 @@ export class JobProcessor {
     return 'done';
   }
 }
+
+const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndelivered && report.killReason === undefined;
 
 /** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
 const MAX_DEAD_CHILDREN = 3;

@@ -1,4 +1,4 @@
-import { assertJsonValue, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
+import { checkingJsonValue, inTurns, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
 import type { Child, ChildAnswer } from '../runner/child';
 import { LimitWatch, type Breach } from '../runner/limit-watch';
 import type { Slot } from '../pool/slot';
@@ -65,10 +65,13 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const onAbort = (): void => kill('cancelled');
   signal.addEventListener('abort', onAbort, { once: true });
   let exitTimer: NodeJS.Timeout | undefined;
+  let checked: Promise<void> | undefined;
   const onAnswer = (given: ChildAnswer): void => {
     watch.stop();
-    if (given.result.hasValue && !isJson(given.value)) return kill('protocol');
-    answer = given;
+    checked = isJson(given.value, given.result.hasValue).then((isWell) => {
+      if (isWell) answer = given;
+      else kill('protocol');
+    });
     // It has said all it may say; a child that then does not end is ended.
     exitTimer = setTimeout(() => child.kill(), KILL_GRACE_MS);
   };
@@ -98,9 +101,10 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   );
   if (signal.aborted) onAbort();
   let exit = await Promise.race([child.exited, waits]);
+  clearTimeout(exitTimer);
+  await checked;
   const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid) : undefined;
   watch.stop();
-  clearTimeout(exitTimer);
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);
   if (exit === undefined) {
@@ -129,9 +133,10 @@ const endOfJob = (childId: string, { cpuMs, residentBytes }: ChildInspection): C
 /** Lets the event loop deliver the output that was written before the end was reported. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function isJson(bytes: Buffer): boolean {
+async function isJson(bytes: Buffer, hasValue: boolean): Promise<boolean> {
+  if (!hasValue) return true;
   try {
-    assertJsonValue(bytes);
+    await inTurns(checkingJsonValue(bytes));
     return true;
   } catch {
     return false;
