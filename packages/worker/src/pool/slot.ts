@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeNamedPipes, type RunDirectory } from '../runner/stage-runner';
+import { emptyFolder } from './empty-folder';
 import { OutputCapture } from './output-capture';
 
 /** One permit to run a job: a scratch folder of its own and the two pipes its output goes to. */
@@ -31,15 +32,19 @@ export class Slot {
     return new Slot(index, path);
   }
 
-  /** Removes what the last job left. @returns false if something would not go: the slot must not be used again */
-  clean(): boolean {
+  /**
+   * Removes what the last job left; a promise where that takes a while.
+   * @returns false if something would not go: the slot must not be used again
+   */
+  clean(): boolean | Promise<boolean> {
     try {
       const folder = lstatSync(this.scratchPath, { bigint: true });
       // User code could have replaced its own folder: what a link points to is not ours to empty.
       if (!folder.isDirectory()) return false;
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
-      for (const name of readdirSync(this.scratchPath)) rmSync(join(this.scratchPath, name), { recursive: true, force: true });
+      const emptied = emptyFolder(this.scratchPath);
+      if (emptied !== undefined) return emptied;
       this.rememberClean();
       return true;
     } catch {
