@@ -1,9 +1,10 @@
 import {
   ClusterError,
   DEFAULT_PRIORITY,
+  inTurns,
   MAX_QUEUED_BYTES,
   RECORD_FIELDS,
-  sealJob,
+  sealingJob,
   sealJobHead,
   type Job,
   type KeyRing,
@@ -36,8 +37,9 @@ export interface EnqueueTools {
  * @throws ClusterError QUEUE_UNAVAILABLE (nothing was accepted), QUEUE_UNCERTAIN (nobody knows)
  */
 export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): Promise<void> {
+  const sealed = await inTurns(sealingJob(tools.keyRing, job, payload));
   if (tools.redis.status !== 'ready') throw new ClusterError('QUEUE_UNAVAILABLE');
-  const writes = writeJob(tools, job, payload);
+  const writes = writeJob(tools, job, payload.length, sealed);
   const indexed = tools.index?.add(job);
   const results = await Promise.allSettled(writes);
   await indexed;
@@ -50,10 +52,9 @@ export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): P
   throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
 }
 
-function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payload: Buffer): Promise<unknown>[] {
+function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payloadBytes: number, sealed: Buffer): Promise<unknown>[] {
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
   const record = keys.jobRecord(job.lane, job.id);
-  const sealed = sealJob(keyRing, job, payload);
   const isLarge = sealed.length > MAX_QUEUED_BYTES;
   const entry: QueueEntry = isLarge ? { stored: true } : { sealed: sealed.toString('utf8') };
   return [
@@ -64,7 +65,7 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
       RECORD_FIELDS.state,
       job.startAfter === undefined ? 'waiting' : 'delayed',
       RECORD_FIELDS.queuedBytes,
-      payload.length,
+      payloadBytes,
     ),
     redis.pexpire(record, keepMs),
     redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),

@@ -1,5 +1,5 @@
 import {
-  ClusterError, laneOfJobId, openJobHead, openOutcome, OUTCOME_STATUSES, RECORD_FIELDS,
+  ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS,
   type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -53,7 +53,7 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
         job: head,
         state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
         attempts: parseAttempts(attemptsText),
-        parts: sealedOutcome ? verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
+        parts: sealedOutcome ? await verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
         cancelRequestedAt: parseTime(cancelText),
         retryAt: parseTime(retryText),
       };
@@ -61,8 +61,8 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
   };
 }
 
-function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts {
-  const parts = openOutcome(keyRing, jobId, sealed);
+async function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): Promise<OutcomeParts> {
+  const parts = await inTurns(openingOutcome(keyRing, jobId, sealed));
   if (parts === undefined) throw unverified(jobId);
   return parts;
 }

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { loadConfig } from '@python3-cluster/shared';
+import { loadConfig, sliceJsonObject } from '@python3-cluster/shared';
 import { readJobRequest, type JobRequest } from './job-request';
-import { sliceMembers } from './read-body';
 
 const { config } = loadConfig({});
 const read = (body: string | object): JobRequest =>
-  readJobRequest(sliceMembers(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))), config);
+  readJobRequest(sliceJsonObject(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))), config);
 
 const call = { module: 'math', function: 'sqrt' };
 

@@ -1,4 +1,4 @@
-import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
+import { ClusterError, inTurns, JsonScanError, slicingJsonObject } from '@python3-cluster/shared';
 import { raw, type Request, type RequestHandler } from 'express';
 import { isJsonMediaType } from './media-type';
 
@@ -20,7 +20,7 @@ export interface ReadMembersOptions {
 }
 
 /** @throws ClusterError REQUEST_MEDIA_TYPE, REQUEST_INVALID_JSON, REQUEST_TOO_DEEP */
-export function readMembers(request: Request, options: ReadMembersOptions): Members {
+export async function readMembers(request: Request, options: ReadMembersOptions): Promise<Members> {
   assertMediaType(request.headers['content-type'], options);
   const body: unknown = request.body;
   if (!Buffer.isBuffer(body) || body.length === 0)
@@ -28,9 +28,9 @@ export function readMembers(request: Request, options: ReadMembersOptions): Memb
   return sliceMembers(body);
 }
 
-export function sliceMembers(body: Buffer): Members {
+async function sliceMembers(body: Buffer): Promise<Members> {
   try {
-    return sliceJsonObject(body);
+    return await inTurns(slicingJsonObject(body));
   } catch (error) {
     if (!(error instanceof JsonScanError)) throw error;
     if (error.code === 'depth') throw new ClusterError('REQUEST_TOO_DEEP', `The request body is not accepted: ${error.message}.`);

@@ -55,7 +55,7 @@ function createJob(options: JobRouteOptions): RequestHandler {
   return async (request, response) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
     const key = readIdempotencyKey(request);
-    const order = readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
+    const order = await readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
     const dispatched =
       key === undefined
         ? await dispatcher.dispatch(order)
@@ -71,8 +71,8 @@ function createJob(options: JobRouteOptions): RequestHandler {
   };
 }
 
-function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): JobOrder {
-  const jobRequest = readJobRequest(readMembers(request, { lenientMediaType: false }), config);
+async function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): Promise<JobOrder> {
+  const jobRequest = readJobRequest(await readMembers(request, { lenientMediaType: false }), config);
   const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
   return { request: jobRequest, mode, owner: caller.owner, traceparent: readTraceparent(request.headers['traceparent']), waiting };
 }
