@@ -1,4 +1,5 @@
 import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
+import { namesIn } from './names-in';
 import type { Members } from './read-body';
 
 /**
@@ -85,15 +86,6 @@ export const wrongType = (name: string, words: string): ClusterError => new Clus
 /** Whatever is not a string, number, boolean or null is left unread: nested values are Python's. */
 function parseScalar(slice: Buffer): unknown {
   return slice[0] === OPEN_BRACE || slice[0] === OPEN_BRACKET ? undefined : JSON.parse(slice.toString('utf8'));
-}
-
-function namesIn(slice: Buffer): Iterable<string> {
-  try {
-    return sliceJsonObject(slice, 'last').keys();
-  } catch (error) {
-    // one level less of nesting than the body it stands in, so only a defect gets here
-    throw error instanceof JsonScanError ? new ClusterError('REQUEST_INVALID_JSON', error.message) : error;
-  }
 }
 
 function slicesOf(slice: Buffer, name: string): Iterable<[string, Buffer]> {

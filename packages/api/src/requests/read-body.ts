@@ -1,6 +1,7 @@
 import { ClusterError, inTurns, JsonScanError, slicingJsonObject } from '@python3-cluster/shared';
 import { raw, type Request, type RequestHandler } from 'express';
 import { isJsonMediaType } from './media-type';
+import { findNames } from './names-in';
 
 /** The members of the request's JSON object, each as the caller wrote it. */
 export type Members = ReadonlyMap<string, Buffer>;
@@ -30,7 +31,9 @@ export async function readMembers(request: Request, options: ReadMembersOptions)
 
 async function sliceMembers(body: Buffer): Promise<Members> {
   try {
-    return await inTurns(slicingJsonObject(body));
+    const members = await inTurns(slicingJsonObject(body));
+    await findNames(members);
+    return members;
   } catch (error) {
     if (!(error instanceof JsonScanError)) throw error;
     if (error.code === 'depth') throw new ClusterError('REQUEST_TOO_DEEP', `The request body is not accepted: ${error.message}.`);

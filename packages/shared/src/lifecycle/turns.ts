@@ -4,8 +4,8 @@
  */
 export type Steps<T> = Generator<void, T, void>;
 
-/** Bytes between two pauses: a few milliseconds of scanning or hashing. */
-export const TURN_BYTES = 1_048_576;
+/** Bytes between two pauses: some milliseconds of scanning where tokens are short, far less of hashing. */
+export const TURN_BYTES = 262_144;
 
 /** All at once. */
 export function atOnce<T>(steps: Steps<T>): T {

@@ -256,16 +256,16 @@ describe('uses', () => {
 });
 
 describe('warm keys', () => {
-  const key = (payload: object, change: Partial<Job> = {}): string | undefined =>
+  const key = (payload: object, change: Partial<Job> = {}): Promise<string | undefined> =>
     warmKeyOf(job(change), Buffer.from(JSON.stringify(payload)));
-  it('name the program and not what it is called with', () => {
-    expect(key({ code: 'x', variables: { a: 1 } })).toBe(key({ code: 'x', variables: { a: 2 } }));
-    expect(key({ code: 'x' })).not.toBe(key({ code: 'y' }));
-    expect(key({ expression: 'x' }, { kind: 'eval' })).not.toBe(key({ code: 'x' }));
+  it('name the program and not what it is called with', async () => {
+    expect(await key({ code: 'x', variables: { a: 1 } })).toBe(await key({ code: 'x', variables: { a: 2 } }));
+    expect(await key({ code: 'x' })).not.toBe(await key({ code: 'y' }));
+    expect(await key({ expression: 'x' }, { kind: 'eval' })).not.toBe(await key({ code: 'x' }));
     const called = { kind: 'call' } as const;
-    expect(key({ module: 'a', function: 'bc' }, called)).not.toBe(key({ module: 'ab', function: 'c' }, called));
-    expect(key({ module: 'a', function: 'b', args: [1] }, called)).toBe(key({ module: 'a', function: 'b', args: [2] }, called));
-    expect(key({ code: 'x' }, { kind: 'check' })).toBeUndefined();
-    expect(key(['code'])).toBeUndefined();
+    expect(await key({ module: 'a', function: 'bc' }, called)).not.toBe(await key({ module: 'ab', function: 'c' }, called));
+    expect(await key({ module: 'a', function: 'b', args: [1] }, called)).toBe(await key({ module: 'a', function: 'b', args: [2] }, called));
+    expect(await key({ code: 'x' }, { kind: 'check' })).toBeUndefined();
+    expect(await key(['code'])).toBeUndefined();
   });
 });

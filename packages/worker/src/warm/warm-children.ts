@@ -54,7 +54,7 @@ export class WarmChildren {
 
   /** A kept child where the job may have one and one is free; else what `takeFresh` gives. */
   async lend(job: Job, payload: Buffer, takeFresh: () => Promise<Child>): Promise<LentChild> {
-    const key = this.keyFor(job, payload);
+    const key = await this.keyFor(job, payload);
     const kept = key === undefined ? undefined : this.take(key);
     if (key === undefined) return lendOnce(await takeFresh());
     const child = kept?.child ?? (await takeFresh());
@@ -75,9 +75,9 @@ export class WarmChildren {
     this.kept.clear();
   }
 
-  private keyFor(job: Job, payload: Buffer): string | undefined {
+  private async keyFor(job: Job, payload: Buffer): Promise<string | undefined> {
     if (job.isolation === 'fresh' || this.options.memoryBytes === 0 || this.closed) return undefined;
-    const key = warmKeyOf(job, payload);
+    const key = await warmKeyOf(job, payload);
     if (key === undefined || job.isolation === 'warm') return key;
     return this.counter.count(key) ? key : undefined;
   }
