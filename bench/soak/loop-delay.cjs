@@ -19,7 +19,12 @@ if (directory !== undefined) {
     const { user, system } = process.cpuUsage(cpuBefore);
     cpuBefore = process.cpuUsage();
     // cpuMs far below maxMs: the process was not at work, it was not given the CPU.
-    const line = { at: Date.now(), maxMs: toLateMs(histogram.max), p99Ms: toLateMs(histogram.percentile(99)), cpuMs: (user + system) / 1_000 };
+    const line = {
+      at: Date.now(),
+      maxMs: toLateMs(histogram.max),
+      p99Ms: toLateMs(histogram.percentile(99)),
+      cpuMs: (user + system) / 1_000,
+    };
     histogram.reset();
     appendFileSync(path, `${JSON.stringify(line)}\n`);
   }, WRITE_MS).unref();

@@ -42,6 +42,7 @@ function heldUpMs({ pid }: TestProcess, since: number): number {
 
 const MANY_PROCESSES = `
 import os, time
+shared = bytearray(10 << 20)
 for _ in range(200):
     if os.fork() == 0:
         time.sleep(30)
