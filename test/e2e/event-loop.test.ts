@@ -35,7 +35,9 @@ function atOnceMs(): number {
 
 /** Longest that the loop was held up by work since then; a process that was not given the CPU was not at work. */
 function heldUpMs({ pid }: TestProcess, since: number): number {
-  const lines = readFileSync(join(directory, String(pid)), 'utf8').split('\n').filter(Boolean);
+  const lines = readFileSync(join(directory, String(pid)), 'utf8')
+    .split('\n')
+    .filter(Boolean);
   const samples = lines.map((line) => JSON.parse(line) as { at: number; maxMs: number; cpuMs: number });
   return Math.max(...samples.filter(({ at }) => at >= since).map(({ maxMs, cpuMs }) => Math.min(maxMs, cpuMs)));
 }

@@ -6,7 +6,8 @@ const known = new WeakMap<Buffer, readonly string[]>();
 /** Looks through the large objects among the members, whose text has been checked. */
 export async function findNames(members: ReadonlyMap<string, Buffer>): Promise<void> {
   for (const slice of members.values()) {
-    if (slice.length > TURN_BYTES && slice[0] === OPEN_BRACE) known.set(slice, [...(await inTurns(slicingJsonObject(slice, 'last'))).keys()]);
+    if (slice.length > TURN_BYTES && slice[0] === OPEN_BRACE)
+      known.set(slice, [...(await inTurns(slicingJsonObject(slice, 'last'))).keys()]);
   }
 }
 

@@ -167,5 +167,4 @@ export class Child {
  * What the kernel says of a Unix socket whose other end was closed: EPIPE, it takes no (more) bytes; ECONNRESET, what it
  * had taken was not read to its end. `run` is the last that is sent before its answer, so either is about it.
  */
-const isUnread = ({ code, syscall }: NodeJS.ErrnoException): boolean =>
-  code === 'ECONNRESET' || (code === 'EPIPE' && syscall === 'write');
+const isUnread = ({ code, syscall }: NodeJS.ErrnoException): boolean => code === 'ECONNRESET' || (code === 'EPIPE' && syscall === 'write');
