@@ -23,7 +23,7 @@ export function stageRunner(parent: string, runnerSource: string): RunDirectory 
   mkdirSync(base, { recursive: true });
   removeAbandoned(base);
   const path = mkdtempSync(join(base, PREFIX));
-  writeFileSync(join(path, OWNER_FILE), String(process.pid));
+  writeFileSync(join(path, OWNER_FILE), `${process.pid} ${startTimeOf(process.pid) ?? ''}`);
   // Passable but not listable by slots.
   chmodSync(path, 0o711);
   const runnerPath = join(path, 'runner');
@@ -46,10 +46,28 @@ function removeAbandoned(base: string): void {
     const owner = join(base, name, OWNER_FILE);
     if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
     try {
-      if (!isAlive(Number(readFileSync(owner, 'utf8')))) rmSync(join(base, name), { recursive: true, force: true });
+      if (!isOwned(readFileSync(owner, 'utf8'))) rmSync(join(base, name), { recursive: true, force: true });
     } catch {
       // Another user's, or another worker node is sweeping it at this moment.
     }
+  }
+}
+
+/** Pids are used again: soon where jobs fork, and in a container after every restart. */
+function isOwned(owner: string): boolean {
+  const [pid, startTime] = owner.split(' ');
+  if (!isAlive(Number(pid))) return false;
+  const now = startTimeOf(Number(pid));
+  return !startTime || now === undefined || now === startTime;
+}
+
+/** Field 22 of proc(5) stat: kernel ticks since boot; undefined where there is none to read. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
   }
 }
 
