@@ -63,22 +63,16 @@ export const openOutcome = (keyRing: KeyRing, jobId: string, sealed: Buffer): Ou
 export const openingOutcome = (keyRing: KeyRing, jobId: string, sealed: Buffer): Steps<OutcomeParts | undefined> =>
   openingSigned(keyRing, sealed, (worker) => resultContext(worker, jobId));
 
-/** The end of the outcome's last attempt, the job going on. In steps, for a large value or much output. */
-export function sealingAttemptEnd(keyRing: KeyRing, parts: OutcomeParts): Steps<Buffer> {
+/** The end of the outcome's last attempt, the job going on. */
+export function sealAttemptEnd(keyRing: KeyRing, parts: OutcomeParts): Buffer {
   const { worker, jobId, attempts } = parts.outcome;
-  return sealing(keyRing, attemptContext(worker, jobId, attempts.length), formatOutcome(parts));
+  return seal(keyRing, attemptContext(worker, jobId, attempts.length), formatOutcome(parts));
 }
-
-export const sealAttemptEnd = (keyRing: KeyRing, parts: OutcomeParts): Buffer => atOnce(sealingAttemptEnd(keyRing, parts));
 
 export const openAttemptEnd = (keyRing: KeyRing, jobId: string, attempt: number, sealed: Buffer): OutcomeParts | undefined =>
   atOnce(openingSigned(keyRing, sealed, (worker) => attemptContext(worker, jobId, attempt)));
 
-function* openingSigned(
-  keyRing: KeyRing,
-  sealed: Buffer,
-  contextOf: (worker: string) => SealContext,
-): Steps<OutcomeParts | undefined> {
+function* openingSigned(keyRing: KeyRing, sealed: Buffer, contextOf: (worker: string) => SealContext): Steps<OutcomeParts | undefined> {
   const unverified = readUnverified(sealed);
   const worker = unverified && readClaimedWorker(unverified);
   if (worker === undefined) return undefined;

@@ -114,7 +114,7 @@ export class JobProcessor {
    * dead before it could take the job is no run: the same start goes on with another child.
    */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
+    const { config, allowedModules, templates, warm, logger } = this.options;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
@@ -149,13 +149,18 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      const target = { ...targetOf(job), ...taken };
-      const isolation = lent.isWarm ? 'warm' : 'fresh';
-      const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
-      if (notBefore !== undefined) return { notBefore };
-      await outcomes.write(target, verdict, report, isolation);
-      return 'done';
+      return this.conclude(job, taken, verdict, report, lent.isWarm);
     }
+  }
+
+  /** Writes the outcome, unless the job is to be tried again. */
+  private async conclude(job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean): Promise<Processed> {
+    const target = { ...targetOf(job), ...taken };
+    const isolation = isWarm ? 'warm' : 'fresh';
+    const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
+    if (notBefore !== undefined) return { notBefore };
+    await this.options.outcomes.write(target, verdict, report, isolation);
+    return 'done';
   }
 
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
