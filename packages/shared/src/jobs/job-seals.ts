@@ -2,6 +2,7 @@ import { openSeal, readUnverified, seal, type SealContext } from '../signing/sea
 import type { KeyRing } from '../signing/key-ring';
 import { formatJob, parseJob, type ParsedJob } from './job-codec';
 import { formatOutcome, parseOutcome, readClaimedWorker } from './outcome-codec';
+import { formatOutput, parseOutput, readClaimedSender, type OutputMessage } from './output-codec';
 import type { Job } from './job';
 import type { OutcomeParts } from './outcome';
 
@@ -9,6 +10,9 @@ import type { OutcomeParts } from './outcome';
 const jobContext = (lane: string, jobId: string): SealContext => ({ purpose: 'job', scope: lane, subject: jobId });
 const recordContext = (jobId: string): SealContext => ({ purpose: 'record', scope: 'job', subject: jobId });
 const resultContext = (worker: string, jobId: string): SealContext => ({ purpose: 'result', scope: worker, subject: jobId });
+
+/** The subject is none an outcome can have: a piece of output, which user code chooses, is never taken for one. */
+const outputContext = (worker: string, jobId: string): SealContext => ({ purpose: 'result', scope: worker, subject: `${jobId} output` });
 
 export const sealJob = (keyRing: KeyRing, job: Job, payload: Buffer): Buffer =>
   seal(keyRing, jobContext(job.lane, job.id), formatJob(job, payload));
@@ -63,4 +67,17 @@ function openSigned(keyRing: KeyRing, sealed: Buffer, contextOf: (worker: string
   if (worker === undefined) return undefined;
   const content = openSeal(keyRing, contextOf(worker), sealed);
   return content && parseOutcome(content);
+}
+
+export const sealOutput = (keyRing: KeyRing, message: OutputMessage): Buffer =>
+  seal(keyRing, outputContext(message.worker, message.jobId), formatOutput(message));
+
+/** What a worker node of this cluster told of this job's output, if it signed exactly that. */
+export function openOutput(keyRing: KeyRing, jobId: string, sealed: Buffer): OutputMessage | undefined {
+  const unverified = readUnverified(sealed);
+  const worker = unverified && readClaimedSender(unverified);
+  if (worker === undefined) return undefined;
+  const content = openSeal(keyRing, outputContext(worker, jobId), sealed);
+  const message = content && parseOutput(content);
+  return message?.jobId === jobId && message.worker === worker ? message : undefined;
 }

@@ -8,6 +8,7 @@ import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
+import type { OutputFeed } from '../watch/output-feed';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
@@ -25,6 +26,7 @@ export interface JobProcessorOptions {
   readonly templates: TemplateKeepers;
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
+  readonly feed: OutputFeed;
   readonly workerId: string;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
@@ -110,7 +112,7 @@ export class JobProcessor {
 
   /** A job is started again here only if its template went down under it and it may run twice. */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
+    const { config, allowedModules, templates, warm, outcomes, feed, logger } = this.options;
     for (;;) {
       // Before the start marker: a fork that fails must not count as a run.
       const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
@@ -126,7 +128,10 @@ export class JobProcessor {
         if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
-      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
+      const watchable = feed.begin(job.id, taken.attempts.length, slot);
+      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }).finally(() =>
+        feed.end(watchable),
+      );
       const verdict = judgeRun(report, job.limits);
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
       lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);

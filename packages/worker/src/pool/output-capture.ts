@@ -1,5 +1,7 @@
 import { constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { characterBoundary } from '@python3-cluster/shared';
+import { LiveText } from './live-text';
 
 const READ_BYTES = 65_536;
 
@@ -21,6 +23,10 @@ export class OutputCapture {
   private isTruncated = false;
   /** Whether anything came at all. Most jobs print nothing, and asking the pipe costs an exception. */
   private hasHeard = false;
+  /** The text so far, of a job whose output somebody watches. What has become part of it is no longer in `chunks`. */
+  private live: LiveText | undefined;
+  /** Called whenever something was written. */
+  onNews: (() => void) | undefined;
 
   constructor(path: string) {
     // Read and write: the pipe then never reports end of file between two jobs.
@@ -36,29 +42,64 @@ export class OutputCapture {
     this.keptBytes = 0;
     this.limitBytes = limitBytes;
     this.isTruncated = false;
+    this.live = undefined;
+  }
+
+  /**
+   * Up to `most` bytes of the text so far, from byte `offset` on, in whole characters; `truncated` with the last of those
+   * that are kept, where more was written. Nothing once `finish` was called.
+   */
+  read(offset: number, most: number): { readonly bytes: Buffer; readonly truncated: boolean } {
+    const live = this.decodeSoFar();
+    const bytes = live.read(offset, most);
+    return { bytes, truncated: (this.isTruncated || live.wasCut) && offset + bytes.length === live.length };
   }
 
   /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
     if (this.hasHeard) this.drain();
     this.hasHeard = false;
-    const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
-    const kept = cutAtCharacter(bytes, this.limitBytes);
-    return { bytes: kept, truncated: this.isTruncated || kept.length < bytes.length };
+    const finished = this.live === undefined ? this.decodeAll() : this.decodeRest();
+    this.chunks = [];
+    this.live = undefined;
+    this.onNews = undefined;
+    return finished;
   }
 
   close(): void {
     this.stream.destroy();
   }
 
+  private decodeAll(): { readonly bytes: Buffer; readonly truncated: boolean } {
+    const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
+    const kept = bytes.subarray(0, characterBoundary(bytes, this.limitBytes));
+    return { bytes: kept, truncated: this.isTruncated || kept.length < bytes.length };
+  }
+
+  /** The same, where most of it has been decoded for those who watch. */
+  private decodeRest(): { readonly bytes: Buffer; readonly truncated: boolean } {
+    const live = this.decodeSoFar();
+    if (!this.isTruncated) live.end();
+    return { bytes: live.all(), truncated: this.isTruncated || live.wasCut };
+  }
+
+  private decodeSoFar(): LiveText {
+    this.live ??= new LiveText(this.limitBytes);
+    if (this.chunks.length > 0) this.live.add(Buffer.concat(this.chunks));
+    this.chunks = [];
+    return this.live;
+  }
+
   private keep(chunk: Buffer): void {
     this.hasHeard = true;
     const room = this.limitBytes - this.keptBytes;
     if (chunk.length > room) this.isTruncated = true;
-    if (room <= 0) return;
-    const kept = Buffer.from(chunk.subarray(0, room));
-    this.chunks.push(kept);
-    this.keptBytes += kept.length;
+    if (room > 0) {
+      const kept = Buffer.from(chunk.subarray(0, room));
+      this.chunks.push(kept);
+      this.keptBytes += kept.length;
+    }
+    this.onNews?.();
   }
 
   /** Reads past the event loop what it has not delivered yet: it takes a bounded number of bytes a turn. */
@@ -74,14 +115,6 @@ export class OutputCapture {
       }
     }
   }
-}
-
-/** Each byte that is no UTF-8 has become a character of three, so valid text can be longer than what was kept. */
-function cutAtCharacter(bytes: Buffer, limitBytes: number): Buffer {
-  if (bytes.length <= limitBytes) return bytes;
-  let end = limitBytes;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end);
 }
 
 /** Programs may write any bytes; JSON text may not hold any. A character cut in two by the bound is left out. */
