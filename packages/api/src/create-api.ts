@@ -83,16 +83,8 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const watches = new JobWatches({
-    subscriber: connect('output', 'patient'),
-    redis: storeRedis,
-    keys,
-    keyRing,
-    replicaId,
-    breaker,
-    store,
-    logger,
-  });
+  const output = connect('output', 'patient');
+  const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
   const index = createJobIndex({ redis: queueRedis, keys });
   const tools = { redis: queueRedis, keys, keyRing, queues, index };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });

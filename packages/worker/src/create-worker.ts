@@ -83,11 +83,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
       onError: (error) => logger.warn({ error: error.message }, 'redis'),
     }),
   );
-  const subscriber = connectRedis(config.redisUrl, {
-    profile: 'patient',
-    name: `python3-worker-${id}-hears`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
+  const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
@@ -228,6 +224,14 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
     throw error;
   }
 }
+
+/** Hears of cancellations and watches. */
+const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
+  connectRedis(config.redisUrl, {
+    profile: 'patient',
+    name: `python3-worker-${workerId}-hears`,
+    onError: (error) => logger.debug({ error: error.message }, 'redis'),
+  });
 
 interface CancelParts {
   readonly subscriber: Redis;

@@ -42,6 +42,9 @@ export function toEndedJob(record: FinishedRecord): EndedJob {
   };
 }
 
+/** What of an `EventStream` a reader needs. */
+export type EventSink = Pick<EventStream, 'canTake' | 'write' | 'end'>;
+
 /** Most bytes of text, or of the outcome, that are written before the reader is asked whether it can take more. */
 const PIECE_BYTES = 65_536;
 
@@ -50,13 +53,13 @@ const PIECE_BYTES = 65_536;
  * cannot take any is passed over, and asked for again when it can.
  */
 export class JobReader {
-  private readonly stream: EventStream;
+  private readonly stream: EventSink;
   private place: OutputPosition;
   private said = '';
   /** Bytes of the outcome event that were written. The record of an ended job does not change, so neither does the event. */
   private outcomeSent = 0;
 
-  constructor(stream: EventStream, position: OutputPosition) {
+  constructor(stream: EventSink, position: OutputPosition) {
     this.stream = stream;
     this.place = position;
   }

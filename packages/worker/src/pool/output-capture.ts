@@ -1,7 +1,6 @@
 import { constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { characterBoundary } from '@python3-cluster/shared';
-import { LiveText } from './live-text';
+import { OutputText } from './output-text';
 
 const READ_BYTES = 65_536;
 
@@ -17,14 +16,14 @@ export class OutputCapture {
   private readonly descriptor: number;
   private readonly stream: Socket;
   private readonly scratch = Buffer.allocUnsafe(READ_BYTES);
+  /** As it came, until somebody wants to read it: at the job's end, or sooner where it is watched. */
   private chunks: Buffer[] = [];
+  private text = new OutputText(0);
   private keptBytes = 0;
   private limitBytes = 0;
   private isTruncated = false;
   /** Whether anything came at all. Most jobs print nothing, and asking the pipe costs an exception. */
   private hasHeard = false;
-  /** The text so far, of a job whose output somebody watches. What has become part of it is no longer in `chunks`. */
-  private live: LiveText | undefined;
   /** Called whenever something was written. */
   onNews: (() => void) | undefined;
 
@@ -39,10 +38,10 @@ export class OutputCapture {
   /** Keeps up to `limitBytes` from now on. The last job's `finish` has left the pipe empty. */
   begin(limitBytes: number): void {
     this.chunks = [];
+    this.text = new OutputText(limitBytes);
     this.keptBytes = 0;
     this.limitBytes = limitBytes;
     this.isTruncated = false;
-    this.live = undefined;
   }
 
   /**
@@ -50,44 +49,31 @@ export class OutputCapture {
    * that are kept, where more was written. Nothing once `finish` was called.
    */
   read(offset: number, most: number): { readonly bytes: Buffer; readonly truncated: boolean } {
-    const live = this.decodeSoFar();
-    const bytes = live.read(offset, most);
-    return { bytes, truncated: (this.isTruncated || live.wasCut) && offset + bytes.length === live.length };
+    this.decode();
+    const bytes = this.text.read(offset, most);
+    return { bytes, truncated: (this.isTruncated || this.text.wasCut) && offset + bytes.length === this.text.length };
   }
 
   /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
     if (this.hasHeard) this.drain();
     this.hasHeard = false;
-    const finished = this.live === undefined ? this.decodeAll() : this.decodeRest();
-    this.chunks = [];
-    this.live = undefined;
+    this.decode();
+    // A character cut in two by the bound is left out; one that the program itself broke off is told.
+    if (!this.isTruncated) this.text.end();
+    const { text } = this;
+    this.text = new OutputText(0);
     this.onNews = undefined;
-    return finished;
+    return { bytes: text.all(), truncated: this.isTruncated || text.wasCut };
   }
 
   close(): void {
     this.stream.destroy();
   }
 
-  private decodeAll(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
-    const kept = bytes.subarray(0, characterBoundary(bytes, this.limitBytes));
-    return { bytes: kept, truncated: this.isTruncated || kept.length < bytes.length };
-  }
-
-  /** The same, where most of it has been decoded for those who watch. */
-  private decodeRest(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    const live = this.decodeSoFar();
-    if (!this.isTruncated) live.end();
-    return { bytes: live.all(), truncated: this.isTruncated || live.wasCut };
-  }
-
-  private decodeSoFar(): LiveText {
-    this.live ??= new LiveText(this.limitBytes);
-    if (this.chunks.length > 0) this.live.add(Buffer.concat(this.chunks));
+  private decode(): void {
+    if (this.chunks.length > 0) this.text.add(Buffer.concat(this.chunks));
     this.chunks = [];
-    return this.live;
   }
 
   private keep(chunk: Buffer): void {
@@ -115,10 +101,4 @@ export class OutputCapture {
       }
     }
   }
-}
-
-/** Programs may write any bytes; JSON text may not hold any. A character cut in two by the bound is left out. */
-function toValidUtf8(bytes: Buffer, wasCut: boolean): Buffer {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: wasCut });
-  return Buffer.from(text, 'utf8');
 }

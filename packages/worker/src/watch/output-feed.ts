@@ -105,8 +105,9 @@ export class OutputFeed {
   ended(jobId: string): void {
     const held = this.watches.get(jobId);
     if (held === undefined) return;
+    const replicaIds = new Set([...held.values()].map(({ watch }) => watch.replicaId));
     for (const key of [...held.keys()]) this.forget(jobId, key);
-    for (const replicaId of new Set([...held.values()].map(({ watch }) => watch.replicaId))) {
+    for (const replicaId of replicaIds) {
       void this.publish(replicaId, { jobId, attempt: 0, ended: true, stdout: NOTHING, stderr: NOTHING });
     }
   }
