@@ -65,8 +65,8 @@ export class EventReader {
     return this.events.at(-1)?.id;
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   get outcome(): any {
-    // eslint-disable-line
     return this.of('outcome')[0]?.data;
   }
 

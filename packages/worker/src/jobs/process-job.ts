@@ -128,9 +128,8 @@ export class JobProcessor {
         if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
-      const watchable = feed.begin(job.id, taken.attempts.length, slot);
-      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }).finally(() =>
-        feed.end(watchable),
+      const report = await feed.during(job.id, taken.attempts.length, slot, () =>
+        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
       );
       const verdict = judgeRun(report, job.limits);
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.

@@ -57,6 +57,18 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+/** Begins an attempt; what is returned ends it as a run of a job does. */
+function begin(attempt: number, id = jobId): () => Promise<void> {
+  let end = (): void => undefined;
+  const running = feed.during(id, attempt, output, async () => {
+    await new Promise<void>((resolve) => (end = resolve));
+    return { stdout: output.stdout.finish(), stderr: output.stderr.finish() };
+  });
+  return async () => {
+    end();
+    await running;
+  };
+}
 const print = (text: string, name: 'stdout' | 'stderr' = 'stdout'): void => {
   const pipe = openSync(join(directory, name), constants.O_WRONLY | constants.O_NONBLOCK);
   writeSync(pipe, text);
@@ -76,7 +88,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 
 describe('a watch', () => {
   it('is answered with what its sender does not have, sealed, on its replica’s channel', async () => {
-    feed.begin(jobId, 1, output);
+    begin(1);
     print('one two');
     print('error', 'stderr');
     await ask({ stdout: 4 }, 'replica-7');
@@ -89,7 +101,7 @@ describe('a watch', () => {
   });
 
   it('is answered once: what is printed later is for who asks again', async () => {
-    feed.begin(jobId, 1, output);
+    begin(1);
     print('one');
     await ask();
     expect((await nextMessage()).stdout.bytes.toString()).toBe('one');
@@ -104,7 +116,7 @@ describe('a watch', () => {
   });
 
   it('waits where there is nothing yet, and hears of what is printed, many writes together', async () => {
-    feed.begin(jobId, 1, output);
+    begin(1);
     await ask();
     await settled();
     expect(heard).toEqual([]);
@@ -122,39 +134,58 @@ describe('a watch', () => {
   it('of a job that starts only then hears that it does', async () => {
     await ask({ attempt: 0 });
     await settled();
-    feed.begin(jobId, 1, output);
+    begin(1);
     expect(await nextMessage()).toMatchObject({ attempt: 1, stdout: { bytes: Buffer.alloc(0) } });
   });
 
   it('from an earlier attempt hears of this one from its start; from a later one nothing', async () => {
     print('again');
-    const run = feed.begin(jobId, 2, output);
+    const end = begin(2);
     await ask({ attempt: 1, stdout: 1_000 });
     expect(await nextMessage()).toMatchObject({ attempt: 2, stdout: { offset: 0 } });
     await ask({ attempt: 3 });
     await settled();
     expect(heard).toEqual([]);
-    feed.end(run);
-    feed.begin(jobId, 3, output);
-    expect(await nextMessage()).toMatchObject({ attempt: 3, stdout: { offset: 0, bytes: Buffer.from('again') } });
+    await end();
+    output.stdout.begin(100);
+    print('third');
+    begin(3);
+    expect(await nextMessage()).toMatchObject({ attempt: 3, stdout: { offset: 0, bytes: Buffer.from('third') } });
   });
 
   it('hears of the end, once for its replica, from wherever it watches', async () => {
-    const run = feed.begin(jobId, 1, output);
+    const end = begin(1);
     await ask({ stdout: 5 });
     await ask({ stdout: 6 });
     await ask({ stdout: 5 }, 'replica-2');
     await settled();
-    feed.end(run);
+    await end();
     feed.ended(jobId);
     expect([await nextMessage(), await nextMessage()]).toMatchObject([{ ended: true }, { ended: true }]);
     await settled();
     expect(heard).toEqual([]);
   });
 
+  it('hears what was printed last before it ends, as another attempt may follow, and then of the end', async () => {
+    const end = begin(1);
+    print('first');
+    await ask();
+    await nextMessage();
+    await ask({ stdout: 5 });
+    await settled();
+    // Both are read at the end, in one turn with it.
+    const ending = end();
+    print(' last');
+    await new Promise((resolve) => setImmediate(resolve));
+    await ending;
+    expect(await nextMessage()).toMatchObject({ attempt: 1, ended: false, stdout: { offset: 5, bytes: Buffer.from(' last') } });
+    feed.ended(jobId);
+    expect((await nextMessage()).ended).toBe(true);
+  });
+
   it('of a job that has ended is told nothing of what its slot holds afterwards', async () => {
-    const run = feed.begin(jobId, 1, output);
-    feed.end(run);
+    const end = begin(1);
+    await end();
     print('somebody else’s');
     await ask();
     await settled();
@@ -169,7 +200,7 @@ describe('a watch', () => {
       await ask({ attempt: 0 }, 'replica-2');
       await settled();
     }
-    feed.begin(jobId, 1, output);
+    begin(1);
     await nextMessage();
     await settled();
     expect(heard).toEqual([]);
@@ -179,12 +210,13 @@ describe('a watch', () => {
 describe('whatever is asked', () => {
   it('a message has a bounded size, and all that there is comes in order', async () => {
     const line = `${'é'.repeat(500)}\n`;
-    feed.begin(jobId, 1, output);
+    begin(1);
     let text = '';
     const position = { attempt: 1, stdout: 0, stderr: 0 };
     for (let round = 0; round < 40; round += 1) {
       for (let lines = 0; lines < 10; lines += 1) print(line, lines % 2 === 0 ? 'stdout' : 'stderr');
-      await settled();
+      // Into the pipe fits no more than a few rounds.
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     for (let messages = 0; position.stdout + position.stderr < 400 * line.length * 2 - 400 && messages < 40; messages += 1) {
       await ask(position);
@@ -199,7 +231,7 @@ describe('whatever is asked', () => {
   }, 30_000);
 
   it('what is no watch is passed over', async () => {
-    feed.begin(jobId, 1, output);
+    begin(1);
     print('one');
     for (const text of ['', 'x', `${jobId} replica`, `${jobId} ../x 1.0.0`, 'x'.repeat(100_000)])
       await redis.publish(keys.watchChannel('default'), text);
@@ -209,7 +241,7 @@ describe('whatever is asked', () => {
 
   it('places of one job are bounded, also while it does not run here', async () => {
     await Promise.all(Array.from({ length: 500 }, (_, index) => ask({ attempt: 0 }, `replica-${index}`)));
-    feed.begin(jobId, 1, output);
+    begin(1);
     await waitFor('the answers', () => heard.length >= 64);
     await settled();
     expect(heard).toHaveLength(64);
@@ -219,15 +251,15 @@ describe('whatever is asked', () => {
   it('watches of jobs that run elsewhere are bounded together, and keep none from who asks for one that runs here', async () => {
     const idOf = (index: number): string => `default.${String(index).padStart(26, '0')}`;
     await Promise.all(Array.from({ length: 3_000 }, (_, index) => ask({ attempt: 0 }, 'replica-1', idOf(index))));
-    feed.begin(jobId, 1, output);
+    begin(1);
     print('one');
     await ask({ attempt: 0 });
     expect((await nextMessage()).attempt).toBe(1);
     // The last of the many found no place.
-    feed.begin(idOf(2_999), 1, output);
+    begin(1, idOf(2_999));
     await settled();
     expect(heard).toEqual([]);
-    feed.begin(idOf(7), 1, output);
+    begin(1, idOf(7));
     expect((await nextMessage()).attempt).toBe(1);
   }, 30_000);
 });

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import {
   MAX_OUTPUT_MESSAGE_BYTES, OUTPUT_JOIN_MS, parseWatch, sealOutput, WATCH_LEASE_MS,
-  type KeyRing, type Logger, type OutputMessage, type OutputPosition, type OutputWatch, type RedisKeys,
+  type KeyRing, type Logger, type OutputMessage, type OutputWatch, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { OutputCapture } from '../pool/output-capture';
+import { readNews, toReadable, type FinalOutput } from './read-news';
 
 export interface OutputFeedOptions {
   readonly redis: Redis;
@@ -14,8 +15,8 @@ export interface OutputFeedOptions {
   readonly logger: Logger;
 }
 
-/** The captured output of one attempt that runs here. */
-export interface WatchableRun {
+/** One attempt that runs here, and its output. */
+interface WatchableRun {
   readonly jobId: string;
   readonly attempt: number;
   readonly output: WatchableOutput;
@@ -83,22 +84,17 @@ export class OutputFeed {
     this.running.clear();
   }
 
-  begin(jobId: string, attempt: number, output: WatchableOutput): WatchableRun {
-    const run = { jobId, attempt, output };
-    this.running.set(jobId, run);
-    const held = this.watches.get(jobId);
-    if (held !== undefined) {
-      this.idleCount -= held.size;
-      this.attend(run);
+  /** Lets an attempt be watched while it runs. What it printed last is told at its end: another attempt may follow. */
+  async during<T extends FinalOutput>(jobId: string, attempt: number, output: WatchableOutput, run: () => Promise<T>): Promise<T> {
+    const watchable = { jobId, attempt, output };
+    this.begin(watchable);
+    try {
+      const final = await run();
+      this.tellLast(watchable, final);
+      return final;
+    } finally {
+      this.end(watchable);
     }
-    return run;
-  }
-
-  end(run: WatchableRun): void {
-    run.output.stdout.onNews = run.output.stderr.onNews = undefined;
-    if (this.running.get(run.jobId) !== run) return;
-    this.running.delete(run.jobId);
-    this.idleCount += this.watches.get(run.jobId)?.size ?? 0;
   }
 
   /** The job's outcome is in its record. */
@@ -110,6 +106,32 @@ export class OutputFeed {
     for (const replicaId of replicaIds) {
       void this.publish(replicaId, { jobId, attempt: 0, ended: true, stdout: NOTHING, stderr: NOTHING });
     }
+  }
+
+  private begin(run: WatchableRun): void {
+    this.running.set(run.jobId, run);
+    const held = this.watches.get(run.jobId);
+    if (held === undefined) return;
+    this.idleCount -= held.size;
+    this.attend(run);
+  }
+
+  /** Watches stay: who holds one is to hear of the outcome. */
+  private tellLast({ jobId, attempt }: WatchableRun, { stdout, stderr }: FinalOutput): void {
+    let bytes = 0;
+    for (const { watch } of this.watches.get(jobId)?.values() ?? []) {
+      const message = readNews({ jobId, attempt, output: { stdout: toReadable(stdout), stderr: toReadable(stderr) } }, watch.position);
+      if (message === undefined || bytes >= TURN_BYTES) continue;
+      bytes += message.stdout.bytes.length + message.stderr.bytes.length;
+      void this.publish(watch.replicaId, message);
+    }
+  }
+
+  private end(run: WatchableRun): void {
+    run.output.stdout.onNews = run.output.stderr.onNews = undefined;
+    if (this.running.get(run.jobId) !== run) return;
+    this.running.delete(run.jobId);
+    this.idleCount += this.watches.get(run.jobId)?.size ?? 0;
   }
 
   private handle(text: string): void {
@@ -209,15 +231,4 @@ export class OutputFeed {
       logger.debug({ jobId: message.jobId, error: String(error) }, 'output not published; whoever watches asks again');
     }
   }
-}
-
-/** What whoever has come this far does not have yet; undefined if that is nothing, or of an attempt later than this one. */
-function readNews({ jobId, attempt, output }: WatchableRun, position: OutputPosition): Omit<OutputMessage, 'worker'> | undefined {
-  if (position.attempt > attempt) return undefined;
-  const isNewAttempt = position.attempt < attempt;
-  const [stdoutAt, stderrAt] = isNewAttempt ? [0, 0] : [position.stdout, position.stderr];
-  const stderr = output.stderr.read(stderrAt, MAX_OUTPUT_MESSAGE_BYTES / 2);
-  const stdout = output.stdout.read(stdoutAt, MAX_OUTPUT_MESSAGE_BYTES - stderr.bytes.length);
-  if (!isNewAttempt && stdout.bytes.length + stderr.bytes.length === 0) return undefined;
-  return { jobId, attempt, ended: false, stdout: { offset: stdoutAt, ...stdout }, stderr: { offset: stderrAt, ...stderr } };
 }
