@@ -5,6 +5,13 @@ import type { JobRecord } from '../dispatch/outcome-store';
 import { JobReader, type EventSink } from './job-reader';
 import { WatchedJob } from './watched-job';
 
+interface ShownEvent {
+  readonly event: string;
+  readonly id: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly data: any;
+}
+
 /** Takes what is written until it is told to take no more. */
 class Sink implements EventSink {
   canTake = true;
@@ -23,16 +30,14 @@ class Sink implements EventSink {
     this.hasEnded = true;
   }
 
-  get events(): { event: string; id: string; data: any }[] {
-    // eslint-disable-line
+  get events(): ShownEvent[] {
     return this.bytes.toString().split('\n\n').filter(Boolean).map((text) => {
       const [event, id, data] = text.split('\n').map((line) => line.slice(line.indexOf(' ') + 1));
       return { event: event ?? '', id: id ?? '', data: JSON.parse(data ?? '') as unknown };
     }); // prettier-ignore
   }
 
-  of(name: string): any[] {
-    // eslint-disable-line
+  of(name: string): ShownEvent['data'][] {
     return this.events.filter(({ event }) => event === name).map(({ data }) => data as unknown);
   }
 }
