@@ -90,6 +90,29 @@ describe('the event stream of a job', () => {
     }
   });
 
+  it('of a job that is retried shows every attempt, to its last words, and the pause between them', async () => {
+    const mark = join(tmpdir(), `${cluster.namespace}-gate-retried`);
+    const { job, open } = gated(`
+if os.path.exists('${mark}'):
+    print('second')
+else:
+    sys.stdout.write('first\\n')
+    sys.stdout.flush()
+    gate()
+    with open('${mark}', 'w'): pass
+    print('last words')
+    raise ValueError('once')`);
+    const id = await submit({ ...job, attempts: 2, retryOn: ['failed'], backoffMs: 6_000 });
+    const reader = read(id);
+    await reader.waitFor('the first attempt', () => reader.text('stdout') === 'first\n');
+    open();
+    await reader.toItsEnd();
+    expect([reader.text('stdout', 1), reader.text('stdout', 2)]).toEqual(['first\nlast words\n', 'second\n']);
+    const seen = states(reader).filter((state) => state !== 'waiting 0');
+    expect(seen.slice(-3)).toEqual(['delayed 1', 'active 2', 'finished 2']);
+    expect(reader.outcome.outcome).toMatchObject({ status: 'succeeded', stdout: 'second\n' });
+  });
+
   it('says so when the record is gone, and ends', async () => {
     const { job, open } = gated('gate()');
     const id = await submit(job);
