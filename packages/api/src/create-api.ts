@@ -22,6 +22,7 @@ import { createOutcomeStore } from './dispatch/outcome-store';
 import { QueueLimits } from './dispatch/queue-limits';
 import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
+import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
 import { InFlight } from './requests/in-flight';
 
@@ -40,11 +41,12 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Three connections, so that nothing waits behind something slower:
+ * Wires one API replica. Four connections, so that nothing waits behind something slower:
  *
  *   queue     jobs in: records, payloads, queue entries
- *   store     outcomes out, the worker registry, the write test, sign-in
+ *   store     outcomes out, the worker registry, the write test, sign-in, watches
  *   replies   a subscriber
+ *   output    another: output of watched jobs is long
  *
  * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
  */
@@ -81,6 +83,8 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
+  const output = connect('output', 'patient');
+  const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
   const index = createJobIndex({ redis: queueRedis, keys });
   const tools = { redis: queueRedis, keys, keyRing, queues, index };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
@@ -101,6 +105,7 @@ function wire(config: Config, logger: Logger): Api {
     dispatcher,
     store,
     list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
+    watches,
     registry,
     probe,
     breaker,
@@ -111,13 +116,14 @@ function wire(config: Config, logger: Logger): Api {
   const listener = new HttpListener(application, config);
 
   /**
-   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → callers that wait may
-   * wait on, up to the drain time → those left are told that their job goes on without them → background work →
-   * queues → connections.
+   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → event streams end → callers
+   * that wait may wait on, up to the drain time → those left are told that their job goes on without them → background
+   * work → queues → connections.
    */
   const stop = async (): Promise<void> => {
     inFlight.startDraining();
     listener.stopAccepting();
+    watches.stop();
     await inFlight.whenIdle(config.drainSeconds * 1_000);
     replies.stop();
     waits.abort();
@@ -135,6 +141,7 @@ function wire(config: Config, logger: Logger): Api {
   return {
     start: async () => {
       replies.start();
+      watches.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();

@@ -9,6 +9,7 @@ import type { JobList } from './dispatch/job-list';
 import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
+import type { JobWatches } from './events/job-watches';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
@@ -17,6 +18,7 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
 import { createHomeRoutes } from './routes/home-routes';
 import { createJobRoutes } from './routes/job-routes';
@@ -34,6 +36,7 @@ export interface ApplicationParts {
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
   readonly list: JobList;
+  readonly watches: JobWatches;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;
@@ -56,6 +59,7 @@ export function createApplication(parts: ApplicationParts): Express {
     ...createHomeRoutes(parts),
     ...createSignInRoutes(parts),
     ...createJobRoutes(parts),
+    ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),

@@ -22,6 +22,7 @@ import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import type { PythonCommand, TemplateReady } from './runner/template';
 import { WarmChildren } from './warm/warm-children';
+import { OutputFeed } from './watch/output-feed';
 
 export interface WorkerNode {
   readonly id: string;
@@ -82,16 +83,19 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
       onError: (error) => logger.warn({ error: error.message }, 'redis'),
     }),
   );
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
+  const subscriber = connectSubscriber(config, id, logger);
+  const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
+  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, workerId: id, allowedModules, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
   );
-  const cancelWatch = createCancelWatch({ config, redis, keys, keyRing, outcomes, consumers, workerId: id, logger });
+  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
   let draining = false;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
@@ -111,6 +115,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   for (const consumer of consumers) consumer.start();
   cancelWatch.start();
+  feed.listen(subscriber);
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
@@ -128,6 +133,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
+    feed.stop();
     await housekeeper.stop();
     await heartbeat.stop();
     warm.close();
@@ -219,24 +225,26 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
   }
 }
 
+/** Hears of cancellations and watches. */
+const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
+  connectRedis(config.redisUrl, {
+    profile: 'patient',
+    name: `python3-worker-${workerId}-hears`,
+    onError: (error) => logger.debug({ error: error.message }, 'redis'),
+  });
+
 interface CancelParts {
-  readonly config: Config;
+  readonly subscriber: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly outcomes: OutcomeWriter;
   readonly consumers: readonly LaneConsumer[];
-  readonly workerId: string;
   readonly logger: Logger;
 }
 
-function createCancelWatch({ config, workerId, consumers, logger, ...tools }: CancelParts): CancelWatch {
+function createCancelWatch({ subscriber, consumers, logger, ...tools }: CancelParts): CancelWatch {
   const { redis, keys } = tools;
-  const subscriber = connectRedis(config.redisUrl, {
-    profile: 'patient',
-    name: `python3-worker-${workerId}-cancels`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
   const lanes = consumers.map((consumer) => ({
     lane: consumer.lane,
     cancel: (jobId: string) => consumer.cancel(jobId),

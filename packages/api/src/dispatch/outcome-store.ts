@@ -18,6 +18,9 @@ export interface JobRecord {
   readonly retryAt?: number | null;
 }
 
+/** The record of a job that has ended. */
+export type FinishedRecord = JobRecord & { readonly parts: OutcomeParts };
+
 export interface OutcomeStore {
   /** The outcome, once there is one. @throws ClusterError OUTCOME_UNVERIFIED */
   readonly readOutcome: (jobId: string) => Promise<OutcomeParts | undefined>;

@@ -155,7 +155,7 @@ function listJobs({ list }: JobRouteOptions): RequestHandler {
 }
 
 /** The job of the path. @throws ClusterError JOB_NOT_FOUND also where it is somebody else's */
-async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
+export async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
   const id = String(request.params['id']);
   const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
   if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');

@@ -230,6 +230,22 @@ export const optionTable = {
     name: 'PYTHON3_IDEMPOTENCY_TTL_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
     description: 'How long an `Idempotency-Key` is remembered.',
   }),
+  eventsMaxStreams: option({
+    name: 'PYTHON3_EVENTS_MAX_STREAMS', parse: integerBetween(1, 100_000), default: 1_000, accepts: '1 to 100,000',
+    description: 'Event streams an API replica keeps open at once (`EVENTS_FULL`).',
+  }),
+  eventsMaxPerOwner: option({
+    name: 'PYTHON3_EVENTS_MAX_PER_OWNER', parse: integerBetween(1, 100_000), default: 200, accepts: '1 to 100,000',
+    description: 'Event streams an API replica keeps open at once for callers of one owner (`EVENTS_PER_OWNER`).',
+  }),
+  eventsHeartbeatSeconds: option({
+    name: 'PYTHON3_EVENTS_HEARTBEAT_SECONDS', parse: integerBetween(1, 300), default: 15, accepts: 'seconds, 1 to 300',
+    description: 'How often an event stream has a comment line, so that proxies do not take it for dead.',
+  }),
+  eventsStallSeconds: option({
+    name: 'PYTHON3_EVENTS_STALL_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
+    description: 'How long a reader of an event stream may take nothing of what is there for it before it is disconnected.',
+  }),
   healthCheckSeconds: option({
     name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How often a worker node runs a probe through every template.',

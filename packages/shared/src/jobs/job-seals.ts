@@ -3,6 +3,7 @@ import { openingSeal, openSeal, readUnverified, seal, sealing, type SealContext 
 import type { KeyRing } from '../signing/key-ring';
 import { formatJob, parseJob, type ParsedJob } from './job-codec';
 import { formatOutcome, parseOutcome, readClaimedWorker } from './outcome-codec';
+import { formatOutput, parseOutput, readClaimedSender, type OutputMessage } from './output-codec';
 import type { Job } from './job';
 import type { OutcomeParts } from './outcome';
 
@@ -10,6 +11,9 @@ import type { OutcomeParts } from './outcome';
 const jobContext = (lane: string, jobId: string): SealContext => ({ purpose: 'job', scope: lane, subject: jobId });
 const recordContext = (jobId: string): SealContext => ({ purpose: 'record', scope: 'job', subject: jobId });
 const resultContext = (worker: string, jobId: string): SealContext => ({ purpose: 'result', scope: worker, subject: jobId });
+
+/** The subject is none an outcome can have: a piece of output, which user code chooses, is never taken for one. */
+const outputContext = (worker: string, jobId: string): SealContext => ({ purpose: 'result', scope: worker, subject: `${jobId} output` });
 
 export const sealJob = (keyRing: KeyRing, job: Job, payload: Buffer): Buffer => atOnce(sealingJob(keyRing, job, payload));
 
@@ -78,4 +82,17 @@ function* openingSigned(keyRing: KeyRing, sealed: Buffer, contextOf: (worker: st
   if (worker === undefined) return undefined;
   const content = yield* openingSeal(keyRing, contextOf(worker), sealed);
   return content && parseOutcome(content);
+}
+
+export const sealOutput = (keyRing: KeyRing, message: OutputMessage): Buffer =>
+  seal(keyRing, outputContext(message.worker, message.jobId), formatOutput(message));
+
+/** What a worker node of this cluster told of this job's output, if it signed exactly that. */
+export function openOutput(keyRing: KeyRing, jobId: string, sealed: Buffer): OutputMessage | undefined {
+  const unverified = readUnverified(sealed);
+  const worker = unverified && readClaimedSender(unverified);
+  if (worker === undefined) return undefined;
+  const content = openSeal(keyRing, outputContext(worker, jobId), sealed);
+  const message = content && parseOutput(content);
+  return message?.jobId === jobId && message.worker === worker ? message : undefined;
 }

@@ -42,6 +42,12 @@ export interface RedisKeys {
   readonly idempotencyIndex: (ownerHash: string) => string;
   /** Channel on which an API replica hears of outcomes its callers wait for. */
   readonly replyChannel: (replicaId: string) => string;
+  /** Channel on which the worker nodes of a lane hear which jobs are watched (`output-watch.ts`). */
+  readonly watchChannel: (lane: string) => string;
+  /** Channel on which one worker node hears the same, from those it has answered before. */
+  readonly nodeWatchChannel: (workerId: string) => string;
+  /** Channel on which an API replica hears the output of the jobs its callers watch. */
+  readonly outputChannel: (replicaId: string) => string;
   /** Hash: worker id → heartbeat (JSON). */
   readonly workers: string;
   /** String, short-lived: a sign-in link that has been used. */
@@ -72,6 +78,9 @@ export function createRedisKeys(namespace: string): RedisKeys {
     idempotency: (ownerHash, keyHash) => `${namespace}:{~${ownerHash}}:once:${keyHash}`,
     idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,
     replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
+    watchChannel: (lane) => `${namespace}:{${lane}}:watch`,
+    nodeWatchChannel: (workerId) => `${namespace}:watch:${workerId}`,
+    outputChannel: (replicaId) => `${namespace}:output:${replicaId}`,
     workers: `${namespace}:workers`,
     usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,
     writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,

@@ -13,6 +13,8 @@ export interface OutcomeWriterOptions {
   readonly keyRing: KeyRing;
   readonly workerId: string;
   readonly level: IsolationLevel;
+  /** Told of each job whose outcome is written. */
+  readonly onWritten?: (jobId: string) => void;
   readonly logger: Logger;
 }
 
@@ -64,6 +66,7 @@ export class OutcomeWriter {
       target.jobId,
       MAX_PUBLISHED_BYTES,
     );
+    if (written === 'written') this.options.onWritten?.(target.jobId);
     const { status, error, timings } = parts.outcome;
     const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
     if (written === 'written') logger.info(fields, 'job finished');

@@ -9,6 +9,7 @@ import type { Slot } from '../pool/slot';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
+import type { OutputFeed } from '../watch/output-feed';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
@@ -26,6 +27,7 @@ export interface JobProcessorOptions {
   readonly templates: TemplateKeepers;
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
+  readonly feed: OutputFeed;
   readonly workerId: string;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
@@ -114,7 +116,7 @@ export class JobProcessor {
    * dead before it could take the job is no run: the same start goes on with another child.
    */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, warm, logger } = this.options;
+    const { config, allowedModules, templates, warm, feed, logger } = this.options;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
@@ -132,7 +134,9 @@ export class JobProcessor {
         if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
-      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
+      const report = await feed.during(job.id, taken.attempts.length, slot, () =>
+        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
+      );
       const verdict = judgeRun(report, job.limits);
       if (wasNeverRun(child, report) && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
         logger.warn({ jobId: job.id, pid: child.pid }, 'the child was gone before it had the job; another one takes it');
