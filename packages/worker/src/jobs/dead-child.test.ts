@@ -11,6 +11,7 @@ import { StagedRunner } from '../../../../test/contracts/staged-runner';
 import { Pool } from '../pool/pool';
 import { Template } from '../runner/template';
 import type { TemplateKeepers } from '../runner/template-keepers';
+import { OutputFeed } from '../watch/output-feed';
 import { WarmChildren } from '../warm/warm-children';
 import { OutcomeWriter } from './outcome-writer';
 import { JobProcessor } from './process-job';
@@ -82,6 +83,7 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
     templates: { takeChild } as unknown as TemplateKeepers,
     warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
     outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),
+    feed: new OutputFeed({ redis, keys, keyRing, workerId: 'node-1', lanes: ['default'], logger }),
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,11 +57,20 @@ function removeAbandoned(base: string): void {
     const owner = join(base, name, OWNER_FILE);
     if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
     try {
-      if (!isOwned(readFileSync(owner, 'utf8'))) rmSync(join(base, name), { recursive: true, force: true });
+      if (!isOwned(readFileSync(owner, 'utf8'))) removeOwnerLast(join(base, name));
     } catch {
       // Another user's, or another worker node is sweeping it at this moment.
     }
   }
+}
+
+/** A sweep that is cut short, by a process that dies slowly say, is finished by the next one: it must find the owner file. */
+function removeOwnerLast(path: string): void {
+  // A link is removed, not followed.
+  for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
+    if (name !== OWNER_FILE) rmSync(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  rmSync(path, { recursive: true, force: true });
 }
 
 /** Pids are used again: soon where jobs fork, and in a container after every restart. */
