@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing,
+  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -26,7 +26,7 @@ import { HttpListener, type Address } from './http-listener';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE */
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Known once started. */
@@ -40,11 +40,12 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Three connections, so that nothing waits behind something slower:
+ * Wires one API replica. Three or four connections, so that nothing waits behind something slower:
  *
- *   queue     jobs in: records, payloads, queue entries
- *   store     outcomes out, the worker registry, the write test, sign-in
- *   replies   a subscriber
+ *   queue      jobs in: records, payloads, queue entries
+ *   store      outcomes out, the worker registry, the write test, sign-in
+ *   replies    a subscriber
+ *   replicas   WAIT, with PYTHON3_DURABILITY=replica only
  *
  * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
  */
@@ -62,7 +63,7 @@ function wire(config: Config, logger: Logger): Api {
   const keys = createRedisKeys(config.namespace);
   const connections: Redis[] = [];
   const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const redis = connectAndReport(config.redisUrl, name, profile, logger);
+    const redis = connectAndReport(config, name, profile, logger);
     connections.push(redis);
     return redis;
   };
@@ -71,6 +72,9 @@ function wire(config: Config, logger: Logger): Api {
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
+  const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
+  const replicas =
+    config.durability === 'replica' ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
   const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
@@ -82,8 +86,8 @@ function wire(config: Config, logger: Logger): Api {
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const index = createJobIndex({ redis: queueRedis, keys });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index };
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
+  const tools = { redis: queueRedis, keys, keyRing, queues, index, replicas };
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),
     createSessionSource(keyRing),
@@ -103,6 +107,8 @@ function wire(config: Config, logger: Logger): Api {
     registry,
     probe,
     breaker,
+    suitability,
+    replicas,
     idempotency,
     inFlight,
   });
@@ -123,6 +129,8 @@ function wire(config: Config, logger: Logger): Api {
     registry.stop();
     probe.stop();
     limits.stop();
+    suitability.stop();
+    replicas?.stop();
     breaker.stop();
     await queues.close();
     for (const redis of connections) redis.disconnect();
@@ -132,7 +140,10 @@ function wire(config: Config, logger: Logger): Api {
   return {
     start: async () => {
       replies.start();
+      suitability.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
+      await suitability.settled();
+      if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();
       await listener.start();
@@ -145,13 +156,13 @@ function wire(config: Config, logger: Logger): Api {
 }
 
 /** One line when a connection is lost and one when it is back, not one for each attempt in between. */
-function connectAndReport(url: string, name: string, profile: ConnectionProfile, logger: Logger): Redis {
+function connectAndReport(config: Config, name: string, profile: ConnectionProfile, logger: Logger): Redis {
   let isLost = false;
   const onError = (error: Error): void => {
     if (!isLost) logger.warn({ err: error, connection: name }, 'the connection to Redis is lost');
     isLost = true;
   };
-  const redis = connectRedis(url, { profile, name: `python3-api-${name}`, onError });
+  const redis = connectRedis(config, { profile, name: `python3-api-${name}`, onError });
   redis.on('ready', () => {
     if (isLost) logger.info({ connection: name }, 'the connection to Redis is back');
     isLost = false;

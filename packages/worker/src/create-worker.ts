@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineJobCommands, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
@@ -49,7 +50,7 @@ const LEVEL: IsolationLevel = 'D';
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
  */
 export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   if (config.isolation < LEVEL) {
@@ -61,6 +62,8 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
+  const connection = await connectNode(config, id, keys, logger);
+  const { redis, replicas, mayTake } = connection;
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
   const pool = new Pool({
@@ -73,23 +76,18 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
   const warm = createWarmChildren(config, logger);
-  const ready = await bringUpSlots({ childSocket, templates, pool, directory });
-
-  const redis = defineJobCommands(
-    connectRedis(config.redisUrl, {
-      profile: 'patient',
-      name: `python3-worker-${id}`,
-      onError: (error) => logger.warn({ error: error.message }, 'redis'),
-    }),
-  );
+  const ready = await bringUpSlots({ childSocket, templates, pool, directory }).catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, replicas, workerId: id, allowedModules, logger,
   });
   const consumers = config.lanes.map(
-    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
   );
   const cancelWatch = createCancelWatch({ config, redis, keys, keyRing, outcomes, consumers, workerId: id, logger });
   const startedAt = Date.now();
@@ -109,7 +107,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
-  for (const consumer of consumers) consumer.start();
+  connection.govern(consumers);
   cancelWatch.start();
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
@@ -134,7 +132,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await templates.stop();
     pool.close();
     await childSocket.close();
-    redis.disconnect();
+    connection.close();
     removeRunDirectory(directory);
     logger.info({ workerId: id }, 'worker node is down');
   }
@@ -144,7 +142,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
-  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes })];
+  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner })];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
@@ -227,7 +225,7 @@ interface CancelParts {
 
 function createCancelWatch({ config, workerId, consumers, logger, ...tools }: CancelParts): CancelWatch {
   const { redis, keys } = tools;
-  const subscriber = connectRedis(config.redisUrl, {
+  const subscriber = connectRedis(config, {
     profile: 'patient',
     name: `python3-worker-${workerId}-cancels`,
     onError: (error) => logger.debug({ error: error.message }, 'redis'),

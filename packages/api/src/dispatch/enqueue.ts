@@ -8,6 +8,7 @@ import {
   type KeyRing,
   type QueueEntry,
   type RedisKeys,
+  type ReplicaConfirmation,
 } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import type { JobIndex } from './job-index';
@@ -21,6 +22,8 @@ export interface EnqueueTools {
   readonly queues: LaneQueues;
   /** Where the job is listed for its owner. */
   readonly index?: JobIndex;
+  /** Where a replica must have the job before it counts as accepted. */
+  readonly replicas?: ReplicaConfirmation | undefined;
 }
 
 /**
@@ -48,7 +51,7 @@ export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): P
   throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
 }
 
-function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payload: Buffer): Promise<unknown>[] {
+function writeJob({ redis, keys, keyRing, queues, replicas }: EnqueueTools, job: Job, payload: Buffer): Promise<unknown>[] {
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
   const record = keys.jobRecord(job.lane, job.id);
   const sealed = sealJob(keyRing, job, payload);
@@ -68,6 +71,8 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
     redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),
     ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
     queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),
+    // Last: who finds it finds all of the above.
+    ...(replicas === undefined ? [] : [redis.hset(record, RECORD_FIELDS.queued, '1')]),
   ];
 }
 

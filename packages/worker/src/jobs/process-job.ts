@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
+  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
@@ -22,6 +22,8 @@ export interface JobProcessorOptions {
   readonly templates: TemplateKeepers;
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
+  /** Where a replica must have the start marker before code runs. */
+  readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
@@ -113,6 +115,10 @@ export class JobProcessor {
         child.kill();
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
+      if (!(await this.isStartConfirmed(received, taken))) {
+        child.kill();
+        return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
+      }
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
       const verdict = judgeRun(report, job.limits);
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
@@ -130,6 +136,20 @@ export class JobProcessor {
     }
   }
 
+  /**
+   * Whether the start marker will outlive the loss of the primary; if that is not known, the start is taken back. A marker
+   * that cannot be taken back, or that only the replica keeps, costs an at-most-once job its run (`lost`), never a second one.
+   */
+  private async isStartConfirmed({ lane, jobId }: ReceivedJob, { token }: TakenJob): Promise<boolean> {
+    const { redis, keys, replicas, logger } = this.options;
+    if (replicas === undefined) return true;
+    const record = keys.jobRecord(lane, jobId);
+    if (await replicas.confirm(lane, { record, field: RECORD_FIELDS.token, value: token })) return true;
+    logger.warn({ jobId, lane, errorCode: 'DURABILITY_UNAVAILABLE' }, 'no replica confirmed the start; the job is not run and goes back to its lane');
+    await redis.undoStart(record, token);
+    return false;
+  }
+
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
   private async reject(received: ReceivedJob, code: RejectionCode, message: string): Promise<Processed> {
     const { lane, jobId } = received;
@@ -139,7 +159,7 @@ export class JobProcessor {
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
     const target = head
       ? { ...targetOf(head), lane }
-      : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
+      : { jobId, lane, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
     return this.close(received, target, head?.delivery ?? 'at-least-once', rejected(code, message));
   }
 
@@ -186,5 +206,5 @@ const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
+  return { jobId: job.id, lane: job.lane, owner: job.owner, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }
