@@ -45,8 +45,14 @@ export function connectRedis(settings: RedisSettings | string, options: ConnectO
   const common = { ...serverOptions(target, options), ...(target.tls ? { tls: readTls(files) } : {}) };
   const redis = target.kind === 'cluster' ? (connectCluster(target, common, options) as unknown as Redis) : connectServer(target, common);
   // Without a listener an unreachable Redis would end the process.
-  redis.on('error', options.onError);
+  redis.on('error', (error: Error) => options.onError(withoutArguments(error)));
   return redis;
+}
+
+/** A refused AUTH carries what it was asked with, here and where commands that waited for it are refused. */
+function withoutArguments(error: Error & { command?: { args?: unknown } }): Error {
+  if (error.command !== undefined) delete error.command.args;
+  return error;
 }
 
 /** The servers that take writes: one, or those of a Cluster. */
