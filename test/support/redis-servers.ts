@@ -91,7 +91,10 @@ export async function startReplicated(settings: readonly string[] = []): Promise
   const client = passwordOf(settings);
   const primary = await RedisServer.start({ settings, client });
   const replica = await RedisServer.start({ settings: [...settings, `replicaof 127.0.0.1 ${primary.port}`], client });
-  await waitFor('the replica', async () => /state=online/.test(await primary.client.info('replication')));
+  await waitFor('the replica', async () => /state=online/.test(await primary.client.info('replication'))).catch(async (error: unknown) => {
+    await Promise.all([primary.stop(), replica.stop()]);
+    throw error;
+  });
   return { primary, replica };
 }
 
