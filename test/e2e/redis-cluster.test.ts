@@ -64,7 +64,12 @@ describe('on a Redis Cluster of three nodes, jobs of three lanes', () => {
   it('are listed, cancelled and replayed by key', async () => {
     const submitted: string[] = [];
     for (const lane of lanes) {
-      const sleeping = await call(cluster, '/api/v1/jobs', { lane, code: 'import time\ntime.sleep(60)', mode: 'admin' }, { key: ADMIN_KEY });
+      const sleeping = await call(
+        cluster,
+        '/api/v1/jobs',
+        { lane, code: 'import time\ntime.sleep(60)', mode: 'admin' },
+        { key: ADMIN_KEY },
+      );
       expect(sleeping.status).toBe(202);
       submitted.push(sleeping.json.id as string);
     }
@@ -78,7 +83,11 @@ describe('on a Redis Cluster of three nodes, jobs of three lanes', () => {
       expect(ended.json.outcome.status).toBe('cancelled');
     }
     const once = async (): Promise<string> => {
-      const answer = await runJob(cluster, { lane: lanes[1], code: 'import random\nresult = random.random()' }, { headers: { 'idempotency-key': 'k-1' } });
+      const answer = await runJob(
+        cluster,
+        { lane: lanes[1], code: 'import random\nresult = random.random()' },
+        { headers: { 'idempotency-key': 'k-1' } },
+      );
       expect(answer.status).toBe(200);
       return answer.json.id as string;
     };
@@ -90,7 +99,9 @@ describe('on a Redis Cluster of three nodes, jobs of three lanes', () => {
     const lane = lanes[1] as string;
     // All slots of both nodes are held, so the next job waits.
     const holders = await Promise.all(
-      Array.from({ length: 6 }, () => call(cluster, '/api/v1/jobs', { lane, code: 'import time\ntime.sleep(60)', mode: 'admin' }, { key: ADMIN_KEY })),
+      Array.from({ length: 6 }, () =>
+        call(cluster, '/api/v1/jobs', { lane, code: 'import time\ntime.sleep(60)', mode: 'admin' }, { key: ADMIN_KEY }),
+      ),
     );
     await waitFor('them to run', async () => {
       const states = await Promise.all(holders.map((held) => call(cluster, `/api/v1/jobs/${held.json.id}`, undefined, { key: ADMIN_KEY })));

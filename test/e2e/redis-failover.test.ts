@@ -37,7 +37,10 @@ function useNotes(): string {
 
 async function useReplicated(settings: readonly string[] = []): Promise<{ primary: RedisServer; replica: RedisServer }> {
   const pair = await startReplicated(settings);
-  stops.push(() => pair.primary.stop(), () => pair.replica.stop());
+  stops.push(
+    () => pair.primary.stop(),
+    () => pair.replica.stop(),
+  );
   return pair;
 }
 
@@ -113,7 +116,11 @@ describe('with PYTHON3_DURABILITY=replica', () => {
     cluster.workers[0]?.process.kill('SIGSTOP');
     replica.freeze();
     const first = await call(cluster, '/api/v1/jobs', job);
-    expect([first.status, first.json.error.code, Number(first.headers.get('retry-after')) > 0]).toEqual([503, 'DURABILITY_UNAVAILABLE', true]);
+    expect([first.status, first.json.error.code, Number(first.headers.get('retry-after')) > 0]).toEqual([
+      503,
+      'DURABILITY_UNAVAILABLE',
+      true,
+    ]);
     expect((await call(cluster, `/api/v1/jobs/${first.json.error.jobId}`)).status).toBe(404);
     const next = await call(cluster, '/api/v1/jobs', job);
     expect([next.status, next.json.error.code, next.json.error.jobId]).toEqual([503, 'DURABILITY_UNAVAILABLE', undefined]);

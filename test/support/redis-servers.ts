@@ -34,7 +34,13 @@ export class RedisServer {
     const options = { ...given, port, directory: given.directory ?? mkdtempSync(join(tmpdir(), 'python3-test-redis-')) };
     const defaults = ['appendonly yes', 'appendfsync everysec', 'save ""', 'maxmemory-policy noeviction', 'repl-diskless-sync-delay 0'];
     const path = join(options.directory, `${port}.conf`);
-    const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${options.directory}`, ...(given.isSentinel ? [] : defaults), ...(given.settings ?? [])];
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${options.directory}`,
+      ...(given.isSentinel ? [] : defaults),
+      ...(given.settings ?? []),
+    ];
     writeFileSync(path, `${lines.join('\n')}\n`);
     const command = JSON.parse(process.env['PYTHON3_TEST_REDIS'] ?? '{"file":"redis-server","env":{}}') as {
       file: string;
@@ -47,7 +53,14 @@ export class RedisServer {
       ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
     });
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    const client = new Redis({ port, host: '127.0.0.1', protocol: 2, maxRetriesPerRequest: null, retryStrategy: () => 30, ...given.client });
+    const client = new Redis({
+      port,
+      host: '127.0.0.1',
+      protocol: 2,
+      maxRetriesPerRequest: null,
+      retryStrategy: () => 30,
+      ...given.client,
+    });
     client.on('error', () => undefined);
     const server = new RedisServer(port, client, child, options, exited);
     await waitFor('the server', () => client.status === 'ready' && child.exitCode === null, 10_000);
@@ -99,7 +112,12 @@ export async function startReplicated(settings: readonly string[] = []): Promise
 }
 
 /** Three sentinels that watch a primary, with a password of their own. */
-export async function startSentinels(primary: RedisServer, name: string, password: string, primaryPassword: string): Promise<RedisServer[]> {
+export async function startSentinels(
+  primary: RedisServer,
+  name: string,
+  password: string,
+  primaryPassword: string,
+): Promise<RedisServer[]> {
   const sentinels = await Promise.all(
     [0, 1, 2].map(() =>
       RedisServer.start({

@@ -73,8 +73,8 @@ function wire(config: Config, logger: Logger): Api {
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
-  const replicas =
-    config.durability === 'replica' ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
+  const confirms = config.durability === 'replica';
+  const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
   const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
@@ -85,8 +85,7 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const index = createJobIndex({ redis: queueRedis, keys });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index, replicas };
+  const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),

@@ -61,7 +61,12 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
   };
 }
 
-function connectReplicas(config: Config, workerId: string, keys: RedisKeys, logger: Logger): { redis: Redis; confirmation: ReplicaConfirmation } {
+function connectReplicas(
+  config: Config,
+  workerId: string,
+  keys: RedisKeys,
+  logger: Logger,
+): { redis: Redis; confirmation: ReplicaConfirmation } {
   const redis = connectRedis(config, {
     profile: 'fail-fast',
     name: `python3-worker-${workerId}-replicas`,

@@ -142,7 +142,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
-  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner })];
+  const chores = [
+    new Reconciler(tools),
+    new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
+  ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 

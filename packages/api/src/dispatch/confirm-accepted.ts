@@ -26,5 +26,7 @@ export async function confirmAccepted(tools: EnqueueTools, job: Job): Promise<vo
   const details = { jobId: job.id };
   if (await withdrawJob(tools, job))
     throw new ClusterError('DURABILITY_UNAVAILABLE', 'No replica of Redis confirmed the job in time; it was taken back.', { details });
-  throw new ClusterError('QUEUE_UNCERTAIN', 'No replica of Redis confirmed the job, and it could not be taken back; it may run.', { details });
+  throw new ClusterError('QUEUE_UNCERTAIN', 'No replica of Redis confirmed the job, and it could not be taken back; it may run.', {
+    details,
+  });
 }

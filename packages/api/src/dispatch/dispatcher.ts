@@ -57,7 +57,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       } catch (error) {
         reply?.cancel();
         // A job that was taken back has given its bytes back itself.
-        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, payload.length);
+        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE'))
+          limits.giveBack(lane, payload.length);
         throw error;
       }
       return { job, reply };

@@ -19,7 +19,8 @@ export function classifyRedisFailure(error: unknown): RedisFailure {
 
 /** Answers that speak for the whole server, not for one command or key. */
 const SERVER_REFUSES = /^(?:OOM|READONLY|MISCONF|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS)\b/;
-const CONNECTION_FAILED = /^(?:Command timed out|Connection is closed\.|Reached the max retries|Too many Cluster redirections|Failed to refresh slots cache)|isn't writeable/;
+const CONNECTION_FAILED =
+  /^(?:Command timed out|Connection is closed\.|Reached the max retries|Too many Cluster redirections|Failed to refresh slots cache)|isn't writeable/;
 
 /**
  * Whether a failure says that Redis is in trouble, for anybody: it does not answer, or refuses everyone. Failures of ours

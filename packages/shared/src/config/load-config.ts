@@ -95,7 +95,9 @@ function tlsProblems({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): string[
     createSecureContext({ ca: read(redisTlsCa), cert: read(redisTlsCert), key: read(redisTlsKey) });
     return [];
   } catch (error) {
-    return [`the files of REDIS_TLS_CA, REDIS_TLS_CERT and REDIS_TLS_KEY cannot be used (${(error as NodeJS.ErrnoException).code ?? 'no PEM'})`];
+    return [
+      `the files of REDIS_TLS_CA, REDIS_TLS_CERT and REDIS_TLS_KEY cannot be used (${(error as NodeJS.ErrnoException).code ?? 'no PEM'})`,
+    ];
   }
 }
 

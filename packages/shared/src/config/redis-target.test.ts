@@ -2,7 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { loadConfig } from './load-config';
 import { parseRedisTarget } from './redis-target';
 
-const NONE = { username: undefined, password: undefined, database: 0, masterName: '', sentinelUsername: undefined, sentinelPassword: undefined };
+const NONE = {
+  username: undefined,
+  password: undefined,
+  database: 0,
+  masterName: '',
+  sentinelUsername: undefined,
+  sentinelPassword: undefined,
+};
 const at = (...hosts: [string, number][]): { host: string; port: number }[] => hosts.map(([host, port]) => ({ host, port }));
 
 describe('a connection string', () => {
@@ -35,7 +42,13 @@ describe('a connection string', () => {
   }); // prettier-ignore
 
   it('that is bad is not repeated, as it holds passwords', () => {
-    for (const text of ['redis://user:hunter2@h:x', 'redis://hunter2@h', 'redis+sentinel://:hunter2@h', 'redis://:hunter2%@h', 'redis://:hunter2@h?x=hunter2'])
+    for (const text of [
+      'redis://user:hunter2@h:x',
+      'redis://hunter2@h',
+      'redis+sentinel://:hunter2@h',
+      'redis://:hunter2%@h',
+      'redis://:hunter2@h?x=hunter2',
+    ])
       expect(JSON.stringify(parseRedisTarget(text))).not.toContain('hunter2');
   });
 });

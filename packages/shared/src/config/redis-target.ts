@@ -85,6 +85,7 @@ function parseQuery(kind: RedisTarget['kind'], query: string): Pick<RedisTarget,
   );
   const known = kind === 'sentinel' ? ['sentinelUsername', 'sentinelPassword'] : [];
   const unknown = [...parameters.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Problem(known.length === 0 ? 'takes no ?parameters' : `takes no ?parameters but ${known.join(' and ')}`);
+  if (unknown !== undefined)
+    throw new Problem(known.length === 0 ? 'takes no ?parameters' : `takes no ?parameters but ${known.join(' and ')}`);
   return { sentinelUsername: parameters.get('sentinelUsername'), sentinelPassword: parameters.get('sentinelPassword') };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { hasOpenssl, TestAuthority, type Certificate } from '../../../../test/support/certificates';
 import { RedisServer, startRedisCluster } from '../../../../test/support/redis-servers';
 import { freePort } from '../../../../test/support/test-redis';
@@ -43,7 +43,10 @@ const isReady = async ({ redis }: Connected): Promise<string> => {
   beforeAll(async () => {
     authority = new TestAuthority();
     other = new TestAuthority();
-    stops.push(() => authority.remove(), () => other.remove());
+    stops.push(
+      () => authority.remove(),
+      () => other.remove(),
+    );
     shown = authority.issue('client', 'DNS:client');
     port = await startTls(authority.issue('redis', 'IP:127.0.0.1'), 'optional');
   });
@@ -102,7 +105,10 @@ describe('a password', () => {
   const encoded = encodeURIComponent(PASSWORD);
   let server: RedisServer;
   beforeAll(async () => {
-    server = await RedisServer.start({ settings: ['user plant on >right ~* &* +@all', 'requirepass right'], client: { password: 'right' } });
+    server = await RedisServer.start({
+      settings: ['user plant on >right ~* &* +@all', 'requirepass right'],
+      client: { password: 'right' },
+    });
     stops.push(() => server.stop());
   });
 
@@ -182,8 +188,7 @@ describe('a Cluster', () => {
 
 it('sentinels by TLS are asked by TLS, and so is the primary', () => {
   const { redis } = connect({ redisUrl: 'rediss+sentinel://:p@127.0.0.1:1,127.0.0.1:2/plant?sentinelPassword=s', redisTlsVerify: true });
-  const options = redis.options as RedisOptions;
-  expect(options).toMatchObject({
+  expect(redis.options).toMatchObject({
     sentinels: [{ host: '127.0.0.1', port: 1 }, { host: '127.0.0.1', port: 2 }], name: 'plant', password: 'p', sentinelPassword: 's',
     enableTLSForSentinelMode: true, tls: { rejectUnauthorized: true }, sentinelTLS: { rejectUnauthorized: true },
   }); // prettier-ignore

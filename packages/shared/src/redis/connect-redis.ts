@@ -22,7 +22,8 @@ export interface ConnectOptions {
 export type RedisSettings = Pick<Config, 'redisUrl'> &
   Partial<Pick<Config, 'redisTlsCa' | 'redisTlsCert' | 'redisTlsKey' | 'redisTlsVerify'>>;
 
-type ServerOptions = Omit<RedisOptions, 'replyMapping'>;
+/** Without what ioredis types by literals only. */
+type ServerOptions = Omit<RedisOptions, 'replyMapping' | 'retryStrategy' | 'db'>;
 
 /** How long a command of a waiting caller may take before Redis counts as away. */
 const COMMAND_TIMEOUT_MS = 2_000;
@@ -42,7 +43,7 @@ export function connectRedis(settings: RedisSettings | string, options: ConnectO
   const parsed = parseRedisTarget(redisUrl);
   if (!parsed.ok) throw new Error(`REDIS_URL ${parsed.problem}`);
   const target = parsed.value;
-  const common = { ...serverOptions(target, options), ...(target.tls ? { tls: readTls(files) } : {}) };
+  const common = { ...commonOptions(target, options), ...(target.tls ? { tls: readTls(files) } : {}) };
   const redis = target.kind === 'cluster' ? (connectCluster(target, common, options) as unknown as Redis) : connectServer(target, common);
   // Without a listener an unreachable Redis would end the process.
   redis.on('error', (error: Error) => options.onError(withoutArguments(error)));
@@ -60,16 +61,14 @@ export const mastersOf = (redis: Redis): Redis[] => (isCluster(redis) ? (redis a
 
 export const isCluster = (redis: Redis): boolean => 'nodes' in redis;
 
-function serverOptions({ username, password, database }: RedisTarget, { profile, name }: ConnectOptions): ServerOptions {
+function commonOptions({ username, password }: RedisTarget, { profile, name }: ConnectOptions): ServerOptions {
   return {
     connectionName: name,
     // BullMQ 6 and our scripts read the classic reply shapes.
     protocol: 2,
     connectTimeout: 5_000,
-    retryStrategy: reconnectDelayMs,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    db: database,
     ...(profile === 'fail-fast'
       ? {
           maxRetriesPerRequest: 0,
@@ -87,13 +86,19 @@ const RECONNECT_AND_RESEND = 2;
 /** A primary that became a replica keeps its connections: whoever reconnects is led to the new one. It did nothing. */
 const refusesWrites = (error: Error): boolean => /^(?:READONLY|UNBLOCKED)\b/.test(error.message);
 
-function readTls({ redisTlsCa = '', redisTlsCert = '', redisTlsKey = '', redisTlsVerify = true }: Omit<RedisSettings, 'redisUrl'>): TlsOptions {
+function readTls({
+  redisTlsCa = '',
+  redisTlsCert = '',
+  redisTlsKey = '',
+  redisTlsVerify = true,
+}: Omit<RedisSettings, 'redisUrl'>): TlsOptions {
   const read = (name: string, path: string): TlsOptions => (path === '' ? {} : { [name]: readFileSync(path) });
   return { ...read('ca', redisTlsCa), ...read('cert', redisTlsCert), ...read('key', redisTlsKey), rejectUnauthorized: redisTlsVerify };
 }
 
 function connectServer(target: RedisTarget, common: ServerOptions): Redis {
-  const redis = new Redis({ ...common, ...(target.kind === 'sentinel' ? sentinelOptions(target, common) : target.hosts[0]) });
+  const place: ServerOptions = target.kind === 'sentinel' ? sentinelOptions(target, common) : { ...target.hosts[0] };
+  const redis = new Redis({ ...common, ...place, db: target.database, retryStrategy: reconnectDelayMs });
   writeOncePerTurn(redis);
   return redis;
 }
@@ -116,7 +121,7 @@ function sentinelOptions({ hosts, masterName, sentinelUsername, sentinelPassword
  * A lane's keys live on one node. What was sent to a node that went away may have been done: a fail-fast connection reports
  * that, a patient one sends it again until a replica has taken over, as it does with one server.
  */
-function connectCluster(target: RedisTarget, { db: _, retryStrategy: __, ...common }: ServerOptions, { profile }: ConnectOptions): Cluster {
+function connectCluster(target: RedisTarget, common: ServerOptions, { profile }: ConnectOptions): Cluster {
   const isPatient = profile === 'patient';
   const cluster = new Cluster(
     target.hosts.map((host) => ({ ...host })),

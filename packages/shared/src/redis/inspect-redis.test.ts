@@ -33,7 +33,9 @@ function connect(url = server.url): Redis {
 async function verdicts(redis: Redis, durability: Durability): Promise<Record<string, string>> {
   await waitFor('the connection', () => redis.status === 'ready');
   const findings = await inspectRedis(redis, durability);
-  return Object.fromEntries(findings.filter(({ verdict }) => verdict !== 'ok').map(({ about, verdict, text }) => [about, `${verdict}: ${text}`]));
+  return Object.fromEntries(
+    findings.filter(({ verdict }) => verdict !== 'ok').map(({ about, verdict, text }) => [about, `${verdict}: ${text}`]),
+  );
 }
 
 describe('a real server', () => {
@@ -64,7 +66,9 @@ describe('a real server', () => {
   it('that permits no CONFIG is judged by INFO, and the rest is a warning', async () => {
     await server.client.call('ACL', 'SETUSER', 'managed', 'on', '>secret', '~*', '&*', '+@all', '-config');
     const url = `redis://managed:secret@127.0.0.1:${server.port}`;
-    expect(await verdicts(connect(url), 'disk')).toEqual({ persistence: expect.stringMatching(/^warn: appendfsync could not be read.*appendfsync always/) });
+    expect(await verdicts(connect(url), 'disk')).toEqual({
+      persistence: expect.stringMatching(/^warn: appendfsync could not be read.*appendfsync always/),
+    });
     await server.client.config('SET', 'appendonly', 'no');
     expect(await verdicts(connect(url), 'disk')).toEqual({ persistence: expect.stringMatching(/^fail/) });
   });
@@ -115,7 +119,10 @@ describe('the watch over a connection', () => {
     watch.start();
     await expect(watch.assertSuitable()).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
     await waitFor('the check', () => watch.state === 'unsuitable');
-    await expect(watch.assertSuitable()).rejects.toMatchObject({ code: 'REDIS_UNSUITABLE', message: expect.stringContaining('allkeys-lru') });
+    await expect(watch.assertSuitable()).rejects.toMatchObject({
+      code: 'REDIS_UNSUITABLE',
+      message: expect.stringContaining('allkeys-lru'),
+    });
     await server.client.config('SET', 'maxmemory-policy', 'noeviction');
     await waitFor('the second look', () => watch.state === 'suitable');
     await watch.assertSuitable();

@@ -34,8 +34,8 @@ async function readFacts(redis: Redis): Promise<ServerFacts> {
 }
 
 async function readSetting(redis: Redis, name: string): Promise<string | undefined> {
-  const answer = (await unlessRefused(redis.config('GET', name))) as string[] | undefined;
-  return answer?.[1];
+  const answer = await unlessRefused<unknown>(redis.config('GET', name));
+  return Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : undefined;
 }
 
 /** From the middle of the question's way: the answer may have taken its time. */

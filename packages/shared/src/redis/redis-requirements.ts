@@ -34,7 +34,13 @@ const MOST_SKEW_MS = 5_000;
 
 /** Judges what decides whether accepted jobs survive. */
 export function judgeServer(facts: ServerFacts, durability: Durability): Finding[] {
-  return [judgeVersion(facts), judgeEviction(facts), judgePersistence(facts, durability), ...judgeReplicas(facts, durability), judgeClock(facts)];
+  return [
+    judgeVersion(facts),
+    judgeEviction(facts),
+    judgePersistence(facts, durability),
+    ...judgeReplicas(facts, durability),
+    judgeClock(facts),
+  ];
 }
 
 function judgeVersion({ version }: ServerFacts): Finding {
@@ -74,26 +80,48 @@ function judgePersistence({ appendonly, appendfsync, noAppendfsyncOnRewrite }: S
   ];
   if (problems.length > 0) return { about, verdict: 'fail', text: problems.join('; ') };
   if (appendonly === undefined || appendfsync === undefined)
-    return { about, verdict: 'warn', text: `appendfsync could not be read (CONFIG is not permitted): make sure that Redis has appendonly yes and ${wished}` };
+    return {
+      about,
+      verdict: 'warn',
+      text: `appendfsync could not be read (CONFIG is not permitted): make sure that Redis has appendonly yes and ${wished}`,
+    };
   return { about, verdict: 'ok', text: `append-only file is on, appendfsync ${appendfsync}` };
 }
 
 /** With replicas a service may do without log, as long as it never lets an emptied primary come back as one. */
 function judgeWithoutLog(durability: Durability): Finding {
   return durability === 'replica'
-    ? { about: 'persistence', verdict: 'warn', text: 'appendonly is off: a primary that restarts before its replica is promoted loses every job; set appendonly yes' }
-    : { about: 'persistence', verdict: 'fail', text: 'appendonly is off, so accepted jobs do not survive a restart of Redis: set appendonly yes' };
+    ? {
+        about: 'persistence',
+        verdict: 'warn',
+        text: 'appendonly is off: a primary that restarts before its replica is promoted loses every job; set appendonly yes',
+      }
+    : {
+        about: 'persistence',
+        verdict: 'fail',
+        text: 'appendonly is off, so accepted jobs do not survive a restart of Redis: set appendonly yes',
+      };
 }
 
 function judgeReplicas({ replicas }: ServerFacts, durability: Durability): Finding[] {
   if (durability !== 'replica') return [];
   return replicas === 0
-    ? [{ about: 'replicas', verdict: 'warn', text: 'no replica is connected: with PYTHON3_DURABILITY=replica no job is accepted until one is' }]
+    ? [
+        {
+          about: 'replicas',
+          verdict: 'warn',
+          text: 'no replica is connected: with PYTHON3_DURABILITY=replica no job is accepted until one is',
+        },
+      ]
     : [{ about: 'replicas', verdict: 'ok', text: `${replicas ?? 'an unknown number of'} connected` }];
 }
 
 function judgeClock({ skewMs }: ServerFacts): Finding {
   return skewMs === undefined || Math.abs(skewMs) < MOST_SKEW_MS
     ? { about: 'clock', verdict: 'ok', text: 'agrees with Redis' }
-    : { about: 'clock', verdict: 'warn', text: `differs from Redis by ${Math.round(Math.abs(skewMs) / 1_000)} s, so signatures may look expired: set both hosts by NTP` };
+    : {
+        about: 'clock',
+        verdict: 'warn',
+        text: `differs from Redis by ${Math.round(Math.abs(skewMs) / 1_000)} s, so signatures may look expired: set both hosts by NTP`,
+      };
 }

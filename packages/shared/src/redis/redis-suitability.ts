@@ -78,7 +78,10 @@ export class RedisSuitability {
 
   /** Every problem, and how to mend it, in one message. */
   refusal(): ClusterError {
-    return new ClusterError('REDIS_UNSUITABLE', `This Redis must not be used:\n${this.problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    return new ClusterError(
+      'REDIS_UNSUITABLE',
+      `This Redis must not be used:\n${this.problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
   }
 
   private connected(): void {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { RedisServer, startReplicated } from '../../../../test/support/redis-servers';
+import { startReplicated, type RedisServer } from '../../../../test/support/redis-servers';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectRedis } from './connect-redis';
 import { createRedisKeys } from './redis-keys';

@@ -113,7 +113,10 @@ export class ReplicaConfirmation {
       logger.info({ lane }, 'a replica of Redis confirms writes again');
     } else {
       this.unavailable.add(group);
-      logger.error({ lane, errorCode: 'DURABILITY_UNAVAILABLE' }, 'no replica of Redis confirms writes: no job is accepted or started until one does');
+      logger.error(
+        { lane, errorCode: 'DURABILITY_UNAVAILABLE' },
+        'no replica of Redis confirms writes: no job is accepted or started until one does',
+      );
       this.probeSoon(group, lane);
     }
   }

@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { fairShares } from './fair-shares';
 
-const shares = (held: readonly number[], total: number): number[] => [...fairShares(new Map(held.entries()), total)].sort().map(([, share]) => share);
+const shares = (held: readonly number[], total: number): number[] =>
+  [...fairShares(new Map(held.entries()), total)].sort().map(([, share]) => share);
 
 it.each<[held: number[], total: number, shares: number[]]>([
   [[10, 20, 30], 100, [10, 20, 30]],

@@ -46,7 +46,12 @@ return {removed, bytes}
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    forgetExpired(expiry: string, bytes: string, outcomesPrefix: string, most: number): Result<[more: number, ...(string | number)[]], Context>;
+    forgetExpired(
+      expiry: string,
+      bytes: string,
+      outcomesPrefix: string,
+      most: number,
+    ): Result<[more: number, ...(string | number)[]], Context>;
     evictOutcomes(
       outcomes: string, expiry: string, bytes: string,
       owner: string, recordPrefix: string, keepBytes: number, most: number,
@@ -70,7 +75,12 @@ export class OutcomeIndex {
   /** One step; what each owner holds after it. */
   async forgetExpired(lane: string): Promise<{ readonly hasMore: boolean; readonly held: ReadonlyMap<string, number> }> {
     const { redis, keys } = this;
-    const [more, ...flat] = await redis.forgetExpired(keys.outcomeExpiry(lane), keys.outcomeBytes(lane), keys.outcomes(lane, ''), MOST_A_STEP);
+    const [more, ...flat] = await redis.forgetExpired(
+      keys.outcomeExpiry(lane),
+      keys.outcomeBytes(lane),
+      keys.outcomes(lane, ''),
+      MOST_A_STEP,
+    );
     const held = new Map<string, number>();
     for (let at = 0; at < flat.length; at += 2) held.set(String(flat[at]), Number(flat[at + 1]));
     return { hasMore: more === 1, held };

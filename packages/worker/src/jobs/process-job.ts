@@ -145,7 +145,10 @@ export class JobProcessor {
     if (replicas === undefined) return true;
     const record = keys.jobRecord(lane, jobId);
     if (await replicas.confirm(lane, { record, field: RECORD_FIELDS.token, value: token })) return true;
-    logger.warn({ jobId, lane, errorCode: 'DURABILITY_UNAVAILABLE' }, 'no replica confirmed the start; the job is not run and goes back to its lane');
+    logger.warn(
+      { jobId, lane, errorCode: 'DURABILITY_UNAVAILABLE' },
+      'no replica confirmed the start; the job is not run and goes back to its lane',
+    );
     await redis.undoStart(record, token);
     return false;
   }
