@@ -12,7 +12,7 @@ export interface ServerOptions {
   /** In redis.conf's own words; later ones win. By default: append-only file every second, nothing evicted. */
   readonly settings?: readonly string[];
   /** How a test's own client connects. */
-  readonly client?: RedisOptions;
+  readonly client?: Omit<RedisOptions, 'replyMapping'>;
   readonly isSentinel?: boolean;
 }
 
@@ -161,7 +161,7 @@ export async function startRedisCluster(count = 3): Promise<RedisServer[]> {
   return nodes;
 }
 
-const passwordOf = (settings: readonly string[]): RedisOptions => {
+const passwordOf = (settings: readonly string[]): Pick<RedisOptions, 'password'> => {
   const password = settings.map((line) => /^requirepass (\S+)$/.exec(line)?.[1]).find((found) => found !== undefined);
   return password === undefined ? {} : { password };
 };
