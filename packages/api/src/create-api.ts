@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing,
+  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -27,7 +27,7 @@ import { HttpListener, type Address } from './http-listener';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE */
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Known once started. */
@@ -41,12 +41,13 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Four connections, so that nothing waits behind something slower:
+ * Wires one API replica. Four or five connections, so that nothing waits behind something slower:
  *
- *   queue     jobs in: records, payloads, queue entries
- *   store     outcomes out, the worker registry, the write test, sign-in, watches
- *   replies   a subscriber
- *   output    another: output of watched jobs is long
+ *   queue      jobs in: records, payloads, queue entries
+ *   store      outcomes out, the worker registry, the write test, sign-in, watches
+ *   replies    a subscriber
+ *   output     another: output of watched jobs is long
+ *   replicas   WAIT, with PYTHON3_DURABILITY=replica only
  *
  * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
  */
@@ -64,7 +65,7 @@ function wire(config: Config, logger: Logger): Api {
   const keys = createRedisKeys(config.namespace);
   const connections: Redis[] = [];
   const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const redis = connectAndReport(config.redisUrl, name, profile, logger);
+    const redis = connectAndReport(config, name, profile, logger);
     connections.push(redis);
     return redis;
   };
@@ -73,6 +74,9 @@ function wire(config: Config, logger: Logger): Api {
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
+  const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
+  const confirms = config.durability === 'replica';
+  const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
   const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
@@ -85,9 +89,8 @@ function wire(config: Config, logger: Logger): Api {
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const output = connect('output', 'patient');
   const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
-  const index = createJobIndex({ redis: queueRedis, keys });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index };
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
+  const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createAuthenticator([
     createKeySource(createConfiguredKeys(config)),
     createSessionSource(keyRing),
@@ -109,6 +112,8 @@ function wire(config: Config, logger: Logger): Api {
     registry,
     probe,
     breaker,
+    suitability,
+    replicas,
     idempotency,
     inFlight,
     waitsEnd: waits.signal,
@@ -132,6 +137,8 @@ function wire(config: Config, logger: Logger): Api {
     registry.stop();
     probe.stop();
     limits.stop();
+    suitability.stop();
+    replicas?.stop();
     breaker.stop();
     await queues.close();
     for (const redis of connections) redis.disconnect();
@@ -142,7 +149,10 @@ function wire(config: Config, logger: Logger): Api {
     start: async () => {
       replies.start();
       watches.start();
+      suitability.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
+      await suitability.settled();
+      if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();
       await listener.start();
@@ -155,13 +165,13 @@ function wire(config: Config, logger: Logger): Api {
 }
 
 /** One line when a connection is lost and one when it is back, not one for each attempt in between. */
-function connectAndReport(url: string, name: string, profile: ConnectionProfile, logger: Logger): Redis {
+function connectAndReport(config: Config, name: string, profile: ConnectionProfile, logger: Logger): Redis {
   let isLost = false;
   const onError = (error: Error): void => {
     if (!isLost) logger.warn({ err: error, connection: name }, 'the connection to Redis is lost');
     isLost = true;
   };
-  const redis = connectRedis(url, { profile, name: `python3-api-${name}`, onError });
+  const redis = connectRedis(config, { profile, name: `python3-api-${name}`, onError });
   redis.on('ready', () => {
     if (isLost) logger.info({ connection: name }, 'the connection to Redis is back');
     isLost = false;

@@ -1,4 +1,4 @@
-import type { Config, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
 import express, { type Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Authenticator } from './auth/authenticator';
@@ -40,6 +40,8 @@ export interface ApplicationParts {
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;
+  readonly suitability: RedisSuitability;
+  readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;

@@ -69,7 +69,7 @@ export class PlayedWorker {
       { connection: this.blocking, prefix: keys.queuePrefix('default'), concurrency: 8 },
     );
     this.worker.on('error', () => undefined);
-    this.heart = setInterval(() => void this.beat(), 200);
+    this.heart = setInterval(() => void this.beat().catch(() => undefined), 200);
   }
 
   async beat(): Promise<void> {

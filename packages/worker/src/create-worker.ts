@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineJobCommands, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
@@ -50,7 +51,7 @@ const LEVEL: IsolationLevel = 'D';
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
  */
 export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   if (config.isolation < LEVEL) {
@@ -62,6 +63,8 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
+  const connection = await connectNode(config, id, keys, logger);
+  const { redis, replicas, mayTake } = connection;
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
   const pool = new Pool({
@@ -74,15 +77,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
   const warm = createWarmChildren(config, logger);
-  const ready = await bringUpSlots({ childSocket, templates, pool, directory });
-
-  const redis = defineJobCommands(
-    connectRedis(config.redisUrl, {
-      profile: 'patient',
-      name: `python3-worker-${id}`,
-      onError: (error) => logger.warn({ error: error.message }, 'redis'),
-    }),
-  );
+  const ready = await bringUpSlots({ childSocket, templates, pool, directory }).catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
@@ -90,10 +88,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, allowedModules, logger,
   });
   const consumers = config.lanes.map(
-    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
   );
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
@@ -113,7 +111,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
-  for (const consumer of consumers) consumer.start();
+  connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
   redis.on('ready', () => heartbeat.beat());
@@ -140,7 +138,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await templates.stop();
     pool.close();
     await childSocket.close();
-    redis.disconnect();
+    connection.close();
     removeRunDirectory(directory);
     logger.info({ workerId: id }, 'worker node is down');
   }
@@ -150,7 +148,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
-  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes })];
+  const chores = [
+    new Reconciler(tools),
+    new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
+  ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
@@ -227,7 +228,7 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
 
 /** Hears of cancellations and watches. */
 const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
-  connectRedis(config.redisUrl, {
+  connectRedis(config, {
     profile: 'patient',
     name: `python3-worker-${workerId}-hears`,
     onError: (error) => logger.debug({ error: error.message }, 'redis'),

@@ -10,6 +10,7 @@ import {
   type KeyRing,
   type QueueEntry,
   type RedisKeys,
+  type ReplicaConfirmation,
 } from '@python3-cluster/shared';
 import type { JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -24,6 +25,8 @@ export interface EnqueueTools {
   readonly queues: LaneQueues;
   /** Where the job is listed for its owner. */
   readonly index?: JobIndex;
+  /** Where a replica must have the job before it counts as accepted. */
+  readonly replicas?: ReplicaConfirmation | undefined;
 }
 
 /**
@@ -52,7 +55,8 @@ export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): P
   throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
 }
 
-function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payloadBytes: number, sealed: Buffer): Promise<unknown>[] {
+function writeJob(tools: EnqueueTools, job: Job, payloadBytes: number, sealed: Buffer): Promise<unknown>[] {
+  const { redis, keys, keyRing, queues, replicas } = tools;
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
   const record = keys.jobRecord(job.lane, job.id);
   const isLarge = sealed.length > MAX_QUEUED_BYTES;
@@ -71,6 +75,8 @@ function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payl
     redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),
     ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
     queues.get(job.lane).add(job.kind, entry, queueOptions(job)),
+    // Last: who finds it finds all of the above.
+    ...(replicas === undefined ? [] : [redis.hset(record, RECORD_FIELDS.queued, '1')]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { RedisKeys } from '@python3-cluster/shared';
+import { mastersOf, type RedisKeys } from '@python3-cluster/shared';
 import type { Redis, Result } from 'ioredis';
 
 /**
@@ -52,7 +52,14 @@ export async function gaugeLane(redis: Redis, keys: RedisKeys, lane: string, add
   return { waitingJobs, delayedJobs, unfinishedBytes };
 }
 
+/** Of the fullest server, where it is a Cluster: any lane may live there. */
 export async function gaugeMemory(redis: Redis): Promise<MemoryGauge> {
+  const gauges = await Promise.all(mastersOf(redis).map(gaugeServerMemory));
+  const share = ({ usedBytes, maxBytes }: MemoryGauge): number => (maxBytes === 0 ? 0 : usedBytes / maxBytes);
+  return gauges.reduce((fullest, gauge) => (share(gauge) > share(fullest) ? gauge : fullest));
+}
+
+async function gaugeServerMemory(redis: Redis): Promise<MemoryGauge> {
   const text = await redis.info('memory');
   const read = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1] ?? 0);
   return { usedBytes: read('used_memory'), maxBytes: read('maxmemory') };

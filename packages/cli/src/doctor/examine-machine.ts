@@ -12,7 +12,7 @@ export async function examineMachine(environment: Environment, dataDirectory: st
   const { config, result } = checkConfig(environment);
   const results = [ok('Node', process.version), result];
   results.push(await checkPython(dataDirectory, config?.pythonPath ?? ''));
-  results.push(...(await checkRedis(config?.redisUrl ?? '', dataDirectory)));
+  results.push(...(await checkRedis(config, dataDirectory)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   results.push(
     process.platform === 'linux'

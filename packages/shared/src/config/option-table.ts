@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, integerBetween, listOf, matching, oneOf, redisUrl, secretOfAtLeast, type Option } from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -31,8 +31,29 @@ export const optionTable = {
     description: 'Address the API listens on.',
   }),
   redisUrl: option({
-    name: 'REDIS_URL', parse: redisUrl, default: '', defaultText: 'none: `start` runs its own Redis', secret: true, accepts: '`redis://` or `rediss://` URL',
-    description: 'Redis shared by all API replicas and worker nodes. Required by `api` and `worker`.',
+    name: 'REDIS_URL', parse: redisUrl, default: '', defaultText: 'none: `start` runs its own Redis', secret: true,
+    accepts: '`redis://`, `redis+sentinel://` or `redis+cluster://` URL; `rediss` for TLS',
+    description: 'Redis shared by all API replicas and worker nodes. Required by `api` and `worker`. Forms: [Deployment](deployment.md#redis).',
+  }),
+  redisTlsCa: option({
+    name: 'REDIS_TLS_CA', parse: readableFile, default: '', defaultText: 'the authorities Node trusts', accepts: 'absolute path of a PEM file',
+    description: 'Authorities that may have signed the certificates of Redis and its sentinels.',
+  }),
+  redisTlsCert: option({
+    name: 'REDIS_TLS_CERT', parse: readableFile, default: '', defaultText: 'none', accepts: 'absolute path of a PEM file',
+    description: 'Certificate shown to a Redis that asks for one; with `REDIS_TLS_KEY`.',
+  }),
+  redisTlsKey: option({
+    name: 'REDIS_TLS_KEY', parse: readableFile, default: '', defaultText: 'none', accepts: 'absolute path of a PEM file',
+    description: 'Key of `REDIS_TLS_CERT`.',
+  }),
+  redisTlsVerify: option({
+    name: 'REDIS_TLS_VERIFY', parse: boolean, default: true, accepts: '`true` or `false`',
+    description: 'Whether the certificate of Redis must be signed by a known authority and name its host. `false` lets anybody on the way read and change everything.',
+  }),
+  durability: option({
+    name: 'PYTHON3_DURABILITY', parse: oneOf('process', 'disk', 'replica'), default: 'process', accepts: '`process`, `disk` or `replica`',
+    description: 'What an accepted job survives: a crash of Redis, a power failure (Redis must sync every write), or the loss of the primary (a replica confirms acceptance and starts, else `DURABILITY_UNAVAILABLE`). Set it alike everywhere; see [Operations](operations.md#durability).',
   }),
   namespace: option({
     name: 'PYTHON3_NAMESPACE', parse: matching(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ or -'), default: 'python3', accepts: '1 to 32 letters, digits, `_`, `-`',
@@ -200,7 +221,11 @@ export const optionTable = {
   }),
   resultMaxBytes: option({
     name: 'PYTHON3_RESULT_MAX_BYTES', parse: integerBetween(1_048_576, 1_099_511_627_776), default: 50_331_648, accepts: 'bytes, 1 MiB to 1 TiB',
-    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest of the owners that hold most are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+  }),
+  resultMaxBytesPerOwner: option({
+    name: 'PYTHON3_RESULT_MAX_BYTES_PER_OWNER', parse: integerBetween(0, 1_099_511_627_776), default: 0, defaultText: '0: no more than all together', accepts: 'bytes, 0 to 1 TiB',
+    description: 'How much of that the finished jobs of one owner may hold, even while there is room. Set it alike on all worker nodes.',
   }),
   jobValiditySeconds: option({
     name: 'PYTHON3_JOB_VALIDITY_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',

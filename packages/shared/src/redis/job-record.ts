@@ -1,6 +1,7 @@
 import type { Redis, Result } from 'ioredis';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
+import { defineUndoStart } from './undo-start';
 import type { RedisKeys } from './redis-keys';
 
 /**
@@ -37,6 +38,8 @@ export const RECORD_FIELDS = {
   cancelClaimed: 'cancelClaimed',
   /** Payload bytes the job counts for against `PYTHON3_QUEUE_MAX_BYTES`; gone once they are given back. */
   queuedBytes: 'queuedBytes',
+  /** `1`, written behind the queue entry where a replica is to confirm both (`PYTHON3_DURABILITY=replica`). */
+  queued: 'queued',
 } as const;
 
 /**
@@ -88,7 +91,7 @@ export const RECORD_OVERHEAD_BYTES = 800;
 
 /**
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
- * The job leaves the index of open jobs and enters that of outcomes, with the bytes its record holds.
+ * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
  * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
@@ -111,9 +114,10 @@ local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHE
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local member = ARGV[5] .. ' ' .. bytes
+local owner = string.match(KEYS[4], '}:outcomes:(.*)$')
 redis.call('ZADD', KEYS[4], now, member)
-redis.call('ZADD', KEYS[5], now + ARGV[3], member)
-redis.call('INCRBY', KEYS[6], bytes)
+redis.call('ZADD', KEYS[5], now + ARGV[3], member .. ' ' .. owner)
+redis.call('HINCRBY', KEYS[6], owner, bytes)
 if ARGV[4] ~= '' then
   local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
   redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
@@ -131,13 +135,13 @@ export const MAX_PUBLISHED_BYTES = 32_768;
 
 export type FinishJobKeys = readonly [record: string, payload: string, open: string, outcomes: string, expiry: string, bytes: string];
 
-/** The keys of `finishJob`, all of one lane. */
-export function finishJobKeys(keys: RedisKeys, lane: string, jobId: string): FinishJobKeys {
+/** The keys of `finishJob`, all of one lane. The owner is '' where nobody knows whose job it is. */
+export function finishJobKeys(keys: RedisKeys, lane: string, jobId: string, owner = ''): FinishJobKeys {
   return [
     keys.jobRecord(lane, jobId),
     keys.jobPayload(lane, jobId),
     keys.openJobs(lane),
-    keys.outcomes(lane),
+    keys.outcomes(lane, owner),
     keys.outcomeExpiry(lane),
     keys.outcomeBytes(lane),
   ];
@@ -166,5 +170,6 @@ declare module 'ioredis' {
 export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 6, lua: FINISH_SCRIPT });
+  defineUndoStart(redis);
   return defineCancelCommands(defineRetryCommand(redis));
 }

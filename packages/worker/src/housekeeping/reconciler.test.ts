@@ -131,7 +131,7 @@ describe('a job whose queue entry is gone', () => {
     await Promise.all([finish(job, 'worker-token'), reconciler.run(['default'])]);
     expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('finished');
     expect(await isOpen(job)).toBe(false);
-    expect(Number(await redis.zcard(keys.outcomes('default')))).toBe(1);
+    expect(Number(await redis.zcard(keys.outcomeExpiry('default')))).toBe(1);
   });
 });
 

@@ -22,6 +22,8 @@ export interface OutcomeWriterOptions {
 export interface OutcomeTarget {
   readonly jobId: string;
   readonly lane: string;
+  /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
+  readonly owner: string;
   readonly issuedAt: number;
   readonly resultTtlMs: number;
   readonly replyTo: string | null;
@@ -58,7 +60,7 @@ export class OutcomeWriter {
     const { redis, keys, keyRing, logger } = this.options;
     const sealed = await inTurns(sealingOutcome(keyRing, parts));
     const written = await redis.finishJob(
-      ...finishJobKeys(keys, target.lane, target.jobId),
+      ...finishJobKeys(keys, target.lane, target.jobId, target.owner),
       target.token,
       sealed,
       target.resultTtlMs,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
+  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
@@ -28,6 +28,8 @@ export interface JobProcessorOptions {
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
   readonly feed: OutputFeed;
+  /** Where a replica must have the start marker before code runs. */
+  readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
@@ -129,10 +131,10 @@ export class JobProcessor {
       }
       const taken = started ?? (await takeJob(this.options, received, job, 'run'));
       started = undefined;
-      if (taken.verdict !== 'start') {
+      const unstarted = await this.settleUnstarted(received, job, taken);
+      if (unstarted !== undefined) {
         child.kill();
-        if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
-        return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
+        return unstarted;
       }
       const report = await feed.during(job.id, taken.attempts.length, slot, () =>
         runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
@@ -157,6 +159,15 @@ export class JobProcessor {
     }
   }
 
+  /** What becomes of a job that must not run now; undefined where its code may run. */
+  private async settleUnstarted(received: ReceivedJob, job: Job, taken: TakenJob): Promise<Processed | undefined> {
+    const { signal } = received;
+    if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
+    if (taken.verdict !== 'start') return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
+    if (await this.isStartConfirmed(received, taken)) return undefined;
+    return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
+  }
+
   /** Writes the outcome, unless the job is to be tried again. */
   private async conclude(job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean): Promise<Processed> {
     const target = { ...targetOf(job), ...taken };
@@ -165,6 +176,23 @@ export class JobProcessor {
     if (notBefore !== undefined) return { notBefore };
     await this.options.outcomes.write(target, verdict, report, isolation);
     return 'done';
+  }
+
+  /**
+   * Whether the start marker will outlive the loss of the primary; if that is not known, the start is taken back. A marker
+   * that cannot be taken back, or that only the replica keeps, costs an at-most-once job its run (`lost`), never a second one.
+   */
+  private async isStartConfirmed({ lane, jobId }: ReceivedJob, { token }: TakenJob): Promise<boolean> {
+    const { redis, keys, replicas, logger } = this.options;
+    if (replicas === undefined) return true;
+    const record = keys.jobRecord(lane, jobId);
+    if (await replicas.confirm(lane, { record, field: RECORD_FIELDS.token, value: token })) return true;
+    logger.warn(
+      { jobId, lane, errorCode: 'DURABILITY_UNAVAILABLE' },
+      'no replica confirmed the start; the job is not run and goes back to its lane',
+    );
+    await redis.undoStart(record, token);
+    return false;
   }
 
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
@@ -176,7 +204,7 @@ export class JobProcessor {
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
     const target = head
       ? { ...targetOf(head), lane }
-      : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
+      : { jobId, lane, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
     return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
@@ -240,5 +268,5 @@ async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed>
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
+  return { jobId: job.id, lane: job.lane, owner: job.owner, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }

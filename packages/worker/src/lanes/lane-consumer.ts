@@ -21,8 +21,13 @@ export interface LaneConsumerOptions {
   readonly concurrency: number;
   readonly processor: JobProcessor;
   readonly workerId: string;
+  /** Whether Redis is as it must be for jobs to be started. */
+  readonly mayTake: (lane: string) => Promise<boolean>;
   readonly logger: Logger;
 }
+
+/** After a failure of Redis that is none of the connection, as in a failover. BullMQ's own is 15 s. */
+const RETRY_MS = 500;
 
 /** Pause before a job that found no slot here, or met a failure of ours, may be fetched again, by any node. */
 const PAUSE_MS = 250;
@@ -36,6 +41,7 @@ export class LaneConsumer {
   private readonly worker: WatchedWorker<QueueEntry>;
   private readonly locks = new LockWatch();
   private readonly running = new Map<string, AbortController>();
+  private isStarted = false;
 
   constructor(options: LaneConsumerOptions) {
     this.options = options;
@@ -52,6 +58,7 @@ export class LaneConsumer {
       maxStalledCount: STARTS_CEILING,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
+      runRetryDelay: RETRY_MS,
       autorun: false,
     });
     this.worker.on('error', (error) => options.logger.warn({ lane: options.lane, error: error.message }, 'queue'));
@@ -64,10 +71,22 @@ export class LaneConsumer {
     return this.options.lane;
   }
 
+  /** Begins to fetch, or goes on after a pause. */
   start(): void {
+    if (this.isStarted) {
+      void this.worker.resume();
+      return;
+    }
+    this.isStarted = true;
     this.worker
       .run()
       .catch((error: unknown) => this.options.logger.error({ lane: this.options.lane, error: String(error) }, 'queue consumer ended'));
+  }
+
+  /** Fetches no more until it is started again; what runs goes on. */
+  pause(): void {
+    // The promise is that of a fetch that may be waiting for jobs.
+    if (this.isStarted) void this.worker.pause(true).catch(() => undefined);
   }
 
   /** Fetches no more, and resolves when what runs has ended. */
@@ -126,7 +145,7 @@ export class LaneConsumer {
   }
 
   private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
-    const { lane, processor, logger } = this.options;
+    const { lane, processor, mayTake, logger } = this.options;
     const jobId = job.id ?? '';
     const aborter = new AbortController();
     this.running.set(jobId, aborter);
@@ -135,6 +154,7 @@ export class LaneConsumer {
       aborter.abort(LOCK_LOST);
     });
     try {
+      if (!(await mayTake(lane))) return 'busy';
       const isRedelivered = job.stalledCounter > 0;
       return await processor.process({ lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal });
     } catch (error) {
