@@ -7,7 +7,7 @@ import { formatWatch } from '@python3-cluster/shared';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster, type TestClusterOptions } from '../support/test-cluster';
 import { assertOwnAnswers, call } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
-import { RedisProxy } from '../support/redis-proxy';
+import { TcpProxy } from '../support/tcp-proxy';
 import { freePort, startPrivateRedis } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
 
@@ -224,33 +224,37 @@ print('end')`;
 
   it('and the breaker open: watching sends it nothing at all', async () => {
     await start({ apis: 0, workers: 0 });
-    const proxy = new RedisProxy(cluster.redisUrl);
-    await proxy.start();
+    const proxy = await TcpProxy.start(Number(new URL(cluster.redisUrl).port));
     try {
-      await cluster.startApi({ REDIS_URL: proxy.url, PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1' });
+      await cluster.startApi({ REDIS_URL: proxy.redisUrl, PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1' });
       cluster.startWorker();
       await cluster.waitForWorkers(1);
-      const id = await submit(code.replace('range(30)', 'range(300)'));
+      const id = await submit(code.replace('range(30)', 'range(250)'));
       const several = [read(id), read(id), read(id)];
       for (const reader of several) await reader.waitFor('some output', () => reader.of('stdout').length >= 3);
-      proxy.hold();
+      proxy.cut('frozen');
       const breaker = async (): Promise<string> => (await call(cluster, '/health', undefined, { key: null })).json.breaker as string;
       await waitFor('the breaker to open', async () => (await breaker()) === 'open');
       // Readers come, too, and are refused like everybody.
       const late = await call(cluster, `/api/v1/jobs/${id}/events`);
       expect([late.status, late.json.error.code]).toEqual([503, 'QUEUE_UNAVAILABLE']);
-      // For several renewals, a second apart, of time in which it was open from first to last.
+      // For several renewals, a second apart, of time in which it was open from first to last. In between it may be half-open
+      // for a moment only, if a command from before fails then; the write test is sent all the same.
+      const tests = (): number => cluster.apis[0]?.log().match(/"breaker":"half-open"/g)?.length ?? 0;
       for (let openMs = 0; openMs < 5_000;) {
-        const first = await breaker();
+        const [first, testsBefore] = [await breaker(), tests()];
         const [before, startedAt] = [proxy.sentBytes, performance.now()];
         await new Promise((resolve) => setTimeout(resolve, 200));
         const [sent, tookMs] = [proxy.sentBytes - before, performance.now() - startedAt];
         if (first !== 'open' || (await breaker()) !== 'open') continue;
+        // Its log may be a moment behind.
+        if (sent > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+        if (tests() !== testsBefore) continue;
         expect(sent).toBe(0);
         openMs += tookMs;
       }
       expect(several.map((reader) => reader.hasEnded || reader.wasCut)).toEqual([false, false, false]);
-      proxy.release();
+      proxy.heal();
       for (const reader of several) {
         await reader.toItsEnd(60_000);
         expect(reader.text('stdout')).toBe(reader.outcome.outcome.stdout);
