@@ -13,7 +13,6 @@ import { Template } from '../runner/template';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import { OutputFeed } from '../watch/output-feed';
 import { WarmChildren } from '../warm/warm-children';
-import { OutputFeed } from '../watch/output-feed';
 import { OutcomeWriter } from './outcome-writer';
 import { JobProcessor } from './process-job';
 
