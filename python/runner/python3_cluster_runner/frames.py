@@ -29,6 +29,7 @@ _MODE = frozenset(("restricted", "admin"))
 _LIMITS = dict.fromkeys(
     ("memoryBytes", "cpuSeconds", "fileSizeBytes", "openFiles", "processes", "valueBytes"), int
 )
+_POLICY = {"allowedModules": [str], "blockedModules": [str]}
 _ERROR = {"type": str, "message": str, "line": (int, _NULL), "traceback": str, "errno": (int, _NULL)}
 
 WORKER_TO_TEMPLATE = {
@@ -63,7 +64,7 @@ WORKER_TO_CHILD = {
         "stderrPath": str,
         "scratchPath": str,
         "limits": _LIMITS,
-        "policy": {"allowedModules": [str], "blockedModules": [str]},
+        "policy": (_POLICY, _NULL),
         "traceparent": (str, _NULL),
         "keep": bool,
     },

@@ -7,21 +7,27 @@ Modules that were imported stay as they are, patches included: that is what a ca
 as in a fresh child, or the process ends. The worker looks from outside too, and believes no `waiting` without.
 """
 
-from . import exit_codes, job, report
+from . import execute, exit_codes, job, report
 from .surroundings import Surroundings
 
 _CONCATENATED_BYTES_MAX = 65_536
 
 _answer, _send = job.answer, job.send
-_waiting, _Surroundings = report.waiting, Surroundings
+_waiting, _Surroundings, _remember_programs = report.waiting, Surroundings, execute.remember_programs
 
 
 def live(channel, run, await_run):
     """Answers `run` and what `await_run` gives after it; returns the exit code."""
     surroundings = _Surroundings()
     descriptor = channel.fileno()
+    policy = None
     while run is not None:
         header, payload = run
+        if header["policy"] is None:
+            header["policy"] = policy
+        elif header["policy"] != policy:
+            policy = header["policy"]
+            _remember_programs()
         if not header["keep"]:
             return job.run(channel, header, payload)
         run = None

@@ -72,8 +72,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     // It has said all it may say; a child that then does not end is ended.
     exitTimer = setTimeout(() => child.kill(), KILL_GRACE_MS);
   };
-  let onWaiting!: () => void;
-  const waits = new Promise<undefined>((resolve) => (onWaiting = () => resolve(undefined)));
+  let onEnd!: (exit: ChildExited | undefined) => void;
+  const end = new Promise<ChildExited | undefined>((resolve) => (onEnd = resolve));
   child.run(
     {
       kind: job.kind,
@@ -94,11 +94,11 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
       keep: request.keep ?? false,
     },
     request.payload,
-    { onAnswer, onWaiting, onProtocolError: () => kill('protocol') },
+    { onAnswer, onWaiting: () => onEnd(undefined), onExited: onEnd, onProtocolError: () => kill('protocol') },
   );
   if (signal.aborted) onAbort();
-  let exit = await Promise.race([child.exited, waits]);
-  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid) : undefined;
+  let exit = await end;
+  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid, child.descriptors ?? []) : undefined;
   watch.stop();
   clearTimeout(exitTimer);
   signal.removeEventListener('abort', onAbort);

@@ -2,6 +2,7 @@ import { constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 const READ_BYTES = 65_536;
+const NOTHING = { bytes: Buffer.alloc(0), truncated: false };
 
 /**
  * The reading end of one named pipe that a slot's children write their output to. Always drained, so that nobody can
@@ -40,7 +41,8 @@ export class OutputCapture {
 
   /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    if (this.hasHeard) this.drain();
+    if (!this.hasHeard) return NOTHING;
+    this.drain();
     this.hasHeard = false;
     const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
     const kept = cutAtCharacter(bytes, this.limitBytes);

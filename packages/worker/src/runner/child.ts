@@ -3,6 +3,7 @@ import {
   encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { listDescriptors } from '../warm/inspect-child';
 import type { ChildConnection } from './child-socket';
 import { Pings } from './pings';
 
@@ -20,6 +21,8 @@ export interface RunListener {
   /** After the answer to a run with `keep`, where the child says that it can run again. */
   readonly onWaiting?: () => void;
   readonly onProtocolError: (error: FrameError) => void;
+  /** Instead of `onWaiting`, or before anything: the child is gone. */
+  readonly onExited?: (exit: ChildExited) => void;
 }
 
 /**
@@ -44,6 +47,9 @@ export class Child {
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
   private listener: RunListener | undefined;
+  /** Of a child that is asked to stay: what it had open before its first job. */
+  descriptors: readonly string[] | undefined;
+  private policy: RunMessage['policy'] = null;
   private isKept = false;
   private isDoomed = false;
   private readonly pings = new Pings();
@@ -65,7 +71,10 @@ export class Child {
     this.runNonce = randomUUID();
     this.listener = listener;
     this.isKept = message.keep;
-    this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
+    if (message.keep) this.descriptors ??= listDescriptors(this.pid);
+    const policy = this.isSamePolicy(message.policy) ? null : message.policy;
+    this.policy = message.policy;
+    this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message, policy } satisfies RunMessage, payload));
   }
 
   /** Whether an idle child answers within the time. */
@@ -100,10 +109,16 @@ export class Child {
     }
   }
 
+  /** Lists of a configuration are the same objects for all its jobs; to the child they are two thirds of what it reads. */
+  private isSamePolicy(policy: RunMessage['policy']): boolean {
+    return policy?.allowedModules === this.policy?.allowedModules && policy?.blockedModules === this.policy?.blockedModules;
+  }
+
   private finish(exit: ChildExited): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.settleExit(exit);
+    this.listener?.onExited?.(exit);
   }
 
   private read(chunk: Buffer): void {
