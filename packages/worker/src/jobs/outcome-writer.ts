@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, MAX_PUBLISHED_BYTES, sealOutcome,
-  type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
@@ -27,6 +27,13 @@ export interface OutcomeTarget {
   readonly attempts: readonly Attempt[];
 }
 
+/** Sealed, and not yet written. */
+export interface PreparedOutcome {
+  readonly finish: FinishJobArguments;
+  /** To be told what became of it, for the log. */
+  readonly onWritten: (written: FinishVerdict) => void;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 /** Signs outcomes and writes each once: the record refuses a second one, and one of an attempt that lost its job. */
@@ -37,22 +44,28 @@ export class OutcomeWriter {
     this.options = options;
   }
 
-  async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<FinishVerdict> {
-    const { redis, keys, keyRing, logger } = this.options;
-    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
-    const written = await redis.finishJob(
-      ...finishJobKeys(keys, target.lane, target.jobId),
-      target.token,
-      sealed,
-      target.resultTtlMs,
-      target.replyTo ?? '',
-      target.jobId,
-      MAX_PUBLISHED_BYTES,
-    );
-    const fields = { jobId: target.jobId, status: verdict.status, errorType: verdict.error?.type, runMs: report?.runMs };
-    if (written === 'written') logger.info(fields, 'job finished');
-    else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+  async write(target: OutcomeTarget, verdict: Verdict): Promise<FinishVerdict> {
+    const { finish, onWritten } = this.prepare(target, verdict);
+    const written = await this.options.redis.finishJob(...finish.keys, ...finish.values);
+    onWritten(written);
     return written;
+  }
+
+  /** For whoever writes it himself, with `finishJob` or as a part of something larger. */
+  prepare(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): PreparedOutcome {
+    const { keys, keyRing, logger } = this.options;
+    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
+    return {
+      finish: {
+        keys: finishJobKeys(keys, target.lane, target.jobId),
+        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES],
+      },
+      onWritten: (written) => {
+        const fields = { jobId: target.jobId, status: verdict.status, errorType: verdict.error?.type, runMs: report?.runMs };
+        if (written === 'written') logger.info(fields, 'job finished');
+        else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+      },
+    };
   }
 
   private compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {

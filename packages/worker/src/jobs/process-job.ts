@@ -9,7 +9,7 @@ import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
 import { takeJob, type TakenJob } from './take-job';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
-import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
+import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
 import { runInSlot } from './run-in-slot';
 import { verifyJob, type RejectionCode } from './verify-job';
 
@@ -37,10 +37,12 @@ export interface ReceivedJob {
   readonly lockToken?: string | undefined;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
+  /** Takes the outcome, to be written when the queue is told that the job is done. */
+  readonly deliver: (outcome: PreparedOutcome) => void;
 }
 
 /**
- * `done`: it has its outcome. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
+ * `done`: it has its outcome, or has delivered it. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
  * elsewhere. `lost`: somebody else has it now.
  */
 export type Processed = 'done' | 'busy' | 'stopped' | 'lost';
@@ -125,7 +127,7 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      await outcomes.write({ ...targetOf(job), ...taken }, verdict, report, lent.isWarm ? 'warm' : 'fresh');
+      received.deliver(outcomes.prepare({ ...targetOf(job), ...taken }, verdict, report, lent.isWarm ? 'warm' : 'fresh'));
       return 'done';
     }
   }
@@ -165,7 +167,7 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
-    await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
+    received.deliver(outcomes.prepare({ ...target, ...taken }, verdictOf(taken) ?? verdict));
     return 'done';
   }
 }
