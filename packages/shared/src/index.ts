@@ -22,6 +22,7 @@ export * from './protocol/job-messages';
 export * from './protocol/json-slices';
 export * from './redis/connect-redis';
 export * from './redis/job-cancel';
+export * from './redis/job-accept';
 export * from './redis/job-record';
 export * from './redis/redis-keys';
 export * from './redis/worker-heartbeat';
