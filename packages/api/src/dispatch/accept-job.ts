@@ -22,8 +22,6 @@ const COMMANDS = {
   addPrioritizedJob: 'acceptPrioritizedJob',
 } as const;
 
-type AcceptCommand = (...args: readonly unknown[]) => Result<unknown, { type: 'default' }>;
-
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     acceptStandardJob(...args: readonly unknown[]): Result<unknown, Context>;
@@ -64,8 +62,7 @@ export async function acceptJob(redis: Redis, backend: RedisQueueBackend, { keys
     runCommand: (name: string, args: readonly unknown[]): unknown => {
       const bullName = name.slice(0, name.indexOf(':')) as keyof typeof COMMANDS;
       const bullKeys = BULL_KEYS[bullName];
-      const accept = redis[COMMANDS[bullName]].bind(redis) as AcceptCommand;
-      return accept(...keys, ...args.slice(0, bullKeys), ...values, ...args.slice(bullKeys));
+      return redis[COMMANDS[bullName]](...keys, ...args.slice(0, bullKeys), ...values, ...args.slice(bullKeys));
     },
   };
   const { name, data, options } = entry;

@@ -150,8 +150,8 @@ export class JobProcessor {
     return this.settle(received, target, await takeJob(this.options, received, delivery, 'close'), verdict);
   }
 
-  /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
-  private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
+  /** Delivers the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
+  private settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Processed {
     const { outcomes, logger } = this.options;
     if (taken.verdict === 'cancelled') {
       logger.info({ jobId: received.jobId, lane: received.lane }, 'cancelled job has its outcome already; not run');
