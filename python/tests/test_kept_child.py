@@ -229,10 +229,10 @@ class KeptChildTests(unittest.TestCase):
         self.assertFalse(kept.exec("1 + 1").answer["hasValue"])
         self.assertEqual(kept.run("eval", {"expression": "1 + 1", "variables": {}}).value, 2)
 
-    def test_what_comes_behind_a_run_ends_the_process(self):
-        child = self.workers["admin"].connected_child()
-        frame = frames.encode({"type": "ping", "nonce": "x"})
-        child.start("exec", {"code": "result = 2", "variables": {}}, keep=True, behind=frame)
+    def test_what_comes_behind_a_call_ends_the_process(self):
+        kept = self.kept()
+        kept.exec("result = 1")
+        child = kept.exec("result = 2", behind=frames.encode({"type": "ping", "nonce": "x"}))
         child.finish()
         self.assertEqual((child.answer, child.exit["exitCode"]), (None, 65))
 

@@ -41,7 +41,6 @@ _close, _exit, _parent, _start_session = os.close, os._exit, os.getppid, os.sets
 _forget_wakeup = signal.set_wakeup_fd
 _Socket, _modules = socket.SocketType, sys.modules
 _run_job = job.run
-_RECEIVED_AT_ONCE = 4_096
 _SETUP_FAILED = exit_codes.SETUP_FAILED
 
 
@@ -80,7 +79,7 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         if run is not None and run[0]["policy"] is None:
             raise frames.ProtocolError("a first job without a policy")
         if run is not None and run[0]["keep"]:
-            return kept_child.live(channel, run, _await_run)
+            return kept_child.live(channel, run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR
@@ -102,18 +101,13 @@ def _reseed_random():
 def _await_run(channel, mode):
     """The `run` frame as `(header, payload)`, or None when the worker hangs up first."""
     reader = FrameReader(WORKER_TO_CHILD)
-    data = b""
     while True:
-        if not data:
-            # Past the frame too: nothing comes behind a `run` before it is answered, and a ping is not yet one.
-            data = channel.recv(reader.bytes_wanted if reader.bytes_wanted > _RECEIVED_AT_ONCE else _RECEIVED_AT_ONCE)
+        data = channel.recv(reader.bytes_wanted)
         if not data:
             if reader.is_between_frames:
                 return None
             raise frames.ProtocolError("end of file inside a frame")
-        wanted = reader.bytes_wanted
-        frame = reader.feed(data[:wanted])
-        data = data[wanted:]
+        frame = reader.feed(data)
         if frame is None:
             continue
         header = frame[0]
@@ -121,8 +115,6 @@ def _await_run(channel, mode):
             channel.sendall(frames.encode({"type": "pong", "nonce": header["nonce"]}))
         elif header["mode"] != mode:
             raise frames.ProtocolError(f"a {header['mode']} job for a {mode} template")
-        elif data:
-            raise frames.ProtocolError("more after a run")
         else:
             return frame
 

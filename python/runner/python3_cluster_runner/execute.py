@@ -55,8 +55,20 @@ def _run_until_exit(function, *arguments):
 
 def _compile(source, form, request, policy):
     tracebacks.register_source(source)
-    if _programs is None:
-        return _check_and_compile(source, form, request, policy)
+    if _programs is not None:
+        return _recall_or_compile(source, form, request, policy)
+    if policy_syntax.is_plainly_harmless(source, policy):
+        return compile(source, USER_FILE, form, dont_inherit=True)
+    return _check_and_compile(source, form, request, policy)
+
+
+def _check_and_compile(source, form, request, policy):
+    tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
+    policy_syntax.check(tree, policy, request["variables"])
+    return compile(tree, USER_FILE, form, dont_inherit=True)
+
+
+def _recall_or_compile(source, form, request, policy):
     key = (source, form, *request["variables"])
     code = _programs.get(key)
     if code is None:
@@ -65,14 +77,6 @@ def _compile(source, form, request, policy):
             _programs.clear()
         _programs[key] = code
     return code
-
-
-def _check_and_compile(source, form, request, policy):
-    if policy_syntax.is_plainly_harmless(source, policy):
-        return compile(source, USER_FILE, form, dont_inherit=True)
-    tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
-    policy_syntax.check(tree, policy, request["variables"])
-    return compile(tree, USER_FILE, form, dont_inherit=True)
 
 
 def _strip(expression):
