@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { createBullmq } from './contestants/bullmq.mjs';
 import { createCelery } from './contestants/celery.mjs';
 import { createForkExec } from './contestants/fork-exec.mjs';
-import { createOurs, createWarm } from './contestants/ours.mjs';
+import { createOurs, createWarm, createWarmWork, createWork } from './contestants/ours.mjs';
+import { createPlain } from './contestants/plain.mjs';
 import { createRq } from './contestants/rq.mjs';
 import { describeMachine } from './describe-machine.mjs';
 import { startPrivateRedis } from './private-redis.mjs';
@@ -19,7 +20,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --seconds 5          length of one run
   --rounds 3           rounds; medians over them are reported
   --callers 1,8,64     numbers of concurrent callers
-  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec
+  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec, and the 100 ms job: work, warm-work, plain
   --slots 4            slots of our worker node (3 to 20; default: the product's own, 2 × cores within 3 to 20)
   --json FILE          write everything measured to FILE
   --short              ours and bullmq, one round of one second
@@ -32,6 +33,9 @@ const factories = {
   celery: createCelery,
   bullmq: createBullmq,
   'fork-exec': createForkExec,
+  work: createWork,
+  'warm-work': createWarmWork,
+  plain: createPlain,
 };
 
 /** Progress goes to stderr, the report to stdout. */

@@ -1,5 +1,6 @@
 import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
-import express, { type Express } from 'express';
+import type { RequestListener } from 'node:http';
+import express from 'express';
 import type { Redis } from 'ioredis';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
@@ -18,6 +19,7 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createDirectRoutes } from './routes/direct-routes';
 import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
 import { createHomeRoutes } from './routes/home-routes';
@@ -47,17 +49,18 @@ export interface ApplicationParts {
   readonly waitsEnd: AbortSignal;
 }
 
-/** The Express application: what every request passes, the routes, and what takes the rest. */
-export function createApplication(parts: ApplicationParts): Express {
+/** The Express application: what every request passes, the routes, and what takes the rest; and the short cut to some routes. */
+export function createApplication(parts: ApplicationParts): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use(assignRequestId, ...createSecurityHeaders(), createAccessLog(parts.logger));
+  const first = [assignRequestId, createSecurityHeaders(), createAccessLog(parts.logger)];
+  app.use(...first);
   // health answers also while draining
   mountRoutes(app, createHealthRoutes(parts));
   app.use(parts.inFlight.handler);
-  mountRoutes(app, [
+  const routes = [
     ...createHomeRoutes(parts),
     ...createSignInRoutes(parts),
     ...createJobRoutes(parts),
@@ -65,8 +68,10 @@ export function createApplication(parts: ApplicationParts): Express {
     ...createWorkerRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
-  ]);
+  ];
+  mountRoutes(app, routes);
   app.use(refuseUnknownRoute);
-  app.use(createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody)));
-  return app;
+  const onError = createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody));
+  app.use(onError);
+  return createDirectRoutes({ app, before: [...first, parts.inFlight.handler], routes, onError });
 }

@@ -29,6 +29,7 @@ export * from './protocol/utf8';
 export * from './redis/connect-redis';
 export * from './redis/inspect-redis';
 export * from './redis/job-cancel';
+export * from './redis/job-accept';
 export * from './redis/job-record';
 export * from './redis/job-retry';
 export * from './redis/output-watch';

@@ -76,8 +76,10 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         channel.connect(socket_path)
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
+        if run is not None and run[0]["policy"] is None:
+            raise frames.ProtocolError("a first job without a policy")
         if run is not None and run[0]["keep"]:
-            return kept_child.live(channel, run, _await_run)
+            return kept_child.live(channel, run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR

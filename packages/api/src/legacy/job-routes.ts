@@ -34,6 +34,7 @@ export function createLegacyJobRoutes(options: LegacyJobRouteOptions): Route[] {
   const post = (name: string, handler: RequestHandler): Route => ({
     method: 'post',
     path: `${LEGACY_BASE}/${name}`,
+    isDirect: true,
     handlers: [...mayRun, createBodyReader(config.maxBodyBytes), handler],
   });
   return [

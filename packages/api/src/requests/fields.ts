@@ -97,6 +97,7 @@ function slicesOf(slice: Buffer, name: string): Iterable<[string, Buffer]> {
 }
 
 function assertVariableName(field: string, key: string): void {
+  if (PLAIN_IDENTIFIER.test(key)) return;
   const shown = JSON.stringify(key.slice(0, 100));
   if (!IDENTIFIER.test(key))
     throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
@@ -108,6 +109,8 @@ function assertVariableName(field: string, key: string): void {
 const CONTROL_CHARACTER = /\p{Cc}/u;
 /** Control characters, and halves of surrogate pairs. */
 const UNFIT_FOR_TEXT = /[\p{Cc}\p{Cs}]/u;
+/** In ASCII, and not one of the names Python keeps for itself; the long way says which. */
+const PLAIN_IDENTIFIER = /^(?!__)[A-Za-z_][A-Za-z0-9_]*$/;
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;

@@ -42,6 +42,7 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
     {
       method: 'post',
       path: '/api/v1/jobs',
+      isDirect: true,
       handlers: [refuseQuery, requireRole(authenticator, 'developer'), createBodyReader(config.maxBodyBytes), createJob(options)],
     },
     { method: 'get', path: '/api/v1/jobs', handlers: [requireRole(authenticator, 'viewer'), listJobs(options)] },

@@ -95,7 +95,7 @@ export const RECORD_OVERHEAD_BYTES = 800;
  * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
-const FINISH_SCRIPT = `
+export const FINISH_SCRIPT = `
 local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
@@ -160,10 +160,22 @@ declare module 'ioredis' {
       ...lock: [] | [key: string, token: string]
     ): Result<[verdict: TakeVerdict, attempts: string, leftMs?: number], Context>;
     finishJob(
-      ...args: [...keys: FinishJobKeys,
-      token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number]
+      ...args: [...keys: FinishJobKeys, ...values: FinishJobArguments['values']]
     ): Result<FinishVerdict, Context>; // prettier-ignore
   }
+}
+
+/** What `finishJob` is called with, for who calls it as a part of something larger. */
+export interface FinishJobArguments {
+  readonly keys: FinishJobKeys;
+  readonly values: readonly [
+    token: string,
+    outcome: Buffer,
+    ttlMs: number,
+    replyChannel: string,
+    jobId: string,
+    mostPublishedBytes: number,
+  ];
 }
 
 /** Gives the connection the two commands above, and those of `job-cancel.ts` and `job-retry.ts`. */

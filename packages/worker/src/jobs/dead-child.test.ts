@@ -13,7 +13,7 @@ import { Template } from '../runner/template';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import { OutputFeed } from '../watch/output-feed';
 import { WarmChildren } from '../warm/warm-children';
-import { OutcomeWriter } from './outcome-writer';
+import { OutcomeWriter, type PreparedOutcome } from './outcome-writer';
 import { JobProcessor } from './process-job';
 
 const { config } = loadConfig({});
@@ -87,7 +87,11 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;
-  expect(await processor.process({ lane: 'default', jobId: job.id, entry, isRedelivered: false, signal })).toBe('done');
+  let delivered: PreparedOutcome['finish'] | undefined;
+  const deliver = ({ finish }: PreparedOutcome): void => void (delivered = finish);
+  expect(await processor.process({ lane: 'default', jobId: job.id, entry, isRedelivered: false, signal, deliver })).toBe('done');
+  const { keys: finishKeys, values } = delivered as PreparedOutcome['finish'];
+  expect(await redis.finishJob(...finishKeys, ...values)).toBe('written');
   const sealed = (await redis.hgetBuffer(record, 'outcome')) as Buffer;
   return { outcome: openOutcome(keyRing, job.id, sealed)?.outcome as Outcome, lent };
 }

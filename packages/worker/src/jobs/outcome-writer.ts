@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome,
-  type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
@@ -32,6 +32,13 @@ export interface OutcomeTarget {
   readonly attempts: readonly Attempt[];
 }
 
+/** Sealed, and not yet written. */
+export interface PreparedOutcome {
+  readonly finish: FinishJobArguments;
+  /** To be told what became of it, for the log. */
+  readonly onWritten: (written: FinishVerdict) => void;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 /** Signs outcomes and writes each once: the record refuses a second one, and one of an attempt that lost its job. */
@@ -42,38 +49,53 @@ export class OutcomeWriter {
     this.options = options;
   }
 
-  async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<FinishVerdict> {
-    return this.finish(target, this.compose(target, verdict, report, isolation));
+  /** Writes it at once. */
+  async write(target: OutcomeTarget, verdict: Verdict): Promise<FinishVerdict> {
+    return this.finish(await this.prepare(target, verdict));
+  }
+
+  /** The like for `prepareLastEnd`. */
+  async writeLastEnd(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
+    return this.finish(await this.prepareLastEnd(target, parts));
+  }
+
+  /** For whoever writes it himself, with `finishJob` or as a part of something larger. */
+  prepare(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<PreparedOutcome> {
+    return this.seal(target, this.compose(target, verdict, report, isolation));
   }
 
   /** Makes the recorded end of an attempt the outcome: the retry that was due after it does not come any more. */
-  async writeLastEnd(target: OutcomeTarget, { outcome, ...streams }: OutcomeParts): Promise<FinishVerdict> {
+  prepareLastEnd(target: OutcomeTarget, { outcome, ...streams }: OutcomeParts): Promise<PreparedOutcome> {
     const { workerId, level } = this.options;
     const { attempts, issuedAt } = target;
     const finishedAt = Date.now();
     const totalMs = Math.max(outcome.timings.runMs, finishedAt - issuedAt);
     const timings = { ...outcome.timings, totalMs, queuedMs: round(totalMs - outcome.timings.runMs) };
-    return this.finish(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
+    return this.seal(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
   }
 
-  private async finish(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
-    const { redis, keys, keyRing, logger } = this.options;
-    const sealed = await inTurns(sealingOutcome(keyRing, parts));
-    const written = await redis.finishJob(
-      ...finishJobKeys(keys, target.lane, target.jobId, target.owner),
-      target.token,
-      sealed,
-      target.resultTtlMs,
-      target.replyTo ?? '',
-      target.jobId,
-      MAX_PUBLISHED_BYTES,
-    );
-    if (written === 'written') this.options.onWritten?.(target.jobId);
-    const { status, error, timings } = parts.outcome;
-    const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
-    if (written === 'written') logger.info(fields, 'job finished');
-    else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+  private async finish({ finish, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
+    const written = await this.options.redis.finishJob(...finish.keys, ...finish.values);
+    onWritten(written);
     return written;
+  }
+
+  private async seal(target: OutcomeTarget, parts: OutcomeParts): Promise<PreparedOutcome> {
+    const { keys, keyRing, logger } = this.options;
+    const sealed = await inTurns(sealingOutcome(keyRing, parts));
+    const { status, error, timings } = parts.outcome;
+    return {
+      finish: {
+        keys: finishJobKeys(keys, target.lane, target.jobId, target.owner),
+        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES],
+      },
+      onWritten: (written) => {
+        if (written === 'written') this.options.onWritten?.(target.jobId);
+        const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
+        if (written === 'written') logger.info(fields, 'job finished');
+        else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+      },
+    };
   }
 
   /** The outcome as it would be written. */

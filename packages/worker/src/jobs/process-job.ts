@@ -12,7 +12,7 @@ import type { WarmChildren } from '../warm/warm-children';
 import type { OutputFeed } from '../watch/output-feed';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
-import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
+import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
 import { retryLater } from './retry-later';
 import { runInSlot, type RunReport } from './run-in-slot';
 import { takeJob, type StartRules, type TakenJob } from './take-job';
@@ -45,11 +45,13 @@ export interface ReceivedJob {
   readonly lockToken?: string | undefined;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
+  /** Takes the outcome, to be written when the queue is told that the job is done. */
+  readonly deliver: (outcome: PreparedOutcome) => void;
 }
 
 /**
- * `done`: it has its outcome. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
- * elsewhere. `lost`: somebody else has it now. A point in time (epoch ms): it is not to be started before that.
+ * `done`: it has its outcome, or has delivered it. `busy`: not started, and may wait on. `stopped`: ended because this node
+ * stops, and may run elsewhere. `lost`: somebody else has it now. A point in time (epoch ms): it is not to be started before that.
  */
 export type Processed = 'done' | 'busy' | 'stopped' | 'lost' | { readonly notBefore: number };
 
@@ -155,7 +157,7 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      return this.conclude(job, taken, verdict, report, lent.isWarm);
+      return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
   }
 
@@ -168,13 +170,16 @@ export class JobProcessor {
     return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
   }
 
-  /** Writes the outcome, unless the job is to be tried again. */
-  private async conclude(job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean): Promise<Processed> {
+  /** Delivers the outcome, unless the job is to be tried again. */
+  // prettier-ignore
+  private async conclude(
+    received: ReceivedJob, job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean,
+  ): Promise<Processed> {
     const target = { ...targetOf(job), ...taken };
     const isolation = isWarm ? 'warm' : 'fresh';
     const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
     if (notBefore !== undefined) return { notBefore };
-    await this.options.outcomes.write(target, verdict, report, isolation);
+    received.deliver(await this.options.outcomes.prepare(target, verdict, report, isolation));
     return 'done';
   }
 
@@ -213,7 +218,7 @@ export class JobProcessor {
     return this.settle(received, target, await takeJob(this.options, received, rules, 'close'), verdict);
   }
 
-  /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
+  /** Delivers the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
     const { outcomes, logger } = this.options;
     if (taken.verdict === 'cancelled') {
@@ -230,10 +235,10 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
+    const ended = { ...target, ...taken };
     // Too late for the retry that was due: what the last attempt ended with stands.
-    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, { ...target, ...taken }) : undefined;
-    if (lastEnd) await outcomes.writeLastEnd({ ...target, ...taken }, lastEnd);
-    else await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
+    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, ended) : undefined;
+    received.deliver(lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, verdictOf(taken) ?? verdict));
     return 'done';
   }
 }

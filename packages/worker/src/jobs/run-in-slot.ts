@@ -75,8 +75,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     // It has said all it may say; a child that then does not end is ended.
     exitTimer = setTimeout(() => child.kill(), KILL_GRACE_MS);
   };
-  let onWaiting!: () => void;
-  const waits = new Promise<undefined>((resolve) => (onWaiting = () => resolve(undefined)));
+  let onEnd!: (exit: ChildExited | undefined) => void;
+  const end = new Promise<ChildExited | undefined>((resolve) => (onEnd = resolve));
   child.run(
     {
       kind: job.kind,
@@ -97,13 +97,13 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
       keep: request.keep ?? false,
     },
     request.payload,
-    { onAnswer, onWaiting, onProtocolError: () => kill('protocol') },
+    { onAnswer, onWaiting: () => onEnd(undefined), onExited: onEnd, onProtocolError: () => kill('protocol') },
   );
   if (signal.aborted) onAbort();
-  let exit = await Promise.race([child.exited, waits]);
+  let exit = await end;
   clearTimeout(exitTimer);
   await checked;
-  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid) : undefined;
+  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid, child.descriptors ?? []) : undefined;
   watch.stop();
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);

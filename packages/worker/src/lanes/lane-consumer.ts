@@ -11,6 +11,8 @@ import {
   type RedisKeys,
 } from '@python3-cluster/shared';
 import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
+import type { PreparedOutcome } from '../jobs/outcome-writer';
+import { writeOutcomesOnCompletion, type DeliveredOutcome } from './finish-and-complete';
 import { LockWatch } from './lock-watch';
 import { WatchedWorker } from './watched-worker';
 
@@ -42,6 +44,8 @@ export class LaneConsumer {
   private readonly locks = new LockWatch();
   private readonly running = new Map<string, AbortController>();
   private isStarted = false;
+  /** Outcomes of jobs that the queue is about to be told are done. */
+  private readonly outcomes = new Map<string, DeliveredOutcome>();
 
   constructor(options: LaneConsumerOptions) {
     this.options = options;
@@ -61,6 +65,7 @@ export class LaneConsumer {
       runRetryDelay: RETRY_MS,
       autorun: false,
     });
+    writeOutcomesOnCompletion(this.worker.getBackend(), options.redis, (jobId) => this.outcomes.get(jobId));
     this.worker.on('error', (error) => options.logger.warn({ lane: options.lane, error: error.message }, 'queue'));
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.running.get(jobId)?.abort(LOCK_LOST);
@@ -113,6 +118,7 @@ export class LaneConsumer {
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
     const processed = await this.processOnce(job, token);
+    if (processed !== 'done') this.outcomes.delete(job.id ?? '');
     if (typeof processed === 'object') {
       await job.moveToDelayed(processed.notBefore, token);
       await this.dropIfFinished(job);
@@ -123,8 +129,7 @@ export class LaneConsumer {
         return;
       case 'busy':
       case 'failed':
-        await job.moveToDelayed(Date.now() + PAUSE_MS, token);
-        throw new DelayedError();
+        return this.putBack(job, token);
       case 'stopped':
         await job.moveToWait(token);
         throw new WaitingError();
@@ -144,6 +149,29 @@ export class LaneConsumer {
     if ((await redis.hget(keys.jobRecord(lane, id), RECORD_FIELDS.state)) === 'finished') await this.removeEntry(id);
   }
 
+  private async putBack(job: QueueJob<QueueEntry>, token: string | undefined): Promise<never> {
+    await job.moveToDelayed(Date.now() + PAUSE_MS, token);
+    throw new DelayedError();
+  }
+
+  /** Keeps an outcome until BullMQ completes the job, which it does as soon as `process` has returned. */
+  private keep(job: QueueJob<QueueEntry>, token: string | undefined, { finish, onWritten }: PreparedOutcome): void {
+    const { lane, logger } = this.options;
+    const jobId = job.id ?? '';
+    this.outcomes.set(jobId, {
+      finish,
+      onWritten: (written) => {
+        this.outcomes.delete(jobId);
+        onWritten(written);
+      },
+      onRefused: (error) => {
+        this.outcomes.delete(jobId);
+        logger.error({ jobId, lane, err: error }, 'the outcome could not be written; the job goes back to its lane');
+        return this.putBack(job, token);
+      },
+    });
+  }
+
   private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
     const { lane, processor, mayTake, logger } = this.options;
     const jobId = job.id ?? '';
@@ -156,7 +184,10 @@ export class LaneConsumer {
     try {
       if (!(await mayTake(lane))) return 'busy';
       const isRedelivered = job.stalledCounter > 0;
-      return await processor.process({ lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal });
+      const deliver = (outcome: PreparedOutcome): void => this.keep(job, token, outcome);
+      return await processor.process({
+        lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal, deliver,
+      }); // prettier-ignore
     } catch (error) {
       logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
       return 'failed';

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { OutputText } from './output-text';
 
 const READ_BYTES = 65_536;
+const NOTHING = { bytes: Buffer.alloc(0), truncated: false };
 
 /**
  * The reading end of one named pipe that a slot's children write their output to. Always drained, so that nobody can
@@ -56,7 +57,12 @@ export class OutputCapture {
 
   /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    if (this.hasHeard) this.drain();
+    if (!this.hasHeard) {
+      this.text = new OutputText(0);
+      this.onNews = undefined;
+      return NOTHING;
+    }
+    this.drain();
     this.hasHeard = false;
     this.decode();
     // A character cut in two by the bound is left out; one that the program itself broke off is told.

@@ -60,7 +60,7 @@ class Pair {
       {
         kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep,
         limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
-        policy: { allowedModules: [], blockedModules: [] },
+        policy,
       },
       payload,
       { onAnswer: (answer) => this.answers.push(answer), onWaiting: () => (this.waits += 1), onProtocolError: (error) => this.errors.push(error) },
@@ -72,6 +72,7 @@ class Pair {
   }
 }
 
+const policy = { allowedModules: [], blockedModules: [] };
 const pairs: Pair[] = [];
 afterEach(() => pairs.forEach((pair) => pair.peer.destroy()));
 
@@ -91,6 +92,17 @@ describe('a child', () => {
     await waitFor('the answer', () => pair.answers.length > 0);
     expect(pair.answers[0]?.value.toString()).toBe('9007199254740993');
     expect([pair.child.state, pair.kills, pair.errors]).toEqual(['answered', 0, []]);
+  });
+
+  it('hears its policy once, while it stays the same', async () => {
+    const pair = await Pair.open();
+    for (const expected of [policy, null, null]) {
+      const run = await pair.run(true);
+      expect(run.header['policy']).toEqual(expected);
+      const before = pair.waits;
+      pair.say(result(run.header['nonce']), encodeFrame({ type: 'waiting', nonce: run.header['nonce'] }));
+      await waitFor('it to wait', () => pair.waits > before);
+    }
   });
 
   it('that has run cannot run again', async () => {

@@ -3,6 +3,7 @@ import {
   encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { listDescriptors } from '../warm/inspect-child';
 import type { ChildConnection } from './child-socket';
 import { Pings } from './pings';
 
@@ -20,6 +21,8 @@ export interface RunListener {
   /** After the answer to a run with `keep`, where the child says that it can run again. */
   readonly onWaiting?: () => void;
   readonly onProtocolError: (error: FrameError) => void;
+  /** Instead of `onWaiting`, or before anything: the child is gone. */
+  readonly onExited?: (exit: ChildExited) => void;
 }
 
 /**
@@ -46,6 +49,9 @@ export class Child {
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
   private listener: RunListener | undefined;
+  /** Of a child that is asked to stay: what it had open before its first job. */
+  descriptors: readonly string[] | undefined;
+  private policy: RunMessage['policy'] = null;
   private isKept = false;
   private isDoomed = false;
   private isRetired = false;
@@ -68,6 +74,7 @@ export class Child {
   run(message: Omit<RunMessage, 'type' | 'nonce'>, payload: Buffer, listener: RunListener): void {
     if (this.state === 'gone') {
       this.isUndelivered = true;
+      void this.exited.then(listener.onExited);
       return;
     }
     if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
@@ -75,8 +82,11 @@ export class Child {
     this.runNonce = randomUUID();
     this.listener = listener;
     this.isKept = message.keep;
+    if (message.keep) this.descriptors ??= listDescriptors(this.pid);
+    const policy = this.isSamePolicy(message.policy) ? null : message.policy;
+    this.policy = message.policy;
     const { socket } = this.connection;
-    const frame = encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload);
+    const frame = encodeFrame({ type: 'run', nonce: this.runNonce, ...message, policy } satisfies RunMessage, payload);
     // Its end may be closed although the template has not told yet.
     if (!socket.writable) this.isUndelivered = true;
     else socket.write(frame);
@@ -119,10 +129,16 @@ export class Child {
     }
   }
 
+  /** Lists of a configuration are the same objects for all its jobs; to the child they are two thirds of what it reads. */
+  private isSamePolicy(policy: RunMessage['policy']): boolean {
+    return policy?.allowedModules === this.policy?.allowedModules && policy?.blockedModules === this.policy?.blockedModules;
+  }
+
   private finish(exit: ChildExited): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.settleExit(exit);
+    this.listener?.onExited?.(exit);
   }
 
   private read(chunk: Buffer): void {

@@ -106,6 +106,7 @@ describe('kept children', () => {
     ['a process', 'import os, time\nif os.fork() == 0:\n  time.sleep(600)\nresult = 1'],
     ['a thread', 'import sched\nsched.threading.Thread(target=sched.threading.Event().wait, daemon=True).start()\nresult = 1'],
     ['a copy of its output', 'import os\nos.dup(1)\nresult = 1'],
+    ['an open file', 'import os\nos.open("/dev/null", 0)\nresult = 1'],
   ])('that leave %s behind end, after their answer', async (_, code) => {
     const warm = create();
     const { value, child } = await call(warm, code);
@@ -150,7 +151,7 @@ def frame(**members):
     return struct.pack('>II', len(text), 0) + text
 said = frame(type='result', nonce=header['nonce'], status='succeeded', hasValue=False, error=None)
 null = os.open('/dev/null', os.O_RDWR)
-os.dup2(null, 1), os.dup2(null, 2)
+os.dup2(null, 1), os.dup2(null, 2), os.close(null)
 channel = next(n for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}') and 'socket' in os.readlink(f'/proc/self/fd/{n}'))
 os.write(channel, said + frame(type='waiting', nonce=header['nonce']))
 while True: pass`;

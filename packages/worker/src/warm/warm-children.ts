@@ -41,6 +41,7 @@ export class WarmChildren {
   private readonly counter = new UseCounter();
   /** Least recently used first. */
   private readonly kept = new Set<KeptChild>();
+  private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
   constructor(options: WarmChildrenOptions) {
@@ -71,7 +72,7 @@ export class WarmChildren {
   /** The children end with their templates. */
   close(): void {
     this.closed = true;
-    for (const kept of this.kept) clearInterval(kept.timer);
+    clearInterval(this.timer);
     this.kept.clear();
   }
 
@@ -94,18 +95,24 @@ export class WarmChildren {
     if (inspection === undefined || !child.isUsable || this.closed) return child.kill();
     const { cpuMs, residentBytes } = inspection;
     const idleUntil = performance.now() + this.options.idleMs;
-    const timer = setInterval(() => this.patrol(kept, idleUntil), Math.min(PATROL_MS, this.options.idleMs));
-    timer.unref();
-    const kept: KeptChild = { key, child, uses, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), timer };
-    this.kept.add(kept);
+    this.kept.add({ key, child, uses, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), idleUntil });
+    // One timer for all: making and clearing one for each job costs more than the patrol.
+    this.timer ??= setInterval(() => this.patrol(), Math.min(PATROL_MS, this.options.idleMs)).unref();
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
     this.shrink();
   }
 
   /** Code that answered for us, and only seems to wait, would run on outside every limit. */
-  private patrol(kept: KeptChild, idleUntil: number): void {
-    if (performance.now() >= idleUntil) return this.end(kept, 'unused');
-    const now = inspectChild(kept.child.pid);
+  private patrol(): void {
+    for (const kept of this.kept) this.look(kept);
+    if (this.kept.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private look(kept: KeptChild): void {
+    if (performance.now() >= kept.idleUntil) return this.end(kept, 'unused');
+    const now = inspectChild(kept.child.pid, kept.child.descriptors ?? []);
     const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
     if (!isStill) this.end(kept, 'not idle');
   }
@@ -131,7 +138,6 @@ export class WarmChildren {
   }
 
   private forget(kept: KeptChild): boolean {
-    clearInterval(kept.timer);
     return this.kept.delete(kept);
   }
 }
@@ -143,7 +149,7 @@ interface KeptChild {
   readonly cpuMs: number;
   readonly residentBytes: number;
   readonly privateBytes: number;
-  readonly timer: NodeJS.Timeout;
+  readonly idleUntil: number;
 }
 
 /** A child for a single job; it ends by itself. */
