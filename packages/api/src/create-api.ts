@@ -4,7 +4,7 @@ import {
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
-import { createAuthenticator } from './auth/authenticator';
+import { createAuthenticator, type Authenticator } from './auth/authenticator';
 import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
@@ -63,13 +63,7 @@ function wire(config: Config, logger: Logger): Api {
   const replicaId = randomUUID();
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const keys = createRedisKeys(config.namespace);
-  const connections: Redis[] = [];
-  const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const redis = connectAndReport(config, name, profile, logger);
-    connections.push(redis);
-    return redis;
-  };
-
+  const { connections, connect } = createConnector(config, logger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
@@ -91,11 +85,7 @@ function wire(config: Config, logger: Logger): Api {
   const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
-  const authenticator = createAuthenticator([
-    createKeySource(createConfiguredKeys(config)),
-    createSessionSource(keyRing),
-    ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
-  ]);
+  const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
   const waits = new AbortController();
   const application = createApplication({
@@ -163,6 +153,29 @@ function wire(config: Config, logger: Logger): Api {
     },
   };
 }
+
+interface Connector {
+  /** All that were made, to be ended together. */
+  readonly connections: Redis[];
+  readonly connect: (name: string, profile: ConnectionProfile) => Redis;
+}
+
+function createConnector(config: Config, logger: Logger): Connector {
+  const connections: Redis[] = [];
+  const connect = (name: string, profile: ConnectionProfile): Redis => {
+    const redis = connectAndReport(config, name, profile, logger);
+    connections.push(redis);
+    return redis;
+  };
+  return { connections, connect };
+}
+
+const createConfiguredAuthenticator = (config: Config, keyRing: KeyRing): Authenticator =>
+  createAuthenticator([
+    createKeySource(createConfiguredKeys(config)),
+    createSessionSource(keyRing),
+    ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
+  ]);
 
 /** One line when a connection is lost and one when it is back, not one for each attempt in between. */
 function connectAndReport(config: Config, name: string, profile: ConnectionProfile, logger: Logger): Redis {
