@@ -68,7 +68,7 @@ it('record, expiry, place among the open jobs and queue entry are one command', 
   expect(await redis.pttl(record)).toBeGreaterThan(110_000);
   expect(await redis.zscore(keys.openJobs('default'), job.id)).toBe(`${job.issuedAt}`);
   expect(await redis.exists(keys.jobPayload('default', job.id))).toBe(0);
-  expect(await queues.get('default').getJobState(job.id)).toBe('waiting');
+  expect(await queues.get('default').getJobState(job.id)).toBe('prioritized');
 });
 
 it('a large job stands beside the queue, for as long as its record', async () => {
