@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startLoadClients } from '../load-clients.mjs';
 import { findFreePort } from '../private-redis.mjs';
 import { startProcess, stopProcess, waitUntil } from '../processes.mjs';
+import { rememberRun } from '../profile.mjs';
 import { CannotTakePart, DEBIAN_PYTHON } from '../requirements.mjs';
 import { root } from '../root.mjs';
 import { calibrateWork, WORK_MS, workEnvironment } from '../work.mjs';
@@ -26,7 +27,7 @@ export const createWork = (options) => createProduct(options, { name: 'work', ti
 export const createWarmWork = (options) =>
   createProduct(options, { name: 'warm-work', title: `${WORK_MS} ms job, warm`, isolation: 'warm', isWork: true });
 
-function createProduct({ redis, database, cores, slots }, { name, title, isolation = 'fresh', isWork = false }) {
+function createProduct({ redis, database, cores, slots, profileDirectory }, { name, title, isolation = 'fresh', isWork = false }) {
   const servers = [];
   let load;
   return {
@@ -58,7 +59,7 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
             name: `python3-cluster ${role}`,
             stage: 'contestant',
             file: process.execPath,
-            args: [commandLine, role],
+            args: [...profilerArguments(profileDirectory, `${name}-${role}`), commandLine, role],
             env,
             cwd: root,
           }),
@@ -80,7 +81,7 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
       });
       return { version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version, level };
     },
-    run: (request) => load.run(request),
+    ...(profileDirectory === undefined ? { run: (request) => load.run(request) } : rememberRun((request) => load.run(request), redis)),
     processes: () => [
       { role: 'API', pid: servers[0].pid },
       { role: 'worker', pid: servers[1].pid, lasting: 'templates', passing: 'job processes' },
@@ -89,6 +90,12 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
     stop: () => Promise.all([...(load?.processes ?? []), ...servers].map(stopProcess)),
   };
 }
+
+/** A sample each 500 µs; the file is written when the process ends in order. */
+const profilerArguments = (directory, name) =>
+  directory === undefined
+    ? []
+    : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}.cpuprofile`];
 
 const newKey = () => randomBytes(32).toString('hex');
 
