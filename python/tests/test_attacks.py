@@ -4,6 +4,7 @@ import unittest
 
 from attacks import ATTACKS
 from attacks_on_the_world import EFFECTS, OPERATORS, REFUSED_BY_THEMSELVES
+from optional_modules import skip_without_sqlite
 from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES, WorkerSide
 
 _ALLOWED_BY_THE_OPERATOR = [
@@ -43,6 +44,7 @@ class AttackTests(unittest.TestCase):
         policy = {"allowedModules": _ALLOWED_BY_THE_OPERATOR, "blockedModules": BLOCKED_MODULES}
         for name, code in OPERATORS.items():
             with self.subTest(name):
+                skip_without_sqlite(self, code)
                 self.assert_refused(code, policy=policy)
 
     def test_admin_may_do_what_restricted_may_not(self):

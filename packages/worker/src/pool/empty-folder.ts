@@ -48,12 +48,16 @@ function listFew(path: string, budget: { left: number }): Dirent[] {
   }
 }
 
+const run = promisify(execFile);
+
 async function replaceFolder(path: string): Promise<boolean> {
   const aside = `${path}-old`;
   try {
     renameSync(path, aside);
     mkdirSync(path, { mode: 0o700 });
-    await promisify(execFile)('rm', ['-rf', '--', aside]);
+    // What a program has locked to itself is not locked to its own user, but rm(1) does not try.
+    await run('chmod', ['-R', 'u+rwx', '--', aside]);
+    await run('rm', ['-rf', '--', aside]);
     return true;
   } catch {
     return false;
