@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './test-redis';
+import { removeAbandoned } from '../../packages/worker/src/runner/stage-runner';
 import { waitFor } from './wait-for';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests-0123456789abcdef';
@@ -96,6 +97,8 @@ export class TestCluster {
     const processes = [...this.apis, ...this.workers];
     await Promise.all(processes.map((started) => started.stop()));
     const left = listProcessesMentioning(this.runDirectory);
+    // What killed nodes left is the next node's to sweep; here there is none.
+    if (existsSync(this.runDirectory)) removeAbandoned(this.runDirectory);
     const files = existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
     rmSync(this.runDirectory, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`);

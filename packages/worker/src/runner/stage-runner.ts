@@ -52,7 +52,8 @@ export async function makeNamedPipes(paths: readonly string[]): Promise<void> {
   await promisify(execFile)('mkfifo', ['-m', '600', ...paths]);
 }
 
-function removeAbandoned(base: string): void {
+/** Removes the run directories of worker nodes that are gone: killed ones cannot do it themselves. */
+export function removeAbandoned(base: string): void {
   for (const name of readdirSync(base)) {
     const owner = join(base, name, OWNER_FILE);
     if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
