@@ -132,6 +132,8 @@ it('who waits for the job of an earlier request is answered when its replica sto
   const arrived = async (): Promise<boolean> =>
     (await redis.hget(`${cluster.namespace}:{default}:job:${first.json.id as string}`, 'state')) === 'active';
   await waitFor('it to run', arrived);
+  // Nothing tells from outside that a request has arrived and waits: a second is far more than that takes.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
   const stopped = api.stop();
   for (const answer of await Promise.all(answers)) {
     expect([answer.status, answer.json.id, answer.json.state, isReplay(answer)]).toEqual([202, first.json.id, 'active', true]);
