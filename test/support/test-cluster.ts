@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export class TestCluster {
   readonly workers: TestProcess[] = [];
   readonly ports: number[] = [];
   /** Run directories of the worker nodes. */
-  readonly runDirectory = mkdtempSync(join(tmpdir(), 'p3t-'));
+  readonly runDirectory = makePassable(mkdtempSync(join(tmpdir(), 'p3t-')));
   private readonly settings: Record<string, string>;
 
   private constructor(options: TestClusterOptions) {
@@ -122,6 +122,12 @@ export class TestCluster {
     };
     return spawnLogged(process.execPath, [COMMAND, command], environment);
   }
+}
+
+/** Slots with users of their own go through it. */
+function makePassable(directory: string): string {
+  chmodSync(directory, 0o711);
+  return directory;
 }
 
 export function spawnLogged(file: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd = tmpdir()): TestProcess {

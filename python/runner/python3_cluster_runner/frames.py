@@ -31,8 +31,18 @@ _LIMITS = dict.fromkeys(
 )
 _ERROR = {"type": str, "message": str, "line": (int, _NULL), "traceback": str, "errno": (int, _NULL)}
 
+_SANDBOX = {
+    "uid": (int, _NULL),
+    "namespaces": bool,
+    "landlockAbi": int,
+    "seccomp": bool,
+    "readPaths": [str],
+    "writePaths": [str],
+    "slotsPath": str,
+}
+
 WORKER_TO_TEMPLATE = {
-    "configure": {"mode": _MODE, "socketPath": str, "preload": [str]},
+    "configure": {"mode": _MODE, "socketPath": str, "preload": [str], "sandbox": (_SANDBOX, _NULL)},
     "fork": {"childId": str, "nonce": str},
     "kill": {"childId": str},
     "ping": {"nonce": str},

@@ -1,3 +1,4 @@
+export { findBubblewrap } from './find-bubblewrap';
 export { findOrInstallPython, type FindOrInstallPythonOptions } from './find-or-install-python';
 export { findOrInstallRedis, type FindOrInstallRedisOptions } from './find-or-install-redis';
 export type { PythonCommand } from './find-python';

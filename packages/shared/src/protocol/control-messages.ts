@@ -4,11 +4,29 @@ import type { JobMode } from '../jobs/job-words';
 
 /** Worker node → template; `docs/wire-protocol.md` §1.1. */
 export type WorkerControlMessage =
-  | { readonly type: 'configure'; readonly mode: JobMode; readonly socketPath: string; readonly preload: readonly string[] }
+  | {
+      readonly type: 'configure';
+      readonly mode: JobMode;
+      readonly socketPath: string;
+      readonly preload: readonly string[];
+      /** null at isolation level D. */
+      readonly sandbox: SandboxSettings | null;
+    }
   | { readonly type: 'fork'; readonly childId: string; readonly nonce: string }
   | { readonly type: 'kill'; readonly childId: string }
   | { readonly type: 'ping'; readonly nonce: string }
   | { readonly type: 'stop' };
+
+/** What a template must find, and what it must enter; it refuses to serve where it cannot. */
+export interface SandboxSettings {
+  readonly uid: number | null;
+  readonly namespaces: boolean;
+  readonly landlockAbi: number;
+  readonly seccomp: boolean;
+  readonly readPaths: readonly string[];
+  readonly writePaths: readonly string[];
+  readonly slotsPath: string;
+}
 
 /** Template → worker node. */
 export type TemplateMessage =

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import type { Slot } from '../pool/slot';
@@ -23,6 +23,7 @@ export interface JobProcessorOptions {
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
   readonly workerId: string;
+  readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
 }
@@ -73,6 +74,9 @@ export class JobProcessor {
     const verification = verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
+    if (this.options.level === 'D' && job.mode === 'restricted') {
+      return this.close(received, targetOf(job), job.delivery, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
+    }
     if (isTooLate(job)) return this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
     let slot: Slot;
     try {
@@ -169,6 +173,8 @@ export class JobProcessor {
     return 'done';
   }
 }
+
+const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
 
 /** A process that met a limit is not trusted with another job. */
 const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || status === 'failed';

@@ -48,6 +48,7 @@ export interface RunRequest {
 export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const { job, slot, child, config, signal, cpuBaselineMs = 0 } = request;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
+  slot.prepare(job.mode);
   slot.stdout.begin(config.maxOutputBytes);
   slot.stderr.begin(config.maxOutputBytes);
   const startedAt = performance.now();

@@ -1,5 +1,6 @@
 import { ClusterError, type Logger, type PoolStats } from '@python3-cluster/shared';
 import type { RunDirectory } from '../runner/stage-runner';
+import type { SlotOwners } from '../sandbox/isolation';
 import { Slot } from './slot';
 
 export interface PoolOptions {
@@ -9,6 +10,8 @@ export interface PoolOptions {
   /** A slot above `min` unused for this long is given up. */
   readonly idleMs: number;
   readonly directory: RunDirectory;
+  /** Where each mode's children run as a user of their own. */
+  readonly owners?: SlotOwners | undefined;
   readonly logger: Logger;
 }
 
@@ -125,7 +128,7 @@ export class Pool {
     this.creating += 1;
     const index = this.nextIndex++;
     try {
-      const slot = await Slot.create(this.options.directory, index);
+      const slot = await Slot.create(this.options.directory, index, this.options.owners);
       this.creating -= 1;
       if (this.closed) return slot.close();
       this.offer(slot);

@@ -11,6 +11,8 @@ export interface RunDirectory {
   readonly runnerPath: string;
   /** Children connect here, one connection each. */
   readonly socketPath: string;
+  /** The folder of all slots. */
+  readonly slotsPath: string;
   readonly slotPath: (index: number) => string;
 }
 
@@ -28,8 +30,20 @@ export function stageRunner(parent: string, runnerSource: string): RunDirectory 
   chmodSync(path, 0o711);
   const runnerPath = join(path, 'runner');
   cpSync(runnerSource, runnerPath, { recursive: true, filter: (source) => !source.includes('__pycache__') });
-  mkdirSync(join(path, 'slots'), { mode: 0o711 });
-  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotPath: (index) => join(path, 'slots', String(index)) };
+  openToReaders(runnerPath);
+  const slotsPath = join(path, 'slots');
+  mkdirSync(slotsPath);
+  chmodSync(slotsPath, 0o711);
+  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotsPath, slotPath: (index) => join(slotsPath, String(index)) };
+}
+
+/** Whatever the umask and the modes of the clone are, slots with users of their own read it. */
+function openToReaders(path: string): void {
+  chmodSync(path, 0o755);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) openToReaders(join(path, entry.name));
+    else chmodSync(join(path, entry.name), 0o644);
+  }
 }
 
 export function removeRunDirectory(directory: RunDirectory): void {

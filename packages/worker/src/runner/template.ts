@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   ClusterError, encodeFrame, FrameReader, parseTemplateMessage,
-  type ChildExited, type JobMode, type Logger, type TemplateMessage, type WorkerControlMessage,
+  type ChildExited, type JobMode, type Logger, type SandboxSettings, type TemplateMessage, type WorkerControlMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Child } from './child';
 import type { ChildConnection, ChildSocket } from './child-socket';
+import { findHostPid } from '../sandbox/host-pid';
+import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
 import { Pings } from './pings';
 
 export interface TemplateOptions {
@@ -18,6 +20,8 @@ export interface TemplateOptions {
   /** '' for the host's. */
   readonly timeZone: string;
   readonly childSocket: ChildSocket;
+  /** null: nothing contains it (isolation level D). */
+  readonly sandbox: TemplateSandbox | null;
   readonly logger: Logger;
   /** Called once, when the process is gone for whatever reason. Its children are gone with it. */
   readonly onLost: (template: Template) => void;
@@ -48,6 +52,8 @@ const CONTROL_DESCRIPTOR = 3;
 export class Template {
   readonly mode: JobMode;
   readonly ready: TemplateReady;
+  /** As this host counts: in a process namespace it has another number. */
+  readonly pid: number;
   private readonly process: ChildProcess;
   private readonly control: Socket;
   private readonly options: TemplateOptions;
@@ -62,6 +68,7 @@ export class Template {
     this.process = started.process;
     this.control = started.control;
     this.ready = ready;
+    this.pid = this.toHostPid(started.process.pid ?? 0, ready.pid) ?? 0;
   }
 
   /** Spawns the process and waits until its imports are done. @throws ClusterError TEMPLATE_START_FAILED */
@@ -70,14 +77,11 @@ export class Template {
     const reader = new FrameReader(0);
     const ready = await waitForReady(options, started, reader);
     const template = new Template(options, started, ready);
+    if (template.pid === 0) started.process.kill('SIGKILL');
     started.control.on('data', (chunk: Buffer) => template.read(reader, chunk));
     started.process.once('exit', () => template.handleLoss());
     if (started.process.exitCode !== null || started.process.signalCode !== null) template.handleLoss();
     return template;
-  }
-
-  get pid(): number {
-    return this.ready.pid;
   }
 
   get lost(): boolean {
@@ -115,8 +119,19 @@ export class Template {
     });
   }
 
+  /** The first process of a namespace takes all others along before anybody hears of its end. */
   kill(): void {
-    this.process.kill('SIGKILL');
+    if (this.isLost) return;
+    try {
+      if (this.pid > 0) process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // Gone already, and bwrap is about to say so.
+    }
+    if (this.options.sandbox?.bubblewrap === undefined) this.process.kill('SIGKILL');
+  }
+
+  private toHostPid(parentPid: number, pid: number): number | undefined {
+    return this.options.sandbox?.bubblewrap === undefined ? pid : findHostPid(parentPid, pid);
   }
 
   private send(message: WorkerControlMessage): void {
@@ -137,7 +152,8 @@ export class Template {
       case 'forked': {
         const fork = this.forks.get(message.childId);
         if (fork === undefined) return this.send({ type: 'kill', childId: message.childId });
-        fork.pid = message.pid;
+        fork.pid = this.toHostPid(this.pid, message.pid);
+        if (fork.pid === undefined) return this.failFork(message.childId, 'the child is not to be found');
         return this.completeFork(message.childId, fork);
       }
       case 'fork-failed':
@@ -209,7 +225,11 @@ interface StartedProcess {
 
 /** No variable of ours reaches the process: the environment is written anew. */
 function spawnTemplate(options: TemplateOptions): StartedProcess {
-  const child = spawn(options.python.file, ['-I', '-B', '-u', options.runnerPath], {
+  const { mode, runnerPath, socketPath, sandbox } = options;
+  const command = [options.python.file, '-I', '-B', '-u', runnerPath] as const;
+  const { file, args, identity } = toLaunch({ sandbox, mode, runnerPath, socketPath, command: [...command] });
+  const child = spawn(file, args, {
+    ...identity,
     cwd: '/',
     env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT, ...(options.timeZone === '' ? {} : { TZ: options.timeZone }) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -275,7 +295,15 @@ function waitForReady(options: TemplateOptions, started: StartedProcess, reader:
         mode: options.mode,
         socketPath: options.socketPath,
         preload: options.preload,
+        sandbox: toSettings(options.sandbox),
       } satisfies WorkerControlMessage),
     );
   });
+}
+
+function toSettings(sandbox: TemplateSandbox | null): SandboxSettings | null {
+  if (sandbox === null) return null;
+  const { layers, uid, view, slotsPath } = sandbox;
+  const { namespaces, landlockAbi, seccomp } = layers;
+  return { uid, namespaces, landlockAbi, seccomp, readPaths: view.readPaths, writePaths: view.writePaths, slotsPath };
 }
