@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -21,7 +20,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   redis.disconnect();
-  for (const name of readdirSync(tmpdir())) if (name.startsWith(cluster.namespace)) rmSync(join(tmpdir(), name));
   await cluster.stop();
 });
 
@@ -46,8 +44,8 @@ const queueLeft = async (): Promise<number> => (await redis.keys(`${cluster.name
 
 /** ADMIN code that says which process it is, sleeps, and then would act on the plant. */
 function actLater(name: string, seconds: number): { code: string; started: string; acted: string; job: object } {
-  const started = join(tmpdir(), `${cluster.namespace}-${name}-started`);
-  const acted = join(tmpdir(), `${cluster.namespace}-${name}-acted`);
+  const started = join(cluster.notes, `${name}-started`);
+  const acted = join(cluster.notes, `${name}-acted`);
   const code = [
     'import os, subprocess, time',
     "helper = subprocess.Popen(['sleep', '600'])",
@@ -61,7 +59,7 @@ function actLater(name: string, seconds: number): { code: string; started: strin
 
 async function pidsOf(started: string): Promise<number[]> {
   await waitFor('the code to run', () => existsSync(started));
-  return readFileSync(started, 'utf8').split(' ').map(Number);
+  return readFileSync(started, 'utf8').split(' ').map((pid) => cluster.hostPid(Number(pid)));
 }
 
 /** Nobody has acted, although the time for it has come. */
@@ -159,12 +157,12 @@ describe('DELETE /api/v1/jobs/{id}', () => {
 
   it('of a job whose node was just killed: `cancelled` once its lock is gone, and it is not started again', async () => {
     const pair = await TestCluster.start({ workers: 2, settings: { PYTHON3_LANES: 'default' } });
-    const marks = join(tmpdir(), `${cluster.namespace}-redelivered`);
+    const marks = join(pair.notes, 'redelivered');
     try {
       const code = `import os, time\nwith open('${marks}', 'a') as file: print(os.getpid(), file=file)\ntime.sleep(60)`;
       const { json } = await call(pair, '/api/v1/jobs', { code, mode: 'admin', delivery: 'at-least-once' }, { key: ADMIN_KEY });
       const pid = await waitFor('the code to run', () => (existsSync(marks) ? Number(readFileSync(marks, 'utf8')) : 0) || undefined);
-      const victim = pair.workers.findIndex((worker) => listDescendants(worker.pid).includes(pid));
+      const victim = pair.workers.findIndex((worker) => listDescendants(worker.pid).includes(pair.hostPid(pid)));
       const [killed] = pair.workers.splice(victim, 1);
       await killed?.stop('SIGKILL');
       const path = `/api/v1/jobs/${json.id}`;

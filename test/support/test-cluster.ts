@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findAdminPid } from './host-pids';
 import { freePort } from './test-redis';
 import { waitFor } from './wait-for';
 
@@ -36,11 +37,14 @@ export class TestCluster {
   readonly ports: number[] = [];
   /** Run directories of the worker nodes. */
   readonly runDirectory = makePassable(mkdtempSync(join(tmpdir(), 'p3t-')));
+  /** The only place, besides its scratch folder, where ADMIN code may write. */
+  readonly notes = mkdtempSync(join(tmpdir(), 'p3n-'));
   private readonly settings: Record<string, string>;
 
   private constructor(options: TestClusterOptions) {
     this.redisUrl = options.redisUrl ?? process.env['PYTHON3_TEST_REDIS_URL'] ?? '';
     this.settings = options.settings ?? {};
+    chmodSync(this.notes, 0o777);
   }
 
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -77,9 +81,20 @@ export class TestCluster {
   }
 
   startWorker(settings: Record<string, string> = {}): TestProcess {
-    const worker = this.spawn('worker', { PYTHON3_RUN_DIRECTORY: this.runDirectory, ...settings });
+    const worker = this.spawn('worker', {
+      PYTHON3_RUN_DIRECTORY: this.runDirectory,
+      PYTHON3_ADMIN_WRITE_PATHS: this.notes,
+      ...settings,
+    });
     this.workers.push(worker);
     return worker;
+  }
+
+  /** The process on this host that calls itself by this number in ADMIN mode. */
+  hostPid(pid: number): number {
+    const found = this.workers.map((worker) => findAdminPid(worker.pid, pid)).find((candidate) => candidate !== undefined);
+    if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
+    return found;
   }
 
   async waitForWorkers(count: number): Promise<void> {
@@ -97,7 +112,7 @@ export class TestCluster {
     await Promise.all(processes.map((started) => started.stop()));
     const left = listProcessesMentioning(this.runDirectory);
     const files = existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
-    rmSync(this.runDirectory, { recursive: true, force: true });
+    for (const directory of [this.runDirectory, this.notes]) rmSync(directory, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`);
     if (files.length > 0) throw new Error(`files were left behind: ${files.join(', ')}`);
   }

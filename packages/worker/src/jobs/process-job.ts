@@ -4,7 +4,7 @@ import {
   type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
-import type { Slot } from '../pool/slot';
+import { Seat } from '../pool/seat';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
 import { takeJob, type TakenJob } from './take-job';
@@ -78,9 +78,9 @@ export class JobProcessor {
       return this.close(received, targetOf(job), job.delivery, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
     }
     if (isTooLate(job)) return this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
-    let slot: Slot;
+    let seat: Seat;
     try {
-      slot = await this.options.pool.borrow();
+      seat = new Seat(this.options.pool, await this.options.pool.borrow());
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
       if (!endsWithItsCaller(job)) return 'busy';
@@ -89,9 +89,9 @@ export class JobProcessor {
     try {
       // The wait for the slot may have taken the rest of the caller's time.
       if (isTooLate(job)) return await this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
-      return await this.runAttempts(received, job, payload, slot, signal);
+      return await this.runAttempts(received, job, payload, seat, signal);
     } finally {
-      this.options.pool.release(slot);
+      seat.release();
     }
   }
 
@@ -101,11 +101,11 @@ export class JobProcessor {
   }
 
   /** A job is started again here only if its template went down under it and it may run twice. */
-  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
+  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, seat: Seat, signal: AbortSignal): Promise<Processed> {
     const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
     for (;;) {
       // Before the start marker: a fork that fails must not count as a run.
-      const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
+      const lent = await warm.lend(job, payload, seat, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
       // A cancelled job goes on to its record, which says so, and where its outcome is then written.
       if (signal.aborted && signal.reason !== CANCEL_REQUESTED) {
@@ -117,6 +117,7 @@ export class JobProcessor {
         child.kill();
         return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
       }
+      const { slot } = seat;
       const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
       const verdict = judgeRun(report, job.limits);
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.

@@ -74,6 +74,17 @@ export class Pool {
     });
   }
 
+  /** The idle slot of that number for a borrowed one in which nothing ran; undefined where it is not idle. */
+  exchange(slot: Slot, index: number): Slot | undefined {
+    if (slot.index === index) return slot;
+    const at = this.idle.findIndex((entry) => entry.slot.index === index);
+    const [found] = at < 0 ? [] : this.idle.splice(at, 1);
+    if (found === undefined) return undefined;
+    clearTimeout(found.timer);
+    this.offer(slot);
+    return found.slot;
+  }
+
   /** Call it when every process of the job is dead. */
   release(slot: Slot): void {
     this.inUse -= 1;

@@ -7,7 +7,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Child } from './child';
 import type { ChildConnection, ChildSocket } from './child-socket';
-import { findHostPid } from '../sandbox/host-pid';
+import { findHostPid, isRunning } from '../sandbox/host-pid';
 import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
 import { Pings } from './pings';
 
@@ -40,6 +40,7 @@ const READY_TIMEOUT_MS = 60_000;
 /** A fork and its connection take a millisecond or two; this is for a starved host. */
 const FORK_TIMEOUT_MS = 10_000;
 const CONTROL_DESCRIPTOR = 3;
+const END_LOOK_MS = 2;
 
 /**
  * Handle of one template process: forks children, learns of their end, kills them.
@@ -79,8 +80,8 @@ export class Template {
     const template = new Template(options, started, ready);
     if (template.pid === 0) started.process.kill('SIGKILL');
     started.control.on('data', (chunk: Buffer) => template.read(reader, chunk));
-    started.process.once('exit', () => template.handleLoss());
-    if (started.process.exitCode !== null || started.process.signalCode !== null) template.handleLoss();
+    started.process.once('exit', () => void template.awaitEnd());
+    if (started.process.exitCode !== null || started.process.signalCode !== null) void template.awaitEnd();
     return template;
   }
 
@@ -127,7 +128,15 @@ export class Template {
     } catch {
       // Gone already, and bwrap is about to say so.
     }
-    if (this.options.sandbox?.bubblewrap === undefined) this.process.kill('SIGKILL');
+    this.process.kill('SIGKILL');
+  }
+
+  /** bwrap may be gone before what it started: only then is nothing of the template left. */
+  private async awaitEnd(): Promise<void> {
+    if (this.options.sandbox?.bubblewrap !== undefined) {
+      while (this.pid > 0 && isRunning(this.pid)) await new Promise((resolve) => setTimeout(resolve, END_LOOK_MS));
+    }
+    this.handleLoss();
   }
 
   private toHostPid(parentPid: number, pid: number): number | undefined {

@@ -12,6 +12,9 @@ export function findHostPid(parentPid: number, pid: number): number | undefined 
   return undefined;
 }
 
+/** A zombie that was the first process of its namespace was the last one, too. */
+export const isRunning = (pid: number): boolean => /^State:\t[^ZX]/m.test(read(`/proc/${pid}/status`));
+
 function readChildrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 }
