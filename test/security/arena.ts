@@ -39,7 +39,7 @@ export class Arena {
   private readonly servers: Server[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), 'python3-arena-'));
   /** As long as such a name can be: versions of Node differ in whether they pad it. */
-  private readonly abstractName = `\0${`canary-${CANARY}`.padEnd(107, '.')}`;
+  private readonly abstractName = `\0${`canary-${randomBytes(8).toString('hex')}`.padEnd(107, '.')}`;
   private worker!: ChildProcess;
   /** Slots that belong to users of their own, and slots that do not. */
   private leased!: StagedRunner;
@@ -194,7 +194,7 @@ export class Arena {
 
 const MODULES = [
   'ctypes', 'errno', 'mmap', 'os', 'resource', 'socket', 'subprocess', 'time', '_thread', 'numpy', 'pandas', 'sqlite3', 'urllib.request',
-  'decimal', 'uuid', 'random', 'hashlib', 'zoneinfo', 'datetime', 'json',
+  'decimal', 'uuid', 'random', 'secrets', 'hashlib', 'zoneinfo', 'datetime', 'json',
 ]; // prettier-ignore
 
 /** System calls that Python has no name for. */

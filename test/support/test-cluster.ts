@@ -67,7 +67,7 @@ export class TestCluster {
 
   async startApi(settings: Record<string, string> = {}): Promise<TestProcess> {
     const port = await freePort();
-    const api = this.spawn('api', {
+    const api = this.spawn('api', [], {
       PORT: String(port),
       PYTHON3_ADMIN_APIKEY: ADMIN_KEY,
       PYTHON3_DEVELOPER_APIKEY: DEVELOPER_KEY,
@@ -80,8 +80,9 @@ export class TestCluster {
     return api;
   }
 
-  startWorker(settings: Record<string, string> = {}): TestProcess {
-    const worker = this.spawn('worker', {
+  /** `through`: a program and its arguments that start the worker node, with less than this process may do. */
+  startWorker(settings: Record<string, string> = {}, through: readonly string[] = []): TestProcess {
+    const worker = this.spawn('worker', through, {
       PYTHON3_RUN_DIRECTORY: this.runDirectory,
       PYTHON3_ADMIN_WRITE_PATHS: this.notes,
       ...settings,
@@ -90,9 +91,10 @@ export class TestCluster {
     return worker;
   }
 
-  /** The process on this host that calls itself by this number in ADMIN mode. */
-  hostPid(pid: number): number {
-    const found = this.workers.map((worker) => findAdminPid(worker.pid, pid)).find((candidate) => candidate !== undefined);
+  /** The process on this host that calls itself by this number in ADMIN mode, on the worker node of that scratch folder. */
+  hostPid(pid: number, scratchPath: string): number {
+    const workerPid = Number(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'));
+    const found = findAdminPid(workerPid, pid);
     if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
     return found;
   }
@@ -126,7 +128,7 @@ export class TestCluster {
     }
   }
 
-  private spawn(command: 'api' | 'worker', settings: Record<string, string>): TestProcess {
+  private spawn(command: 'api' | 'worker', through: readonly string[], settings: Record<string, string>): TestProcess {
     const environment = {
       PATH: process.env['PATH'],
       REDIS_URL: this.redisUrl,
@@ -135,7 +137,8 @@ export class TestCluster {
       ...this.settings,
       ...settings,
     };
-    return spawnLogged(process.execPath, [COMMAND, command], environment);
+    const [file, ...args] = [...through, process.execPath, COMMAND, command];
+    return spawnLogged(file as string, args, environment);
   }
 }
 

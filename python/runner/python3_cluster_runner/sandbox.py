@@ -31,14 +31,12 @@ class SandboxFailed(Exception):
 class Sandbox:
     """`settings` is the member `sandbox` of `configure`; None for isolation level D, where every step does nothing."""
 
-    __slots__ = ("_settings", "_mode", "_child_ruleset", "_child_filter", "_is_dumpable", "_scratch_rights")
+    __slots__ = ("_settings", "_mode", "_child_ruleset", "_child_filter", "_scratch_rights")
 
     def __init__(self, settings, mode):
         self._settings = settings
         self._mode = mode
         self._child_ruleset = self._child_filter = None
-        # Its own user's processes see into it only if it lets them; the worker node is one where there is one uid for all.
-        self._is_dumpable = settings is not None and settings["uid"] is None
         self._scratch_rights = landlock.WRITE if mode == "restricted" else landlock.WRITE | landlock.RUN
 
     def enter_template(self):
@@ -71,9 +69,10 @@ class Sandbox:
             raise SandboxFailed(str(error)) from error
 
     def _enter_at_birth(self):
-        if self._is_dumpable:
-            _control(_PR_SET_DUMPABLE, 1)
         if self._child_ruleset is not None:
+            # Landlock keeps its siblings out. Its own files in /proc are its own again, and the worker node, where it is
+            # the same user, can look into it.
+            _control(_PR_SET_DUMPABLE, 1)
             self._child_ruleset.open()
         if self._child_filter is not None:
             self._child_filter.enter()

@@ -116,6 +116,10 @@ export const optionTable = {
     name: 'PYTHON3_MAX_FILE_BYTES', parse: integerBetween(4_096, 1_099_511_627_776), default: 67_108_864, accepts: 'bytes, 4,096 to 1 TiB',
     description: 'Largest file a job may write.',
   }),
+  maxScratchMb: option({
+    name: 'PYTHON3_MAX_SCRATCH_MB', parse: integerBetween(1, 1_048_576), default: 512, accepts: 'MiB, 1 to 1,048,576',
+    description: 'How much a job’s scratch folder may hold, files without a name included; looked at once a second, and a job over it is ended.',
+  }),
   maxOpenFiles: option({
     name: 'PYTHON3_MAX_OPEN_FILES', parse: integerBetween(16, 65_536), default: 256, accepts: '16 to 65,536',
     description: 'Descriptors a process of a job may hold.',

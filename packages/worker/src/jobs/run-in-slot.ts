@@ -58,9 +58,10 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
+  const scratch = { path: slot.scratchPath, maxBytes: config.maxScratchMb * 1_048_576 };
   const watch = new LimitWatch(
     child.pid,
-    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs },
+    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch },
     kill,
   );
   const onAbort = (): void => kill('cancelled');

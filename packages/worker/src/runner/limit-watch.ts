@@ -1,6 +1,7 @@
 import { readPrivateBytes, readTreeUsage } from './process-usage';
+import { readScratchBytes } from './scratch-usage';
 
-export type Breach = 'wall' | 'cpu' | 'memory';
+export type Breach = 'wall' | 'cpu' | 'memory' | 'scratch';
 
 export interface WatchedLimits {
   readonly timeoutMs: number;
@@ -8,15 +9,19 @@ export interface WatchedLimits {
   readonly memoryBytes: number;
   /** CPU time the process had used before the job; 0 where it is new. */
   readonly cpuBaselineMs?: number;
+  /** Folder that may hold so many bytes; not looked at where it is left out. */
+  readonly scratch?: { readonly path: string; readonly maxBytes: number };
 }
 
 /** Most jobs are over before the first look. */
 const FIRST_LOOK_MS = 100;
 const LOOK_MS = 100;
+/** Looking through a folder costs more than a look into /proc. */
+const LOOKS_PER_SCRATCH_LOOK = 10;
 
 /**
  * Watches a running job from outside: wall clock by a timer, CPU and memory of its whole process tree by looking into
- * /proc. Calls `onBreach` once. Overshoot: at most one look (100 ms) of CPU per core and of allocation speed; the
+ * /proc, and once a second its scratch folder. Calls `onBreach` once. Overshoot: at most one look (100 ms) of CPU per core and of allocation speed; the
  * child's own rlimits stop a single process earlier.
  */
 export class LimitWatch {
@@ -24,6 +29,8 @@ export class LimitWatch {
   private looks: NodeJS.Timeout | undefined;
   private peakBytes = 0;
   private ended = false;
+  private lookCount = 0;
+  private isLookingAtScratch = false;
   private readonly pid: number;
   private readonly limits: WatchedLimits;
   private readonly onBreach: (breach: Breach) => void;
@@ -54,7 +61,18 @@ export class LimitWatch {
     this.peakBytes = Math.max(this.peakBytes, bytes);
     if (bytes > this.limits.memoryBytes) return this.breach('memory');
     if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
+    this.lookCount += 1;
+    if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === 0) void this.lookAtScratch(usage.pids);
     this.looks = setTimeout(() => this.look(), LOOK_MS);
+  }
+
+  private async lookAtScratch(pids: readonly number[]): Promise<void> {
+    const { scratch } = this.limits;
+    if (scratch === undefined || this.isLookingAtScratch) return;
+    this.isLookingAtScratch = true;
+    const bytes = await readScratchBytes(scratch.path, pids, scratch.maxBytes);
+    this.isLookingAtScratch = false;
+    if (bytes !== undefined && bytes > scratch.maxBytes) this.breach('scratch');
   }
 
   private breach(breach: Breach): void {

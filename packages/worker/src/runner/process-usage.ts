@@ -33,11 +33,29 @@ export function readTreeUsage(rootPid: number): TreeUsage {
   return { cpuMs: (cpuTicks / TICKS_PER_SECOND) * 1_000, residentBytes: residentPages * PAGE_BYTES, pids };
 }
 
+/**
+ * Of a process that may not be looked into, because it is another user's: all that is not from a file, but for what its
+ * template has in memory. Too much where processes of a job share pages among themselves.
+ */
+function estimateKilobytes(pid: number, rootPid: number): number {
+  const templatePid = Number(/^PPid:\t(\d+)$/m.exec(readText(`/proc/${rootPid}/status`) ?? '')?.[1] ?? 0);
+  const shared = readStatusKilobytes(templatePid, 'RssAnon');
+  return Math.max(0, readStatusKilobytes(pid, 'RssAnon') - shared) + readStatusKilobytes(pid, 'RssShmem');
+}
+
+function readStatusKilobytes(pid: number, name: 'RssAnon' | 'RssShmem'): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
+}
+
 /** Exact and slow: private and shared-memory pages, so that what children share with their template counts for none. */
 export function readPrivateBytes(pids: readonly number[]): number {
   let kilobytes = 0;
   for (const pid of pids) {
-    const text = readText(`/proc/${pid}/smaps_rollup`) ?? '';
+    const text = readText(`/proc/${pid}/smaps_rollup`);
+    if (text === undefined) {
+      kilobytes += estimateKilobytes(pid, pids[0] as number);
+      continue;
+    }
     for (const name of ['Private_Clean', 'Private_Dirty', 'Pss_Shmem', 'Private_Hugetlb']) {
       kilobytes += Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
     }
