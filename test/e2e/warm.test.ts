@@ -139,7 +139,9 @@ result = seen`);
   });
 
   it('is answered although its template is killed between two calls', async () => {
-    const code = fresh('import os\nos.mark = getattr(os, "mark", os.urandom(8).hex())\nresult = [os.mark, os.getcwd(), os.getpid(), os.getppid()]');
+    const code = fresh(
+      'import os\nos.mark = getattr(os, "mark", os.urandom(8).hex())\nresult = [os.mark, os.getcwd(), os.getpid(), os.getppid()]',
+    );
     const [mark, scratch, pid, ppid] = resultOf(await warmAdmin(code)) as [string, string, number, number];
     const [child, parent] = [pid, ppid].map((number) => cluster.hostPid(number, scratch)) as [number, number];
     process.kill(parent, 'SIGKILL');

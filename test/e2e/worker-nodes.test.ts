@@ -166,7 +166,9 @@ describe('one worker node', () => {
     cluster = await TestCluster.start({ workers: 0 });
     const worker = cluster.startWorker({ PYTHON3_ISOLATION: 'A', PATH: pathWithoutBubblewrap() });
     expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(1);
-    expect(worker.log()).toMatch(/level B, and PYTHON3_ISOLATION=A is required.*namespaces: bubblewrap \(bwrap\) is not installed.*ISOLATION_INSUFFICIENT/);
+    expect(worker.log()).toMatch(
+      /level B, and PYTHON3_ISOLATION=A is required.*namespaces: bubblewrap \(bwrap\) is not installed.*ISOLATION_INSUFFICIENT/,
+    );
   });
 
   it('keeps its secrets out of the code’s environment, descriptors and command line', async () => {

@@ -101,10 +101,14 @@ describe.each(MODES)('a system call that code of mode %s has no use for', (mode)
     reboot: [0, 0, 0, null],
   };
   // Where nothing contains the code, the kernel looks at what is asked: it does it, or has another answer than "no".
-  it.each(Object.entries(calls))('%s: is answered where nothing contains it, and refused behind seccomp and all layers', async (name, values) => {
-    const attempt = async (defence: Defence) => (await arena.run(mode, defence, SYSTEM_CALL, { name, arguments: values, numbers: NUMBERS[arch()] })).value;
-    expect([await attempt('none'), await attempt('seccomp'), await attempt('all')]).toEqual([true, false, false]);
-  });
+  it.each(Object.entries(calls))(
+    '%s: is answered where nothing contains it, and refused behind seccomp and all layers',
+    async (name, values) => {
+      const attempt = async (defence: Defence) =>
+        (await arena.run(mode, defence, SYSTEM_CALL, { name, arguments: values, numbers: NUMBERS[arch()] })).value;
+      expect([await attempt('none'), await attempt('seccomp'), await attempt('all')]).toEqual([true, false, false]);
+    },
+  );
 });
 
 it('clone3 is not there for anybody, so that libraries take the older call', async () => {

@@ -12,7 +12,13 @@ const isRoot = process.getuid?.() === 0;
 const itAsRoot = itIf(isRoot, 'this takes root');
 const PLAIN_USER = 64_990;
 /** What the worker image starts with. */
-const FOUR_CAPABILITIES = ['/usr/bin/setpriv', '--bounding-set=-all,+setuid,+setgid,+kill,+chown', '--inh-caps=-all', '--no-new-privs', '--'];
+const FOUR_CAPABILITIES = [
+  '/usr/bin/setpriv',
+  '--bounding-set=-all,+setuid,+setgid,+kill,+chown',
+  '--inh-caps=-all',
+  '--no-new-privs',
+  '--',
+];
 const AS_PLAIN_USER = ['/usr/bin/setpriv', `--reuid=${PLAIN_USER}`, `--regid=${PLAIN_USER}`, '--clear-groups', '--inh-caps=-all', '--'];
 const WITHOUT_LANDLOCK = ['/usr/bin/python3', join(__dirname, 'without_landlock.py')];
 
@@ -83,7 +89,10 @@ time.sleep(4)
 /** What every level that runs code promises; and the limit on scratch folders, where the worker node may look into them. */
 async function assertWorksAt(level: string, layers: object, maySeeScratch = true): Promise<void> {
   await cluster.waitForWorkers(1);
-  const [worker] = (await call(cluster, '/api/v1/workers', undefined, { key: ADMIN_KEY })).json.workers as { level: string; isolation: object }[];
+  const [worker] = (await call(cluster, '/api/v1/workers', undefined, { key: ADMIN_KEY })).json.workers as {
+    level: string;
+    isolation: object;
+  }[];
   expect(worker).toMatchObject({ level, isolation: { layers } });
   expect((await call(cluster, '/health', undefined, { key: null })).json.isolationLevel).toBe(level);
   expect((await exec(cluster, 'result = 1 + 1')).json).toMatchObject({ result: 2 });
@@ -146,8 +155,15 @@ describe('a worker node', () => {
     cluster.startWorker({ PYTHON3_ISOLATION: 'D' }, WITHOUT_LANDLOCK);
     await cluster.waitForWorkers(1);
     const restricted = await call(cluster, '/api/v1/jobs', { code: 'result = 1' }, { key: DEVELOPER_KEY, headers: { prefer: 'wait=20' } });
-    expect(restricted.json).toMatchObject({ level: 'D', outcome: { status: 'rejected', error: { type: 'ISOLATION_INSUFFICIENT' } }, attempts: [] });
-    expect((await runAdminJob(cluster, { code: 'result = 1' })).json).toMatchObject({ level: 'D', outcome: { status: 'succeeded', value: 1 } });
+    expect(restricted.json).toMatchObject({
+      level: 'D',
+      outcome: { status: 'rejected', error: { type: 'ISOLATION_INSUFFICIENT' } },
+      attempts: [],
+    });
+    expect((await runAdminJob(cluster, { code: 'result = 1' })).json).toMatchObject({
+      level: 'D',
+      outcome: { status: 'succeeded', value: 1 },
+    });
     await waitFor('the warning', async () => (await call(cluster, '/health', undefined, { key: null })).json.warning?.includes('level D'));
   });
 });
@@ -156,7 +172,9 @@ describe('the users of slots', () => {
   itAsRoot('are other ones on each worker node of a host, and for each mode', async () => {
     cluster = await TestCluster.start({ workers: 3, settings: { PYTHON3_POOL_MAX: '3' } });
     const jobs = await Promise.all(
-      Array.from({ length: 9 }, () => runAdminJob(cluster, { code: 'import os, time\ntime.sleep(1)\nresult = [os.getuid(), os.getgid(), os.getgroups()]' })),
+      Array.from({ length: 9 }, () =>
+        runAdminJob(cluster, { code: 'import os, time\ntime.sleep(1)\nresult = [os.getuid(), os.getgid(), os.getgroups()]' }),
+      ),
     );
     const byWorker = new Map(jobs.map(({ json }) => [json.worker as string, json.outcome.value as [number, number, number[]]]));
     const users = [...byWorker.values()].map(([uid]) => uid);

@@ -53,11 +53,14 @@ describe('behind all layers, ADMIN code', () => {
   it('runs programs and reads what they say', async () => {
     const code = "import subprocess\nresult = subprocess.run(['echo', 'x'], capture_output=True, text=True).stdout";
     expect(await valueOf('admin', code)).toBe('x\n');
-    expect(await valueOf('admin', "import subprocess\nresult = subprocess.run('seq 3 | sort -r', shell=True, capture_output=True).stdout")).toBe('3\n2\n1\n');
+    expect(
+      await valueOf('admin', "import subprocess\nresult = subprocess.run('seq 3 | sort -r', shell=True, capture_output=True).stdout"),
+    ).toBe('3\n2\n1\n');
   });
 
   it('runs a program that it wrote', async () => {
-    const code = "import os, subprocess\nopen('tool', 'w').write('#!/bin/sh\\necho made')\nos.chmod('tool', 0o700)\nresult = subprocess.check_output('./tool')";
+    const code =
+      "import os, subprocess\nopen('tool', 'w').write('#!/bin/sh\\necho made')\nos.chmod('tool', 0o700)\nresult = subprocess.check_output('./tool')";
     expect(await valueOf('admin', code)).toBe('made\n');
   });
 
@@ -66,7 +69,7 @@ describe('behind all layers, ADMIN code', () => {
       'import os, sqlite3, tempfile',
       "with sqlite3.connect('a.db') as base: base.execute('create table t (x)'); base.execute('insert into t values (7)')",
       "os.makedirs('a/b'); open('a/b/c', 'w').write('c'); os.rename('a/b/c', 'a/d'); os.symlink('a/d', 'e')",
-      "with tempfile.NamedTemporaryFile() as file: inside = os.path.dirname(file.name) == os.getcwd()",
+      'with tempfile.NamedTemporaryFile() as file: inside = os.path.dirname(file.name) == os.getcwd()',
       "result = [sqlite3.connect('a.db').execute('select x from t').fetchone()[0], open('e').read(), inside]",
     ].join('\n');
     expect(await valueOf('admin', code)).toEqual([7, 'c', true]);
@@ -74,12 +77,17 @@ describe('behind all layers, ADMIN code', () => {
 
   it('speaks HTTP to a server of this host, and finds names', async () => {
     const { port } = server.address() as AddressInfo;
-    const code = "import urllib.request\nresult = urllib.request.urlopen(url, timeout=10).read().decode()";
+    const code = 'import urllib.request\nresult = urllib.request.urlopen(url, timeout=10).read().decode()';
     expect(await valueOf('admin', code, { url: `http://localhost:${port}/` })).toBe('hello');
   });
 
   it('starts threads', async () => {
-    expect(await valueOf('admin', 'import _thread, time\nseen = []\n_thread.start_new_thread(seen.append, (1,))\ntime.sleep(0.1)\nresult = seen')).toEqual([1]);
+    expect(
+      await valueOf(
+        'admin',
+        'import _thread, time\nseen = []\n_thread.start_new_thread(seen.append, (1,))\ntime.sleep(0.1)\nresult = seen',
+      ),
+    ).toEqual([1]);
   });
 
   it('finds an empty scratch folder after all that', async () => {

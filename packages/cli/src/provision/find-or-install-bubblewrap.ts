@@ -30,7 +30,9 @@ export async function findOrInstallBubblewrap(options: FindOrInstallBubblewrapOp
   const found = await findBubblewrap(dataDirectory);
   if (typeof found === 'string' || process.platform !== 'linux') return found;
   try {
-    return await withPackageLists(dataDirectory, 'bubblewrap', () => withProvisionLock(dataDirectory, report, () => findAgainOrInstall(options)));
+    return await withPackageLists(dataDirectory, 'bubblewrap', () =>
+      withProvisionLock(dataDirectory, report, () => findAgainOrInstall(options)),
+    );
   } catch (error) {
     const missing = `bubblewrap (bwrap) is not installed and could not be (${(error as Error).message})`;
     report(missing);

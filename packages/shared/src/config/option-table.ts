@@ -1,6 +1,17 @@
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, integerBetween, listOf, matching, oneOf, redisUrl, secretOfAtLeast, uidRange, type Option, type UidRange } from './option';
+import {
+  boolean,
+  integerBetween,
+  listOf,
+  matching,
+  oneOf,
+  redisUrl,
+  secretOfAtLeast,
+  uidRange,
+  type Option,
+  type UidRange,
+} from './option';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;

@@ -41,7 +41,10 @@ describe('a slot', () => {
 
   it('made where a former one was lost begins empty', async () => {
     writeFileSync(inScratch('old'), 'x');
-    const again = await Slot.create({ path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) }, 7);
+    const again = await Slot.create(
+      { path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) },
+      7,
+    );
     expect(readdirSync(again.scratchPath)).toEqual([]);
     again.close();
   });

@@ -9,7 +9,10 @@ export function assertOutside(ours: readonly string[], shown: readonly string[])
   for (const path of ours.filter(existsSync).map((own) => realpathSync(own))) {
     const hit = shown.filter(existsSync).find((other) => overlap(realpathSync(other), path));
     if (hit !== undefined) {
-      throw new ClusterError('CONFIG_INVALID', `ADMIN code would be shown ${hit}, and ${path}, which belongs to the cluster, is not to be seen. Move one of them.`);
+      throw new ClusterError(
+        'CONFIG_INVALID',
+        `ADMIN code would be shown ${hit}, and ${path}, which belongs to the cluster, is not to be seen. Move one of them.`,
+      );
     }
   }
 }

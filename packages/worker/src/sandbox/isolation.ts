@@ -104,6 +104,7 @@ function assertAccepted(level: IsolationLevel, { isolation, nodeEnvironment }: C
   const isProduction = nodeEnvironment === 'production';
   if (level <= isolation && !(level === 'D' && isProduction)) return;
   const missing = Object.entries(reasons).flatMap(([layer, reason]) => (reason === null ? [] : [`${layer}: ${reason}`]));
-  const wanted = level === 'D' && isProduction ? 'and level D is never accepted in production' : `and PYTHON3_ISOLATION=${isolation} is required`;
+  const wanted =
+    level === 'D' && isProduction ? 'and level D is never accepted in production' : `and PYTHON3_ISOLATION=${isolation} is required`;
   throw new ClusterError('ISOLATION_INSUFFICIENT', `This host gives isolation level ${level}, ${wanted}. Missing: ${missing.join('; ')}.`);
 }

@@ -55,7 +55,11 @@ interface Call extends LentChild {
   readonly value: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
-async function call(warm: WarmChildren, code: string, options: { job?: Partial<Job>; n?: number; slot?: number; busy?: number } = {}): Promise<Call> {
+async function call(
+  warm: WarmChildren,
+  code: string,
+  options: { job?: Partial<Job>; n?: number; slot?: number; busy?: number } = {},
+): Promise<Call> {
   const payload = payloadOf(code, { n: options.n ?? 0 });
   const ordered = job(options.job);
   let slot = slots[options.slot ?? 0] as Slot;
