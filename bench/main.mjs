@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util';
 import { createBullmq } from './contestants/bullmq.mjs';
 import { createCelery } from './contestants/celery.mjs';
 import { createForkExec } from './contestants/fork-exec.mjs';
-import { createOurs, createWarm } from './contestants/ours.mjs';
+import { createOurs, createWarm, createWarmWork, createWork } from './contestants/ours.mjs';
+import { createPlain } from './contestants/plain.mjs';
 import { createRq } from './contestants/rq.mjs';
 import { describeMachine } from './describe-machine.mjs';
 import { startPrivateRedis } from './private-redis.mjs';
+import { formatProfiles } from './profile.mjs';
 import { isStopping, stopAllProcesses } from './processes.mjs';
 import { formatReport, summarize } from './report.mjs';
 import { CannotTakePart, findRedisServer } from './requirements.mjs';
@@ -19,9 +21,10 @@ const USAGE = `Usage: npm run bench -- [options]
   --seconds 5          length of one run
   --rounds 3           rounds; medians over them are reported
   --callers 1,8,64     numbers of concurrent callers
-  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec
+  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec, and the 100 ms job: work, warm-work, plain
   --slots 4            slots of our worker node (3 to 20; default: the product's own, 2 × cores within 3 to 20)
   --json FILE          write everything measured to FILE
+  --profile            ours and warm alone, and what each microsecond of a job is spent on
   --short              ours and bullmq, one round of one second
 `;
 
@@ -32,6 +35,9 @@ const factories = {
   celery: createCelery,
   bullmq: createBullmq,
   'fork-exec': createForkExec,
+  work: createWork,
+  'warm-work': createWarmWork,
+  plain: createPlain,
 };
 
 /** Progress goes to stderr, the report to stdout. */
@@ -69,7 +75,7 @@ async function main() {
 async function bench(settings, directory) {
   const redis = await startPrivateRedis(await findRedisServer(report), directory);
   try {
-    return await compete(settings, redis);
+    return await compete(settings.profile ? { ...settings, profileDirectory: directory } : settings, redis);
   } finally {
     redis.disconnect();
   }
@@ -87,18 +93,19 @@ async function compete(settings, redis) {
   const results = { machine, settings, contestants: contestants.map(describeContestant), skipped, measurements };
   const summary = summarize(results);
   process.stdout.write(formatReport(results, summary));
+  if (settings.profileDirectory !== undefined) process.stdout.write(formatProfiles(contestants, settings.profileDirectory));
   if (settings.json !== undefined) writeFileSync(settings.json, `${JSON.stringify({ ...results, summary }, null, 2)}\n`);
   return failed || measurements.some(({ errors }) => errors > 0) ? 1 : 0;
 }
 
-async function prepareContestants({ only, slots }, redis) {
+async function prepareContestants({ only, slots, profileDirectory }, redis) {
   const cores = availableParallelism();
   const contestants = [];
   const skipped = [];
   let failed = false;
   for (const [index, name] of only.entries()) {
     // Redis has 16 databases unless told otherwise; 0 is nobody's
-    const contestant = factories[name]({ redis, database: index + 1, cores, slots, report });
+    const contestant = factories[name]({ redis, database: index + 1, cores, slots, profileDirectory, report });
     report(`Preparing ${contestant.title} …`);
     try {
       contestants.push({ ...contestant, found: await contestant.prepare() });
@@ -117,15 +124,19 @@ const describeContestant = ({ name, title, settings, found }) => ({ name, title,
 
 function readSettings() {
   const options = Object.fromEntries(['seconds', 'rounds', 'callers', 'only', 'slots', 'json'].map((name) => [name, { type: 'string' }]));
-  const { values } = parseArgs({ options: { ...options, short: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    options: { ...options, short: { type: 'boolean' }, profile: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
   const short = values.short === true;
+  const profile = values.profile === true;
   const settings = {
     seconds: number('seconds', values.seconds ?? (short ? '1' : '5'), { least: 0.2, most: 600 }),
     rounds: integer('rounds', values.rounds ?? (short ? '1' : '3'), { least: 1, most: 100 }),
     callers: (values.callers ?? '1,8,64').split(',').map((count) => integer('callers', count, { least: 1, most: 64 })),
-    only: [...new Set((values.only ?? (short ? 'ours,bullmq' : Object.keys(factories).join())).split(','))],
+    only: [...new Set((values.only ?? (short ? 'ours,bullmq' : profile ? 'ours,warm' : Object.keys(factories).join())).split(','))],
     slots: integer('slots', values.slots ?? String(Math.min(20, Math.max(3, 2 * availableParallelism()))), { least: 3, most: 20 }),
     json: values.json,
+    profile,
     help: values.help === true,
   };
   const unknown = settings.only.filter((name) => factories[name] === undefined);

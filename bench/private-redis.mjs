@@ -37,6 +37,11 @@ export async function startPrivateRedis(server, directory) {
       const isRewritten = async () => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await client.info('persistence'));
       await waitUntil(isRewritten, { within: 60_000, what: 'Redis has rewritten its log' });
     },
+    /** Command → calls, and microseconds inside it, since the start. A script's own commands count beside it. */
+    async commandStats() {
+      const lines = (await client.info('commandstats')).matchAll(/^cmdstat_(.+?):calls=(\d+),usec=(\d+)/gm);
+      return new Map([...lines].map(([, command, calls, us]) => [command, { calls: Number(calls), us: Number(us) }]));
+    },
     disconnect: () => client.disconnect(),
   };
 }

@@ -19,7 +19,23 @@ const targets = [
     best: 'most',
   },
   { what: 'p50 one caller warm ÷ Celery', of: 'warm', peer: 'celery', field: 'p50Ms', callers: 1, target: 0.7, floor: 1.4, best: 'least' },
+  ...['work', 'warm-work'].flatMap((of) =>
+    [1, 'cores'].map((callers) => ({
+      what: `100 ms job ${of === 'work' ? 'fresh' : 'warm'}, ${callers === 1 ? 'one caller' : 'a caller per core'}: p50 ÷ plain Python`,
+      of,
+      peer: 'plain',
+      field: 'p50Ms',
+      callers,
+      target: 1.03,
+      floor: 1.06,
+      best: 'least',
+      digits: 3,
+    })),
+  ),
 ];
+
+/** These run a job of another size: nothing to compare the small ones with. */
+const SIZED = ['work', 'warm-work', 'plain'];
 
 /** Medians per contestant and number of callers, our ratios to the others, and the verdicts on the targets. */
 export function summarize({ contestants, measurements }) {
@@ -29,7 +45,7 @@ export function summarize({ contestants, measurements }) {
     ),
   );
   const ratios = contestants
-    .filter(({ name }) => name !== 'ours')
+    .filter(({ name }) => name !== 'ours' && !SIZED.includes(name))
     .flatMap(({ name, title }) =>
       callersOf(measurements, 'ours').map((callers) => ({
         peer: name,
@@ -77,7 +93,8 @@ function compare(measurements, peer, callers, field, of = 'ours') {
   return quotients.length === 0 ? undefined : { median: median(quotients), least: Math.min(...quotients), most: Math.max(...quotients) };
 }
 
-function judge(target, measurements) {
+function judge(aim, measurements) {
+  const target = { ...aim, callers: aim.callers === 'cores' ? Math.max(1, ...callersOf(measurements, aim.of)) : aim.callers };
   const ratio = compare(measurements, target.peer, target.callers, target.field, target.of);
   if (ratio === undefined) return { ...target, verdict: 'not measured' };
   const runs = [...select(measurements, target.of ?? 'ours', target.callers), ...select(measurements, target.peer, target.callers)];
@@ -107,6 +124,7 @@ export function formatReport(results, summary) {
       ]),
     ),
     ...formatRatios(summary.ratios),
+    ...formatLatencies(summary.rows),
     ...formatCpu(summary.rows, most),
     formatVerdicts(summary.verdicts, contestants.find(({ name }) => name === 'ours')?.level, skipped, summary.foreignShare),
     ...summary.rows
@@ -119,7 +137,7 @@ export function formatReport(results, summary) {
 function formatHeader({ machine, settings, contestants, skipped }, { foreignShare }) {
   const versions = contestants
     .filter(({ version }) => version !== undefined)
-    .map(({ name, version }) => `${['ours', 'warm'].includes(name) ? 'python3-cluster' : name} ${version}`);
+    .map(({ name, version }) => `${['ours', 'warm', 'work', 'warm-work'].includes(name) ? 'python3-cluster' : name} ${version}`);
   const redisPy =
     machine.redisPy === undefined ? [] : [`redis-py ${machine.redisPy} (${machine.hiredis === undefined ? 'without' : 'with'} hiredis)`];
   return [
@@ -138,6 +156,20 @@ function formatRatios(ratios) {
   return [`Ours divided by theirs within the same round: median (least to most)\n${formatTable(['', 'callers', 'jobs/s', 'p50'], rows)}`];
 }
 
+/** One caller never waits behind another: what is left is the way there and back. */
+function formatLatencies(rows) {
+  const alone = rows.filter(({ callers, name }) => callers === 1 && !SIZED.includes(name));
+  const celery = alone.find(({ name }) => name === 'celery');
+  if (alone.length === 0) return [];
+  const lines = alone.map((row) => [
+    row.title,
+    row.p50Ms.toFixed(2),
+    row.p99Ms.toFixed(2),
+    celery === undefined ? '–' : formatQuotient(row.p50Ms / celery.p50Ms),
+  ]);
+  return [`One caller alone: milliseconds from request to answer\n${formatTable(['', 'p50', 'p99', 'p50 ÷ Celery'], lines)}`];
+}
+
 function formatCpu(rows, callers) {
   const measured = rows.filter((row) => Object.keys(row.cpuUsPerJob).length > 0 && (row.callers === callers || isOnlyRow(row, rows)));
   if (measured.length === 0) return [];
@@ -152,13 +184,13 @@ function formatCpu(rows, callers) {
 const isOnlyRow = (row, rows) => rows.filter(({ name }) => name === row.name).length === 1;
 
 function formatVerdicts(verdicts, level, skipped, foreignShare) {
-  const lines = verdicts.map(({ what, of = 'ours', peer, ratio, callers, target, floor, best, verdict }) => {
+  const lines = verdicts.map(({ what, of = 'ours', peer, ratio, callers, target, floor, best, verdict, digits = 1 }) => {
     const bars = best === 'most' ? `(target ${target}, floor ${floor})` : `(target ≤ ${target}, floor ≤ ${floor})`;
     if (ratio === undefined) {
       const why = skipped.find(({ name }) => name === of || name === peer);
       return `${what}: not measured ${bars}${why === undefined ? '' : `; ${why.title} was skipped`}`;
     }
-    const round = best === 'most' ? roundDown : roundUp;
+    const round = best === 'most' ? roundDown(digits) : roundUp(digits);
     return `${what}: ${round(ratio.median)} ${bars}: ${verdict}; with ${callers === 1 ? '1 caller' : `${callers} callers`}, rounds from ${round(ratio.least)} to ${round(ratio.most)}`;
   });
   const sandbox = { A: undefined, B: undefined, C: 'a shared uid', D: 'no sandbox' }[level];
@@ -172,8 +204,8 @@ function formatVerdicts(verdicts, level, skipped, foreignShare) {
 }
 
 /** Rounded against us: a figure never claims more than was measured. */
-const roundDown = (value) => (Math.floor(value * 10) / 10).toFixed(1);
-const roundUp = (value) => (Math.ceil(value * 10) / 10).toFixed(1);
+const roundDown = (digits) => (value) => (Math.floor(value * 10 ** digits) / 10 ** digits).toFixed(digits);
+const roundUp = (digits) => (value) => (Math.ceil(value * 10 ** digits) / 10 ** digits).toFixed(digits);
 
 const formatRatio = (ratio) =>
   ratio === undefined ? '–' : `${formatQuotient(ratio.median)} (${formatQuotient(ratio.least)} to ${formatQuotient(ratio.most)})`;

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { startLoadClients } from '../load-clients.mjs';
 import { findFreePort } from '../private-redis.mjs';
 import { startProcess, stopProcess, waitUntil } from '../processes.mjs';
+import { rememberRun } from '../profile.mjs';
 import { CannotTakePart, DEBIAN_PYTHON } from '../requirements.mjs';
 import { root } from '../root.mjs';
+import { calibrateWork, WORK_MS, workEnvironment } from '../work.mjs';
 
 const commandLine = join(root, 'packages/cli/bin/python3-cluster.js');
 const READY_WITHIN_MS = 30_000;
@@ -19,7 +21,13 @@ export const createOurs = (options) => createProduct(options, { name: 'ours', ti
 /** The same with one program called with other variables each time, in processes that are kept for it. */
 export const createWarm = (options) => createProduct(options, { name: 'warm', title: 'python3-cluster warm', isolation: 'warm' });
 
-function createProduct({ redis, database, cores, slots }, { name, title, isolation = 'fresh' }) {
+/** A job that keeps a core busy for 100 ms: how much we add to it. With one caller, and with as many as there are cores. */
+export const createWork = (options) => createProduct(options, { name: 'work', title: `${WORK_MS} ms job, fresh`, isWork: true });
+
+export const createWarmWork = (options) =>
+  createProduct(options, { name: 'warm-work', title: `${WORK_MS} ms job, warm`, isolation: 'warm', isWork: true });
+
+function createProduct({ redis, database, cores, slots, profileDirectory }, { name, title, isolation = 'fresh', isWork = false }) {
   const servers = [];
   let load;
   return {
@@ -27,7 +35,9 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
     title,
     settings: `API + 1 worker node, ${slots} slots, sync HTTP/1.1 keep-alive, 1 Node client process`,
     cores,
+    ...(isWork ? { callers: [...new Set([1, cores])] } : {}),
     async prepare() {
+      if (isWork) calibrateWork();
       if (!existsSync(join(root, 'packages/cli/dist/main.js'))) throw new CannotTakePart('it is not built yet: run `npm run build`.');
       const port = await findFreePort();
       const key = newKey();
@@ -49,7 +59,7 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
             name: `python3-cluster ${role}`,
             stage: 'contestant',
             file: process.execPath,
-            args: [commandLine, role],
+            args: [...profilerArguments(profileDirectory, `${name}-${role}`), commandLine, role],
             env,
             cwd: root,
           }),
@@ -67,11 +77,11 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
         count: 1,
         file: process.execPath,
         args: [join(root, 'bench/load/http-load.mjs')],
-        env: { BENCH_PORT: String(port), BENCH_KEY: key, BENCH_ISOLATION: isolation },
+        env: { BENCH_PORT: String(port), BENCH_KEY: key, BENCH_ISOLATION: isolation, ...(isWork ? workEnvironment() : {}) },
       });
       return { version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version, level };
     },
-    run: (request) => load.run(request),
+    ...(profileDirectory === undefined ? { run: (request) => load.run(request) } : rememberRun((request) => load.run(request), redis)),
     processes: () => [
       { role: 'API', pid: servers[0].pid },
       { role: 'worker', pid: servers[1].pid, lasting: 'templates', passing: 'job processes' },
@@ -80,6 +90,12 @@ function createProduct({ redis, database, cores, slots }, { name, title, isolati
     stop: () => Promise.all([...(load?.processes ?? []), ...servers].map(stopProcess)),
   };
 }
+
+/** A sample each 500 µs; the file is written when the process ends in order. */
+const profilerArguments = (directory, name) =>
+  directory === undefined
+    ? []
+    : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}.cpuprofile`];
 
 const newKey = () => randomBytes(32).toString('hex');
 

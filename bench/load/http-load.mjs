@@ -3,14 +3,21 @@ import { Agent, request } from 'node:http';
 import { serveLoad } from './closed-loop.mjs';
 
 const ANSWER_WITHIN_MS = 60_000;
-const { BENCH_PORT: port, BENCH_KEY: key, BENCH_BASE: base, BENCH_ISOLATION: isolation } = process.env;
+const {
+  BENCH_PORT: port,
+  BENCH_KEY: key,
+  BENCH_BASE: base,
+  BENCH_ISOLATION: isolation,
+  BENCH_CODE: work,
+  BENCH_TURNS: turns,
+} = process.env;
 
 await serveLoad({
   base: Number(base),
   openCallers: (callers) => {
     // new connections for each run: the server may have closed idle ones since the last
     const agent = new Agent({ keepAlive: true, maxSockets: callers, maxFreeSockets: callers });
-    const call = isolation === 'warm' ? callWarm : callFresh;
+    const call = work !== undefined ? callWork : isolation === 'warm' ? callWarm : callFresh;
     return { call: (a, b) => call(agent, a, b), close: () => agent.destroy() };
   },
 });
@@ -22,8 +29,15 @@ async function callFresh(agent, a, b) {
   return answer.result;
 }
 
-async function callWarm(agent, a, b) {
-  const job = { code: 'result = a + b', variables: { a, b }, isolation: 'warm' };
+function callWarm(agent, a, b) {
+  return callJob(agent, { code: 'result = a + b', variables: { a, b }, isolation });
+}
+
+function callWork(agent, a, b) {
+  return callJob(agent, { code: work, variables: { a, b, n: Number(turns) }, isolation });
+}
+
+async function callJob(agent, job) {
   const { text, answer } = await post(agent, '/api/v1/jobs', job, { prefer: 'wait=60' });
   if (answer?.outcome?.status !== 'succeeded') throw new Error(text);
   return answer.outcome.value;

@@ -16,7 +16,7 @@ try {
 
 async function watchHeartbeat() {
   const { config } = loadConfig(process.env);
-  const redis = connectRedis(config.redisUrl, { profile: 'patient', name: 'python3-worker-health', onError: () => undefined });
+  const redis = connectRedis(config, { profile: 'patient', name: 'python3-worker-health', onError: () => undefined });
   const { workers } = createRedisKeys(config.namespace);
   // A killed node's last heartbeat stays for a while, also one of this container before its restart: only growth counts.
   const first = new Map();

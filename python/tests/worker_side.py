@@ -35,6 +35,7 @@ BLOCKED_MODULES = (
     "telnetlib paramiko pty tty termios fcntl pipes posix pwd grp crypt ctypes multiprocessing threading asyncio "
     "concurrent __builtin__ builtins"
 ).split()
+POLICY = {"allowedModules": RESTRICTED_MODULES, "blockedModules": BLOCKED_MODULES}
 LIMITS = {
     "memoryBytes": 256 * 1024 * 1024,
     "cpuSeconds": 20,
@@ -357,8 +358,8 @@ class Child:
         self._pipes = {}
         worker.children[child_id] = self
 
-    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False):
-        """`payload` is a dict, or the raw bytes."""
+    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False, behind=b""):
+        """`payload` is a dict, or the raw bytes; `policy` may be "same", for none; `behind` are bytes after the frame."""
         os.makedirs(self.scratch, exist_ok=True)
         for name in self.out:
             path = os.path.join(self.worker.folder, f"{self.id}.{name}")
@@ -376,12 +377,12 @@ class Child:
             "stderrPath": os.path.join(self.worker.folder, f"{self.id}.stderr"),
             "scratchPath": self.scratch,
             "limits": {**LIMITS, **(limits or {})},
-            "policy": policy or {"allowedModules": RESTRICTED_MODULES, "blockedModules": BLOCKED_MODULES},
+            "policy": None if policy == "same" else policy or POLICY,
             "traceparent": traceparent,
             "keep": keep,
         }
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.send(header, body)
+        self.send_raw(frames.encode(header, body) + behind)
 
     def send(self, header, body=b""):
         self.send_raw(frames.encode(header, body))

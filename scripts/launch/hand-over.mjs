@@ -6,7 +6,13 @@ import { pathToFileURL } from 'node:url';
 import { LaunchError, root } from './root.mjs';
 import { onStop } from './run-step.mjs';
 
-const scripts = { test: 'scripts/run-tests.mjs', bench: 'bench/main.mjs', check: 'scripts/check.mjs', chaos: 'scripts/run-chaos.mjs' };
+const scripts = {
+  test: 'scripts/run-tests.mjs',
+  bench: 'bench/main.mjs',
+  soak: 'bench/soak/main.mjs',
+  check: 'scripts/check.mjs',
+  chaos: 'scripts/run-chaos.mjs',
+};
 
 export const programs = ['start', ...Object.keys(scripts)];
 

@@ -1,25 +1,34 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRedisKeys } from '@python3-cluster/shared';
-import { Redis } from 'ioredis';
 import { ADMIN_KEY, TestCluster, type TestProcess } from '../support/test-cluster';
-import { call, runJob } from '../support/call';
+import { call } from '../support/call';
 import { listDescendants } from '../support/descendants';
+import { pause } from '../support/pause';
 import { TcpProxy } from '../support/tcp-proxy';
-import { freePort, startPrivateRedis, type TestRedis } from '../support/test-redis';
+import type { Fsync } from '../support/test-redis';
+import { ChaosRedis } from './chaos-redis';
 import { toFigures, type Disturbance, type EndedJob, type Figures } from './figures';
-import { Load } from './load';
+import { createNotedJob, Load } from './load';
+import { overload, type OverloadFigures } from './overload';
+import { Prober } from './prober';
 
-export interface Node {
+interface Node {
   readonly name: string;
   readonly process: TestProcess;
+  /** What it was started with, and its successor is. */
+  readonly settings: Record<string, string>;
 }
 
 const CALLERS = 4;
+const SLOTS = 4;
+const OVERLOAD = { queueMaxJobs: 100, jobSeconds: 0.4 };
 const SETTLE_MS = 60_000;
 /** A disturbance's effects on locks and start markers may show this much after its end. */
 const AFTERMATH_MS = 3_000;
+
+const healedAt = ({ healedAt: at, from }: Disturbance): number => at ?? from;
 
 /**
  * A cluster to be broken: two API replicas, three worker nodes (one of them behind a proxy), a Redis with append-only file;
@@ -29,9 +38,8 @@ const AFTERMATH_MS = 3_000;
 export class Chaos {
   readonly nodes: Node[] = [];
   cluster!: TestCluster;
-  private redis!: TestRedis;
+  private redis!: ChaosRedis;
   private proxy!: TcpProxy;
-  private redisPort = 0;
   private readonly directory = mkdtempSync(join(tmpdir(), 'p3-chaos-'));
   private nodeCount = 0;
   private runCount = 0;
@@ -40,12 +48,11 @@ export class Chaos {
 
   static async start(): Promise<Chaos> {
     const chaos = new Chaos();
-    chaos.redisPort = await freePort();
-    await chaos.startRedis();
-    chaos.proxy = await TcpProxy.start(chaos.redisPort);
-    const settings = { PYTHON3_POOL_MAX: '4', PYTHON3_HEALTH_CHECK_SECONDS: '1' };
+    chaos.redis = await ChaosRedis.start(chaos.directory);
+    chaos.proxy = await TcpProxy.start(chaos.redis.port);
+    const settings = { PYTHON3_POOL_MAX: String(SLOTS), PYTHON3_HEALTH_CHECK_SECONDS: '1' };
     chaos.cluster = await TestCluster.start({ redisUrl: chaos.redis.url, apis: 2, workers: 0, settings });
-    chaos.startNode({ REDIS_URL: `redis://127.0.0.1:${chaos.proxy.port}/0` });
+    chaos.startNode({ REDIS_URL: chaos.proxy.redisUrl });
     chaos.startNode();
     chaos.startNode();
     return chaos;
@@ -66,33 +73,41 @@ export class Chaos {
   async run(disturb: (chaos: Chaos) => Promise<void>): Promise<Figures> {
     await this.cluster.waitForWorkers(this.nodes.length);
     this.disturbances = [];
-    const notes = join(this.directory, `notes-${(this.runCount += 1)}`);
-    const load = (this.load = new Load(this.cluster, notes, `run ${this.runCount} job`, CALLERS));
-    const prober = new Prober(() => this.cluster);
+    const since = Date.now();
+    const notes = this.createNotes();
+    const load = (this.load = new Load(this.cluster, notes, CALLERS));
+    const prober = new Prober(this.cluster);
     await pause(300);
     await disturb(this);
-    const lastAt = this.disturbances.at(-1)?.from ?? 0;
-    await prober.answered(lastAt);
+    await prober.answered(Math.max(0, ...this.disturbances.map(healedAt)), SETTLE_MS);
     await load.stop();
     await prober.stop();
     const ended = await this.settle([...load.accepted.keys()]);
-    const recoveriesMs = this.disturbances.map(({ from }) => prober.recoveryMs(from));
+    const recoveriesMs = this.disturbances.map((each) => prober.recoveryMs(healedAt(each)));
     const { accepted, refused } = load;
-    return toFigures({ accepted, ended, disturbances: this.disturbances, recoveriesMs, refused, notes });
+    return toFigures({
+      accepted,
+      ended,
+      disturbances: this.disturbances,
+      recoveriesMs,
+      refused,
+      latestLoopMs: this.latestLoopMs(since),
+      notes,
+    });
   }
 
   /** Kills a worker node with all it runs, and starts another. */
   killNode(): void {
-    const [node] = this.nodes.splice(1 + Math.floor(Math.random() * (this.nodes.length - 1)), 1) as [Node];
+    const [node] = this.nodes.splice(Math.floor(Math.random() * this.nodes.length), 1) as [Node];
     this.cluster.workers.splice(this.cluster.workers.indexOf(node.process), 1);
     this.disturb(node.name);
     node.process.process.kill('SIGKILL');
-    this.startNode();
+    this.startNode(node.settings);
   }
 
   /** Kills a replica under its waiting callers. What it had accepted counts, although they could not be told. */
   async killApi(): Promise<void> {
-    const open = await this.listOpenJobs();
+    const open = await this.redis.ask((redis) => redis.zrange(createRedisKeys(this.cluster.namespace).openJobs('default'), '0', '-1'));
     this.disturb('api');
     const [api] = this.cluster.apis.splice(0, 1) as [TestProcess];
     api.process.kill('SIGKILL');
@@ -101,27 +116,70 @@ export class Chaos {
     await this.cluster.startApi();
   }
 
-  async restartRedis(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  /** The policy is that of the Redis that goes down, and of the one that comes back. */
+  async restartRedis(signal: 'SIGTERM' | 'SIGKILL', fsync: Fsync): Promise<void> {
+    await this.redis.setFsync(fsync);
     const end = this.disturb('*');
-    process.kill(this.redis.pid as number, signal);
-    await this.redis.stop();
-    await this.startRedis();
+    await this.redis.restart(signal, fsync);
     end();
   }
 
   async pauseRedis(forMs: number): Promise<void> {
     const end = this.disturb('*');
-    process.kill(this.redis.pid as number, 'SIGSTOP');
-    try {
-      await pause(forMs);
-    } finally {
-      process.kill(this.redis.pid as number, 'SIGCONT');
-    }
+    await this.redis.freeze(forMs);
     end();
   }
 
+  /** One after the other, each with the time to drain: as an operator would, or an orchestrator. */
+  async restartNodes(count: number): Promise<void> {
+    for (const node of this.nodes.slice(0, count)) {
+      this.nodes.splice(this.nodes.indexOf(node), 1);
+      this.cluster.workers.splice(this.cluster.workers.indexOf(node.process), 1);
+      this.startNode(node.settings);
+      await this.cluster.waitForWorkers(this.nodes.length + 1);
+      await this.stopInOrder(node.name, node.process);
+    }
+  }
+
+  /** A replica is replaced before it goes; callers learn of its end when they are refused, or find nobody. */
+  async restartApis(count: number): Promise<void> {
+    for (const api of this.cluster.apis.slice(0, count)) {
+      await this.cluster.startApi();
+      await this.stopInOrder('an API replica', api);
+      const index = this.cluster.apis.indexOf(api);
+      this.cluster.apis.splice(index, 1);
+      this.cluster.ports.splice(index, 1);
+    }
+  }
+
+  /** Sends a replica of its own, with room for few jobs, many times what the cluster can do. */
+  async overload(times: number, forMs: number): Promise<{ overload: OverloadFigures; figures: Figures }> {
+    await this.cluster.waitForWorkers(this.nodes.length);
+    const since = Date.now();
+    const notes = this.createNotes();
+    const api = await this.cluster.startApi({ PYTHON3_QUEUE_MAX_JOBS: String(OVERLOAD.queueMaxJobs) });
+    const makeJob = (number: number) => {
+      const delivery = number % 2 === 0 ? 'at-most-once' : 'at-least-once';
+      const mark = `overload ${number} ${delivery}`;
+      return { mark, job: createNotedJob({ notes, mark, seconds: OVERLOAD.jobSeconds, delivery }) };
+    };
+    const perSecond = (times * this.nodes.length * SLOTS) / OVERLOAD.jobSeconds;
+    const replica = this.cluster.ports.length - 1;
+    const readRedisMemory = () => this.redis.readMemoryBytes();
+    const figures = await overload({ cluster: this.cluster, replica, pid: api.pid, perSecond, forMs, makeJob, readRedisMemory });
+    const ended = await this.settle([...figures.accepted.keys()]);
+    const { accepted, sent } = figures;
+    const latestLoopMs = this.latestLoopMs(since);
+    await this.stopInOrder('the overloaded replica', api);
+    this.cluster.apis.pop();
+    this.cluster.ports.pop();
+    const refused = sent - accepted.size;
+    return { overload: figures, figures: toFigures({ accepted, ended, disturbances: [], recoveriesMs: [], refused, latestLoopMs, notes }) };
+  }
+
   async cutConnection(how: 'frozen' | 'dropped', forMs: number): Promise<void> {
-    const end = this.disturb((this.nodes[0] as Node).name);
+    const remote = this.nodes.find(({ settings }) => settings['REDIS_URL'] === this.proxy.redisUrl) as Node;
+    const end = this.disturb(remote.name);
     this.proxy.cut(how);
     await pause(forMs);
     this.proxy.heal();
@@ -147,27 +205,35 @@ export class Chaos {
   private disturb(node: string): () => void {
     const disturbance: Disturbance = { node, from: Date.now(), until: Infinity };
     this.disturbances.push(disturbance);
-    const end = (): void => void (disturbance.until = Date.now() + AFTERMATH_MS);
+    const end = (): void => {
+      disturbance.until = Date.now() + AFTERMATH_MS;
+      if (node === '*') disturbance.healedAt = Date.now();
+    };
     if (node !== '*') end();
     return end;
   }
 
   private startNode(settings: Record<string, string> = {}): void {
     const name = `n${(this.nodeCount += 1)}`;
-    this.nodes.push({ name, process: this.cluster.startWorker({ PYTHON3_NODE_NAME: name, ...settings }) });
+    this.nodes.push({ name, settings, process: this.cluster.startWorker({ PYTHON3_NODE_NAME: name, ...settings }) });
   }
 
-  private async startRedis(): Promise<void> {
-    this.redis = await startPrivateRedis({ port: this.redisPort, directory: this.directory });
+  private createNotes(): string {
+    const path = join(this.directory, `notes-${(this.runCount += 1)}`);
+    writeFileSync(path, '');
+    return path;
   }
 
-  private async listOpenJobs(): Promise<string[]> {
-    const redis = new Redis(this.redis.url, { protocol: 2 });
-    try {
-      return await redis.zrange(createRedisKeys(this.cluster.namespace).openJobs('default'), '0', '-1');
-    } finally {
-      redis.disconnect();
-    }
+  private async stopInOrder(name: string, stopping: TestProcess): Promise<void> {
+    const code = await stopping.stop();
+    if (code !== 0) throw new Error(`${name} ended with ${code}: ${stopping.log().slice(-2_000)}`);
+  }
+
+  /** Of the processes that still run, by their own logs. */
+  private latestLoopMs(since: number): number {
+    const lines = [...this.cluster.apis, ...this.cluster.workers].flatMap((each) => each.log().split('\n'));
+    const late = lines.filter((line) => line.includes('"lateMs":')).map((line) => JSON.parse(line) as { time: string; lateMs: number });
+    return Math.max(0, ...late.filter(({ time }) => Date.parse(time) >= since).map(({ lateMs }) => lateMs));
   }
 
   /** Asks for every job until it has its outcome, for a time; those that have none by then are missing. */
@@ -184,42 +250,3 @@ export class Chaos {
     return ended;
   }
 }
-
-/** Asks a small question over and over, through the last replica, to see when answers come again. */
-class Prober {
-  private readonly answers: { readonly sentAt: number; readonly answeredAt: number }[] = [];
-  private isStopping = false;
-  private readonly done: Promise<void>;
-
-  constructor(private readonly cluster: () => TestCluster) {
-    this.done = this.probe();
-  }
-
-  async stop(): Promise<void> {
-    this.isStopping = true;
-    await this.done;
-  }
-
-  /** Resolves when a question that was sent after this moment is answered. */
-  async answered(after: number): Promise<void> {
-    const deadline = Date.now() + SETTLE_MS;
-    for (let ms = this.recoveryMs(after); ms === Infinity && Date.now() < deadline; ms = this.recoveryMs(after)) await pause(20);
-  }
-
-  recoveryMs(after: number): number {
-    const first = this.answers.find(({ sentAt }) => sentAt >= after);
-    return first ? first.answeredAt - after : Infinity;
-  }
-
-  private async probe(): Promise<void> {
-    while (!this.isStopping) {
-      const sentAt = Date.now();
-      const cluster = this.cluster();
-      const answer = await runJob(cluster, { code: 'result = 1' }, { replica: cluster.ports.length - 1 }).catch(() => undefined);
-      if (answer?.json?.outcome?.value === 1) this.answers.push({ sentAt, answeredAt: Date.now() });
-      await pause(100);
-    }
-  }
-}
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs';
 import { ADMIN_KEY, type TestCluster } from '../support/test-cluster';
 import { call } from '../support/call';
 
@@ -10,6 +9,16 @@ os.write(file, (mark + '\\n').encode())
 time.sleep(seconds)
 result = mark
 `;
+
+export interface NotedJob {
+  /** Path of the file. */
+  readonly notes: string;
+  readonly mark: string;
+  readonly seconds: number;
+  readonly delivery: 'at-least-once' | 'at-most-once';
+}
+
+export const createNotedJob = ({ delivery, ...variables }: NotedJob): object => ({ code: CODE, variables, mode: 'admin', delivery });
 
 /** Most are short; some outlive a lock, so that a node that is cut off has something to end. */
 const secondsOf = (number: number): number => (number % 5 === 0 ? 2 : 0.1 + (number % 4) / 10);
@@ -29,10 +38,8 @@ export class Load {
   constructor(
     private readonly cluster: TestCluster,
     private readonly notes: string,
-    private readonly prefix: string,
     callers: number,
   ) {
-    appendFileSync(notes, '');
     this.callers = Array.from({ length: callers }, () => this.call());
   }
 
@@ -51,11 +58,10 @@ export class Load {
 
   private async callOnce(number: number): Promise<void> {
     const delivery = number % 2 === 0 ? 'at-most-once' : 'at-least-once';
-    const mark = `${this.prefix} ${number} ${delivery}`;
-    const variables = { notes: this.notes, mark, seconds: secondsOf(number) };
+    const mark = `job ${number} ${delivery}`;
     const headers: Record<string, string> = number % 3 === 0 && number % 5 !== 0 ? { prefer: 'wait=20' } : {};
     const replica = number % this.cluster.ports.length;
-    const job = { code: CODE, variables, mode: 'admin', delivery };
+    const job = createNotedJob({ notes: this.notes, mark, seconds: secondsOf(number), delivery });
     const { status, json } = await call(this.cluster, '/api/v1/jobs', job, { key: ADMIN_KEY, replica, headers });
     const id = (status < 300 ? json.id : json.error?.code === 'OUTCOME_UNKNOWN' ? json.error.jobId : undefined) as string | undefined;
     if (id === undefined) this.refused += 1;

@@ -1,5 +1,17 @@
 import { defineChaosTests } from './scenarios';
 
 /** `npm run chaos`; not part of `npm test`. */
-const form = { kills: 15, cutMs: 10_000, pauseMs: 10_000, restarts: ['SIGTERM', 'SIGKILL', 'SIGKILL'], killedProcesses: 60 } as const;
-defineChaosTests('chaos, long form', form, 180_000);
+defineChaosTests(
+  'chaos, long form',
+  {
+    kills: 15,
+    apiKills: 6,
+    cutMs: 10_000,
+    pauseMs: 20_000,
+    restarts: [['SIGTERM', 'everysec'], ['SIGKILL', 'everysec'], ['SIGTERM', 'always'], ['SIGKILL', 'always'], ['SIGKILL', 'everysec']],
+    killedProcesses: 60,
+    overloadMs: 30_000,
+    rolled: { nodes: 3, apis: 2 },
+  },
+  240_000,
+); // prettier-ignore

@@ -1,4 +1,16 @@
 import { defineChaosTests } from './scenarios';
 
-const form = { kills: 2, cutMs: 3_000, pauseMs: 2_500, restarts: ['SIGKILL'], killedProcesses: 8 } as const;
-defineChaosTests('chaos, short form', form, 60_000);
+defineChaosTests(
+  'chaos, short form',
+  {
+    kills: 2,
+    apiKills: 1,
+    cutMs: 3_000,
+    pauseMs: 2_500,
+    restarts: [['SIGKILL', 'everysec'], ['SIGKILL', 'always']],
+    killedProcesses: 8,
+    overloadMs: 4_000,
+    rolled: { nodes: 1, apis: 1 },
+  },
+  90_000,
+); // prettier-ignore

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { call, exec, legacy, type Answer } from '../support/call';
-import { RedisProxy } from '../support/redis-proxy';
+import { TcpProxy } from '../support/tcp-proxy';
 import { TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
@@ -32,8 +32,8 @@ describe('a full queue', () => {
   /** While the worker node takes nothing, but still counts as alive. */
   const whileNobodyWorks = async <T>(action: () => Promise<T>): Promise<T> => {
     const queue = `${cluster.namespace}:{default}:queue`;
-    const lengthOf = (name: string): Promise<number> => redis.llen(`${queue}:${name}`);
-    await waitFor('an idle cluster', async () => (await lengthOf('wait')) + (await lengthOf('active')) === 0);
+    const isIdle = async (): Promise<boolean> => (await redis.zcard(`${queue}:prioritized`)) + (await redis.llen(`${queue}:active`)) === 0;
+    await waitFor('an idle cluster', isIdle);
     const [worker] = cluster.workers;
     worker?.process.kill('SIGSTOP');
     try {
@@ -110,12 +110,11 @@ describe('a full queue', () => {
 });
 
 describe('the breaker', () => {
-  let proxy: RedisProxy;
+  let proxy: TcpProxy;
   beforeAll(async () => {
     cluster = await TestCluster.start({ apis: 0, workers: 0 });
-    proxy = new RedisProxy(cluster.redisUrl);
-    await proxy.start();
-    await cluster.startApi({ REDIS_URL: proxy.url });
+    proxy = await TcpProxy.start(Number(new URL(cluster.redisUrl).port));
+    await cluster.startApi({ REDIS_URL: proxy.redisUrl });
     cluster.startWorker();
     await cluster.waitForWorkers(1);
   });
@@ -130,7 +129,7 @@ describe('the breaker', () => {
     await finished(accepted.json.id as string);
     expect((await health()).breaker).toBe('closed');
 
-    proxy.hold();
+    proxy.cut('frozen');
     const first = await Promise.all(Array.from({ length: 5 }, () => job({ code: 'result = 1' })));
     for (const answer of first) expect(answer.json.error.code).toMatch(/^QUEUE_(UNCERTAIN|UNAVAILABLE)$/);
     const sentWhileOpen = async (): Promise<number | undefined> => {
@@ -155,7 +154,7 @@ describe('the breaker', () => {
     expect((await call(cluster, '/health/ready', undefined, { key: null })).status).toBe(503);
     expect((await call(cluster, '/health/live', undefined, { key: null })).status).toBe(200);
 
-    proxy.release();
+    proxy.heal();
     await waitFor('the breaker to close, with nobody asking', async () => (await health()).breaker === 'closed', 10_000);
     await waitFor('answers again', async () => (await exec(cluster, 'result = 3')).json.result === 3, 5_000);
     const log = cluster.apis[0]?.log() ?? '';

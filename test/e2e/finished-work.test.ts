@@ -3,7 +3,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { createJobId, createRedisKeys, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { call, runJob } from '../support/call';
-import { TestCluster } from '../support/test-cluster';
+import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { startPrivateRedis } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
 
@@ -55,3 +55,16 @@ it('5,000 outcomes of 100 kB on a then idle queue leave at most 64 MB within 60 
   expect(await call(cluster, `/api/v1/jobs/${first}`)).toMatchObject({ status: 404, json: { error: { code: 'JOB_NOT_FOUND' } } });
   expect((await call(cluster, `/api/v1/jobs/${last.json.id}`)).json).toMatchObject({ outcome: { status: 'succeeded' } });
 }, 120_000);
+
+it('one owner’s flood of outcomes leaves another’s older one where it is', async () => {
+  const cluster = await TestCluster.start({ settings: { PYTHON3_RESULT_MAX_BYTES: '1048576' } });
+  stops.push(() => cluster.stop());
+  const quiet = await runJob(cluster, { code: 'result = 1' }, { key: ADMIN_KEY });
+  const first = await runJob(cluster, { code: 'result = "x" * 300_000' });
+  for (let index = 0; index < 5; index += 1) await runJob(cluster, { code: 'result = "x" * 300_000' });
+  await waitFor('the flood to be swept', async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).status === 404);
+  expect(await call(cluster, `/api/v1/jobs/${quiet.json.id}`, undefined, { key: ADMIN_KEY })).toMatchObject({
+    status: 200,
+    json: { outcome: { value: 1 } },
+  });
+}, 60_000);

@@ -79,6 +79,33 @@ it('a job whose outcome is no longer kept is not run again: 410', async () => {
   expect(again.json.error.jobId).toBe(id);
 });
 
+it('the same, where the sweeper removed the outcome for want of room', async () => {
+  const small = await TestCluster.start({ settings: { PYTHON3_RESULT_MAX_BYTES: '1048576' } });
+  try {
+    const body = { code: 'result = "x" * 400_000' };
+    const ask = (key: string): Promise<Answer> =>
+      call(small, '/api/v1/jobs', body, { headers: { 'idempotency-key': key, prefer: 'wait=30' } });
+    const first = await ask('first');
+    expect([first.status, first.json.outcome.status]).toEqual([200, 'succeeded']);
+    for (const key of ['second', 'third', 'fourth']) await ask(key);
+    await waitFor('the sweeper', async () => (await call(small, `/api/v1/jobs/${first.json.id as string}`)).status === 404);
+    expect(codeOf(await ask('first'))).toEqual([410, 'RESULT_EXPIRED']);
+    expect(isReplay(await ask('fourth'))).toBe(true);
+  } finally {
+    await small.stop();
+  }
+}, 60_000);
+
+it('a delayed job is the same job again, before and after its time', async () => {
+  const body = { code: 'result = 3', delayMs: 1_000 };
+  const first = await job('delayed', body);
+  const again = await job('delayed', body);
+  expect([again.json.id, again.json.state, isReplay(again)]).toEqual([first.json.id, 'delayed', true]);
+  const waited = await job('delayed', body, { headers: { prefer: 'wait=30' } });
+  expect([waited.status, waited.json.id, waited.json.outcome.value]).toEqual([200, first.json.id, 3]);
+  expect(codeOf(await job('delayed', { ...body, delayMs: 1_001 }))).toEqual([409, 'IDEMPOTENCY_KEY_REUSED']);
+});
+
 it('a record that somebody points at another job is not believed', async () => {
   const victim = await job('victim', { code: 'result = "secret"' }, { key: ADMIN_KEY });
   const before = new Set(await redis.keys(`${cluster.namespace}:*:once:*`));
@@ -91,3 +118,24 @@ it('a record that somebody points at another job is not believed', async () => {
   expect([again.status, isReplay(again)]).toEqual([202, false]);
   expect(again.json.id).not.toBe(victim.json.id);
 });
+
+it('who waits for the job of an earlier request is answered when its replica stops, as who made it is', async () => {
+  const replica = cluster.ports.length;
+  const api = await cluster.startApi({ PYTHON3_DRAIN_SECONDS: '1' });
+  const body = { code: 'import time\ntime.sleep(20)' };
+  const waiting = { replica, headers: { prefer: 'wait=60' } };
+  const first = await waitFor('the replica to know a worker node', async () => {
+    const answer = await job('drained', body, { replica });
+    return answer.status === 202 && answer;
+  });
+  const answers = [job('drained', body, waiting), job('drained', body, waiting)];
+  const arrived = async (): Promise<boolean> =>
+    (await redis.hget(`${cluster.namespace}:{default}:job:${first.json.id as string}`, 'state')) === 'active';
+  await waitFor('it to run', arrived);
+  const stopped = api.stop();
+  for (const answer of await Promise.all(answers)) {
+    expect([answer.status, answer.json.id, answer.json.state, isReplay(answer)]).toEqual([202, first.json.id, 'active', true]);
+  }
+  expect(await stopped).toBe(0);
+  await call(cluster, `/api/v1/jobs/${first.json.id as string}`, undefined, { method: 'DELETE' });
+}, 60_000);

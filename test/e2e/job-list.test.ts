@@ -81,7 +81,8 @@ describe('GET /api/v1/jobs', () => {
       id: admins[2], owner: 'key:admin', kind: 'exec', mode: 'restricted', isolation: 'fresh', lane: 'default', state: 'finished', level: 'A',
       outcome: { status: 'failed', truncated: false, error: { type: 'ValueError' } },
       timings: { queuedMs: expect.any(Number), runMs: expect.any(Number), totalMs: expect.any(Number), cpuMs: expect.any(Number), maxMemoryBytes: expect.any(Number) },
-      worker: expect.any(String), attempts: [{ number: 1, worker: expect.any(String), startedAt: expect.any(Number) }], limitsHit: [], traceId: null,
+      worker: expect.any(String), attempts: [{ number: 1, worker: expect.any(String), startedAt: expect.any(Number), status: 'failed', error: { type: 'ValueError' }, finishedAt: expect.any(Number) }],
+      limitsHit: [], traceId: null, priority: 50, labels: {}, startAfter: null,
       createdAt: expect.any(Number), cancelRequestedAt: null, finishedAt: expect.any(Number), links: { self: `/api/v1/jobs/${admins[2]}` },
     }); // prettier-ignore
   });
@@ -162,7 +163,7 @@ describe('GET /api/v1/jobs', () => {
 
   it.each([
     ['?nonsense=1', 'REQUEST_UNKNOWN_FIELD', /'nonsense'/],
-    ['?state=gone', 'REQUEST_INVALID', /'waiting' or 'active' or 'finished'/],
+    ['?state=gone', 'REQUEST_INVALID', /'waiting' or 'delayed' or 'active' or 'finished'/],
     ['?status=ok', 'REQUEST_INVALID', /'succeeded' or/],
     ['?kind=script', 'REQUEST_INVALID', /'kind'/],
     ['?lane=No+Lane', 'REQUEST_INVALID', /'lane'/],

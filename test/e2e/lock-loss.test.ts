@@ -62,7 +62,7 @@ const finished = (id: string) =>
   });
 
 async function startTwoNodes(startJobs: () => Promise<void>): Promise<void> {
-  const remote = cluster.startWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}/0`, PYTHON3_NODE_NAME: 'cut-off' });
+  const remote = cluster.startWorker({ REDIS_URL: proxy.redisUrl, PYTHON3_NODE_NAME: 'cut-off' });
   await cluster.waitForWorkers(1);
   await startJobs();
   cluster.startWorker({ PYTHON3_NODE_NAME: 'other' });
@@ -111,7 +111,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
 });
 
 it('a connection that is away for less than the lock’s time costs no job', async () => {
-  cluster.startWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}/0` });
+  cluster.startWorker({ REDIS_URL: proxy.redisUrl });
   await cluster.waitForWorkers(1);
   const id = await startJob('at-most-once');
   const cutAt = Date.now();

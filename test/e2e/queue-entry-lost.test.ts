@@ -25,10 +25,10 @@ it('accepted jobs whose queue entries somebody deletes have an outcome within 60
   ];
   const keys = createRedisKeys(api.namespace);
   const queue = keys.queueEntry('default', '');
-  await waitFor('both to wait', async () => (await redis.llen(`${queue}wait`)) === 2);
+  await waitFor('both to wait', async () => (await redis.zcard(`${queue}prioritized`)) === 2);
   const deletedAt = Date.now();
-  for (const id of await redis.lrange(`${queue}wait`, 0, -1)) await redis.del(keys.queueEntry('default', id));
-  await redis.del(`${queue}wait`);
+  for (const id of await redis.zrange(`${queue}prioritized`, 0, '-1')) await redis.del(keys.queueEntry('default', id));
+  await redis.del(`${queue}prioritized`);
 
   const [again, once] = await Promise.all(waiting);
   process.stderr.write(`queue entries deleted: outcomes ${Date.now() - deletedAt} ms later\n`);

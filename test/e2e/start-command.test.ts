@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { listAlive, listDescendants } from '../support/descendants';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
@@ -152,6 +153,19 @@ describe('npm start', () => {
     const jobs = await Promise.all(Array.from({ length: 10 }, post));
     expect(new Set(jobs.map((job) => job.worker)).size).toBe(2);
     expect(await worker.stop()).toBe(0);
+  });
+
+  it('runs a Redis that syncs every write, if PYTHON3_DURABILITY=disk asks for it', async () => {
+    await start({ PYTHON3_DURABILITY: 'disk' });
+    const redis = new Redis(secret('redis.url'));
+    expect(await redis.config('GET', 'appendfsync')).toEqual(['appendfsync', 'always']);
+    redis.disconnect();
+  });
+
+  it('has no replica to offer', async () => {
+    const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment({ PYTHON3_DURABILITY: 'replica' }));
+    expect(await new Promise((resolve) => launched.process.once('exit', resolve))).toBe(2);
+    expect(launched.log()).toMatch(/PYTHON3_DURABILITY=replica needs .*REDIS_URL/);
   });
 
   it('says every problem of the settings at once', async () => {

@@ -94,10 +94,10 @@ export class Arena {
     const code = readFileSync(join(__dirname, 'programs', `${program}.py`), 'utf8');
     const child = await this.fork(mode, defence);
     const report = await runInSlot(this.request(child, slot, mode, code, { ...this.targets(neighbour), ...variables }));
-    slot.clean();
+    await slot.clean();
     stop.abort();
     const left = await sleeping;
-    neighbour.clean();
+    await neighbour.clean();
     // What it wrote into the other's output counts, whatever it said.
     const forged = left.stdout.bytes.toString();
     const value: unknown = report.answer?.result.hasValue ? JSON.parse(report.answer.value.toString()) : undefined;
@@ -108,7 +108,7 @@ export class Arena {
     const slot = await this.slot(defence, 0);
     const child = await this.fork(mode, defence);
     const report = await runInSlot(this.request(child, slot, mode, code, variables));
-    slot.clean();
+    await slot.clean();
     const value: unknown = report.answer?.result.hasValue ? JSON.parse(report.answer.value.toString()) : undefined;
     return { report, value, error: report.answer?.result.error?.message };
   }

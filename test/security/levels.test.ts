@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect } from '@jest/globals';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster, type TestProcess } from '../support/test-cluster';

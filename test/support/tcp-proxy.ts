@@ -1,13 +1,15 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /** How a connection is lost: `frozen` as by a silent firewall (bytes wait), `dropped` as by a dead link (reset, and refused). */
 export type Cut = 'frozen' | 'dropped';
 
-/** A TCP proxy on loopback whose connections can be cut and healed. */
+/** A TCP proxy on loopback: counts what is sent through it, and its connections can be cut and healed. */
 export class TcpProxy {
+  /** Bytes that clients have sent since the start, whether or not they were passed on. */
+  sentBytes = 0;
   private readonly server: Server;
-  private readonly pairs = new Set<readonly [Socket, Socket]>();
+  private readonly sockets = new Set<Socket>();
+  private readonly held: { readonly to: Socket; readonly chunk: Buffer }[] = [];
   private cutAs: Cut | undefined;
 
   private constructor(private readonly targetPort: number) {
@@ -24,15 +26,19 @@ export class TcpProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
+  get redisUrl(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
   cut(how: Cut): void {
     this.cutAs = how;
-    for (const pair of this.pairs) for (const socket of pair) if (how === 'frozen') socket.pause();
     if (how === 'dropped') this.destroyAll();
   }
 
+  /** What waited is passed on in its order. */
   heal(): void {
     this.cutAs = undefined;
-    for (const pair of this.pairs) for (const socket of pair) socket.resume();
+    for (const { to, chunk } of this.held.splice(0)) if (!to.destroyed) to.write(chunk);
   }
 
   async stop(): Promise<void> {
@@ -41,7 +47,7 @@ export class TcpProxy {
   }
 
   private destroyAll(): void {
-    for (const pair of this.pairs) for (const socket of pair) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
   }
 
   private accept(near: Socket): void {
@@ -50,17 +56,22 @@ export class TcpProxy {
       return;
     }
     const far = connect(this.targetPort, '127.0.0.1');
-    const pair = [near, far] as const;
-    this.pairs.add(pair);
-    for (const [from, to] of [pair, [far, near] as const]) {
-      from.setNoDelay(true);
-      from.on('data', (chunk) => void to.write(chunk));
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        to.destroy();
-        this.pairs.delete(pair);
-      });
-      if (this.cutAs === 'frozen') from.pause();
-    }
+    near.on('data', (chunk: Buffer) => (this.sentBytes += chunk.length));
+    this.pass(near, far);
+    this.pass(far, near);
+  }
+
+  private pass(from: Socket, to: Socket): void {
+    this.sockets.add(from);
+    from.setNoDelay(true);
+    from.on('data', (chunk: Buffer) => {
+      if (this.cutAs === 'frozen') this.held.push({ to, chunk });
+      else to.write(chunk);
+    });
+    from.on('error', () => undefined);
+    from.on('close', () => {
+      this.sockets.delete(from);
+      to.destroy();
+    });
   }
 }

@@ -138,7 +138,7 @@ export class TestCluster {
       ...settings,
     };
     const [file, ...args] = [...through, process.execPath, COMMAND, command];
-    return spawnLogged(file as string, args, environment);
+    return spawnLogged(file, args, environment);
   }
 }
 

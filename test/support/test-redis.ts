@@ -38,8 +38,11 @@ async function startContainer(): Promise<TestRedis> {
   };
 }
 
+/** When the append-only file is synced to the disk. */
+export type Fsync = 'everysec' | 'always';
+
 /** The server that `scripts/run-tests.mjs` found or installed. */
-export async function startPrivateRedis(options: { port?: number; directory?: string } = {}): Promise<TestRedis> {
+export async function startPrivateRedis(options: { port?: number; directory?: string; fsync?: Fsync } = {}): Promise<TestRedis> {
   const command = JSON.parse(process.env['PYTHON3_TEST_REDIS'] ?? '{"file":"redis-server","env":{}}') as {
     file: string;
     argv0?: string;
@@ -47,7 +50,7 @@ export async function startPrivateRedis(options: { port?: number; directory?: st
   };
   const port = options.port ?? (await freePort());
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'python3-test-redis-'));
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--maxmemory-policy', 'noeviction']; // prettier-ignore
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--appendonly', 'yes', '--appendfsync', options.fsync ?? 'everysec', '--save', '', '--maxmemory-policy', 'noeviction']; // prettier-ignore
   const server = spawn(command.file, args, {
     env: { ...process.env, ...command.env },
     stdio: 'ignore',

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing,
+  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
-import { createAuthenticator } from './auth/authenticator';
+import { createAuthenticator, type Authenticator } from './auth/authenticator';
 import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
@@ -22,11 +22,12 @@ import { createOutcomeStore } from './dispatch/outcome-store';
 import { QueueLimits } from './dispatch/queue-limits';
 import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
+import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE */
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Known once started. */
@@ -40,11 +41,13 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Three connections, so that nothing waits behind something slower:
+ * Wires one API replica. Four or five connections, so that nothing waits behind something slower:
  *
- *   queue     jobs in: records, payloads, queue entries
- *   store     outcomes out, the worker registry, the write test, sign-in
- *   replies   a subscriber
+ *   queue      jobs in: records, payloads, queue entries
+ *   store      outcomes out, the worker registry, the write test, sign-in, watches
+ *   replies    a subscriber
+ *   output     another: output of watched jobs is long
+ *   replicas   WAIT, with PYTHON3_DURABILITY=replica only
  *
  * @throws ClusterError REDIS_REQUIRED, SIGNING_KEY_REQUIRED
  */
@@ -60,17 +63,14 @@ function wire(config: Config, logger: Logger): Api {
   const replicaId = randomUUID();
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const keys = createRedisKeys(config.namespace);
-  const connections: Redis[] = [];
-  const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const redis = connectAndReport(config.redisUrl, name, profile, logger);
-    connections.push(redis);
-    return redis;
-  };
-
+  const { connections, connect } = createConnector(config, logger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
+  const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
+  const confirms = config.durability === 'replica';
+  const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
   const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
@@ -81,15 +81,13 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const index = createJobIndex({ redis: queueRedis, keys });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index };
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, limits, replies, replyChannel });
-  const authenticator = createAuthenticator([
-    createKeySource(createConfiguredKeys(config)),
-    createSessionSource(keyRing),
-    ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
-  ]);
+  const output = connect('output', 'patient');
+  const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
+  const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
+  const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
+  const waits = new AbortController();
   const application = createApplication({
     config,
     logger,
@@ -100,29 +98,37 @@ function wire(config: Config, logger: Logger): Api {
     dispatcher,
     store,
     list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
+    watches,
     registry,
     probe,
     breaker,
+    suitability,
+    replicas,
     idempotency,
     inFlight,
+    waitsEnd: waits.signal,
   });
   const listener = new HttpListener(application, config);
 
   /**
-   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → callers that wait may
-   * wait on, up to the drain time → those left are told that their job goes on without them → background work →
-   * queues → connections.
+   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → event streams end → callers
+   * that wait may wait on, up to the drain time → those left are told that their job goes on without them → background
+   * work → queues → connections.
    */
   const stop = async (): Promise<void> => {
     inFlight.startDraining();
     listener.stopAccepting();
+    watches.stop();
     await inFlight.whenIdle(config.drainSeconds * 1_000);
     replies.stop();
+    waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
     registry.stop();
     probe.stop();
     limits.stop();
+    suitability.stop();
+    replicas?.stop();
     breaker.stop();
     await queues.close();
     for (const redis of connections) redis.disconnect();
@@ -132,7 +138,11 @@ function wire(config: Config, logger: Logger): Api {
   return {
     start: async () => {
       replies.start();
+      watches.start();
+      suitability.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
+      await suitability.settled();
+      if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();
       await listener.start();
@@ -144,14 +154,37 @@ function wire(config: Config, logger: Logger): Api {
   };
 }
 
+interface Connector {
+  /** All that were made, to be ended together. */
+  readonly connections: Redis[];
+  readonly connect: (name: string, profile: ConnectionProfile) => Redis;
+}
+
+function createConnector(config: Config, logger: Logger): Connector {
+  const connections: Redis[] = [];
+  const connect = (name: string, profile: ConnectionProfile): Redis => {
+    const redis = connectAndReport(config, name, profile, logger);
+    connections.push(redis);
+    return redis;
+  };
+  return { connections, connect };
+}
+
+const createConfiguredAuthenticator = (config: Config, keyRing: KeyRing): Authenticator =>
+  createAuthenticator([
+    createKeySource(createConfiguredKeys(config)),
+    createSessionSource(keyRing),
+    ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
+  ]);
+
 /** One line when a connection is lost and one when it is back, not one for each attempt in between. */
-function connectAndReport(url: string, name: string, profile: ConnectionProfile, logger: Logger): Redis {
+function connectAndReport(config: Config, name: string, profile: ConnectionProfile, logger: Logger): Redis {
   let isLost = false;
   const onError = (error: Error): void => {
     if (!isLost) logger.warn({ err: error, connection: name }, 'the connection to Redis is lost');
     isLost = true;
   };
-  const redis = connectRedis(url, { profile, name: `python3-api-${name}`, onError });
+  const redis = connectRedis(config, { profile, name: `python3-api-${name}`, onError });
   redis.on('ready', () => {
     if (isLost) logger.info({ connection: name }, 'the connection to Redis is back');
     isLost = false;

@@ -94,6 +94,48 @@ describe('a request that cannot be handled', () => {
   });
 });
 
+describe('the short cut to the routes that take jobs', () => {
+  const good = post('{"code":"1"}');
+  const requests: [string, RequestInit & { key?: string | null }][] = [
+    ['a job', good],
+    ['a job somebody waits for', { ...good, headers: { prefer: 'wait=5' } }],
+    ['no key', { ...good, key: null }],
+    ['a wrong key', { ...good, key: 'nonsense' }],
+    ['a form', { ...good, headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+    ['no body', { method: 'POST', headers: { 'content-type': 'application/json' } }],
+    ['too large a body', post(`{"code":"${'x'.repeat(5_000)}"}`)],
+    ['a packed body', { method: 'POST', body: gzipSync('{}'), headers: { 'content-encoding': 'gzip' } }],
+    ['an unknown field', post('{"code":"1","x":1}')],
+    ['ADMIN mode without the right', post('{"code":"1","mode":"admin"}')],
+  ];
+  // Express takes a path in any case; the short cut takes it as it is written.
+  it.each([
+    ['/api/v1/jobs', '/api/v1/JOBS'],
+    [`${LEGACY}/exec`, `${LEGACY}/EXEC`],
+  ])('answers like Express (%s)', async (direct, throughExpress) => {
+    const { call } = await startCluster({ play: () => ({ value: Buffer.from('[1.0]') }), environment: { PYTHON3_MAX_BODY_BYTES: '4096' } });
+    const shape = async (path: string, init: RequestInit & { key?: string | null }): Promise<unknown> => {
+      const { status, headers, body } = await call(path, init);
+      const code = body.error?.code ?? body.code;
+      const stable = ['x-request-id', 'date', 'location', 'content-length'];
+      return [status, code, Object.keys(body), [...headers].map(([name, value]) => (stable.includes(name) ? name : [name, value]))];
+    };
+    for (const [words, init] of requests) expect([words, await shape(direct, init)]).toEqual([words, await shape(throughExpress, init)]);
+  });
+
+  it('lets go of a caller that hangs up in the middle of its body', async () => {
+    const { call, api } = await startCluster({ play: () => ({ value: Buffer.from('1') }), environment: { PYTHON3_DRAIN_SECONDS: '20' } });
+    const socket = connect(api.address?.port ?? 0, '127.0.0.1');
+    socket.write(`POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${DEVELOPER_KEY}\r\nContent-Length: 9\r\n\r\n{"code"`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    expect((await call('/api/v1/jobs', { ...good, headers: { prefer: 'wait=5' } })).status).toBe(200);
+    const before = performance.now();
+    await api.stop();
+    expect(performance.now() - before).toBeLessThan(15_000);
+  });
+});
+
 describe('loopback-open', () => {
   it('lets this machine run code without a key, as JSON only, and not as an admin', async () => {
     const { call } = await startCluster({ play: () => ({ value: Buffer.from('1') }), environment: { PYTHON3_AUTH: 'loopback-open' } });

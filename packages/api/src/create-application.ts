@@ -1,5 +1,6 @@
-import type { Config, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
-import express, { type Express } from 'express';
+import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
+import type { RequestListener } from 'node:http';
+import express from 'express';
 import type { Redis } from 'ioredis';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
@@ -9,6 +10,7 @@ import type { JobList } from './dispatch/job-list';
 import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
+import type { JobWatches } from './events/job-watches';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
@@ -17,6 +19,8 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createDirectRoutes } from './routes/direct-routes';
+import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
 import { createHomeRoutes } from './routes/home-routes';
 import { createJobRoutes } from './routes/job-routes';
@@ -34,32 +38,40 @@ export interface ApplicationParts {
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
   readonly list: JobList;
+  readonly watches: JobWatches;
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;
+  readonly suitability: RedisSuitability;
+  readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
+  readonly waitsEnd: AbortSignal;
 }
 
-/** The Express application: what every request passes, the routes, and what takes the rest. */
-export function createApplication(parts: ApplicationParts): Express {
+/** The Express application: what every request passes, the routes, and what takes the rest; and the short cut to some routes. */
+export function createApplication(parts: ApplicationParts): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use(assignRequestId, ...createSecurityHeaders(), createAccessLog(parts.logger));
+  const first = [assignRequestId, createSecurityHeaders(), createAccessLog(parts.logger)];
+  app.use(...first);
   // health answers also while draining
   mountRoutes(app, createHealthRoutes(parts));
   app.use(parts.inFlight.handler);
-  mountRoutes(app, [
+  const routes = [
     ...createHomeRoutes(parts),
     ...createSignInRoutes(parts),
     ...createJobRoutes(parts),
+    ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
-  ]);
+  ];
+  mountRoutes(app, routes);
   app.use(refuseUnknownRoute);
-  app.use(createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody)));
-  return app;
+  const onError = createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody));
+  app.use(onError);
+  return createDirectRoutes({ app, before: [...first, parts.inFlight.handler], routes, onError });
 }

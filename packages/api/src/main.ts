@@ -1,4 +1,4 @@
-import { createLogger, handleStopSignals, loadConfig, PRODUCT_VERSION, type Environment } from '@python3-cluster/shared';
+import { createLogger, handleStopSignals, loadConfig, PRODUCT_VERSION, watchEventLoop, type Environment } from '@python3-cluster/shared';
 import { createApi } from './create-api';
 
 export interface RunApiOptions {
@@ -30,6 +30,7 @@ export async function runApi(environment: Environment, options: RunApiOptions = 
     await api.stop();
     throw error;
   }
+  watchEventLoop(logger);
   const port = api.address?.port ?? config.port;
   logger.info({ host: config.host, port, version: PRODUCT_VERSION }, 'listening');
   options.onReady?.({ port });

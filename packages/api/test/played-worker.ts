@@ -69,13 +69,14 @@ export class PlayedWorker {
       { connection: this.blocking, prefix: keys.queuePrefix('default'), concurrency: 8 },
     );
     this.worker.on('error', () => undefined);
-    this.heart = setInterval(() => void this.beat(), 200);
+    this.heart = setInterval(() => void this.beat().catch(() => undefined), 200);
   }
 
   async beat(): Promise<void> {
     this.sequence += 1;
     const heartbeat: WorkerHeartbeat = {
       id: 'played', nodeName: 'played', pid: 1, version: '0', lanes: ['default'], level: 'D',
+      isolation: { layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false }, reasons: { uid: 'x', namespaces: 'x', landlock: 'x', seccomp: 'x' } },
       python: { version: '3.11.2', fullVersion: '3.11.2 (main)', executable: '/usr/bin/python3' },
       pool: { size: 3, max: 4, inUse: 1, healthy: 3, waiting: 0 },
       startedAt: 1, sequence: this.sequence, draining: false,

@@ -7,6 +7,11 @@ import { runWorkerCommand } from './commands/worker';
 
 /** The command line: `python3-cluster api | worker | start | doctor`. Resolves when the command has started or ended. */
 export async function runCli(args: readonly string[]): Promise<void> {
+  // A rejection that nobody handles comes here as well. Nothing is known to hold after it, so nothing is stopped in order.
+  process.on('uncaughtException', (error) => {
+    console.error(error);
+    process.exit(EXIT_CODES.defect);
+  });
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -43,6 +48,10 @@ function createProgram(): Command {
 
 function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  if (isSystemError(error)) {
+    console.error(`python3-cluster: ${error.message}`);
+    return EXIT_CODES.cannotStart;
+  }
   if (!isClusterError(error)) {
     console.error(error);
     return EXIT_CODES.defect;
@@ -50,3 +59,6 @@ function reportFailure(error: unknown): number {
   console.error(`python3-cluster: ${error.message} (${error.code})`);
   return error.code === 'CONFIG_INVALID' ? EXIT_CODES.usage : EXIT_CODES.cannotStart;
 }
+
+/** What the system refuses, such as a folder that cannot be made or an address that is not this host's, is no defect. */
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error && 'errno' in error;

@@ -90,7 +90,12 @@ interface TemplateParts {
 
 function createTemplateKeepers({ config, python, directory, childSocket, isolation, logger }: TemplateParts): TemplateKeepers {
   const { runnerPath, socketPath } = directory;
-  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger };
+  const wearLimits = {
+    forks: config.templateMaxForks,
+    ageMs: config.templateMaxAgeSeconds * 1_000,
+    grownBytes: config.templateMaxGrowthMb * 1_048_576,
+  };
+  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger, wearLimits };
   const keep = (mode: JobMode): TemplateKeeper =>
     new TemplateKeeper({ ...common, mode, sandbox: isolation.sandboxFor(mode), idleChildren: () => IDLE_CHILDREN[mode] });
   return new TemplateKeepers(MODES.map(keep));

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  connectRedis, createRedisKeys, defineJobCommands, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
@@ -17,6 +18,7 @@ import { Heartbeat } from './registry/heartbeat';
 import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
 import { WarmChildren } from './warm/warm-children';
+import { OutputFeed } from './watch/output-feed';
 
 export interface WorkerNode {
   readonly id: string;
@@ -40,34 +42,34 @@ export interface WorkerNodeOptions {
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, CONFIG_INVALID
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
  */
 export async function createWorkerNode({ config, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
-  const slots = await createSlots({ config, python, bubblewrap, logger });
+  const connection = await connectNode(config, id, keys, logger);
+  const { redis, replicas, mayTake } = connection;
+  const slots = await createSlots({ config, python, bubblewrap, logger }).catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
   const { pool, templates, isolation, python: ready } = slots;
   const { level, layers, reasons } = isolation;
   const warm = createWarmChildren(config, logger);
-
-  const redis = defineJobCommands(
-    connectRedis(config.redisUrl, {
-      profile: 'patient',
-      name: `python3-worker-${id}`,
-      onError: (error) => logger.warn({ error: error.message }, 'redis'),
-    }),
-  );
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, logger });
+  const subscriber = connectSubscriber(config, id, logger);
+  const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
+  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, workerId: id, level, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, level, allowedModules, logger,
   });
   const consumers = config.lanes.map(
-    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, logger }),
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
   );
-  const cancelWatch = createCancelWatch({ config, redis, keys, keyRing, outcomes, consumers, workerId: id, logger });
+  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
   let draining = false;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
@@ -86,8 +88,9 @@ export async function createWorkerNode({ config, python, bubblewrap, logger }: W
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
-  for (const consumer of consumers) consumer.start();
+  connection.govern(consumers);
   cancelWatch.start();
+  feed.listen(subscriber);
   redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
@@ -105,11 +108,12 @@ export async function createWorkerNode({ config, python, bubblewrap, logger }: W
     healthCheck.stop();
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
+    feed.stop();
     await housekeeper.stop();
     await heartbeat.stop();
     warm.close();
     await slots.stop();
-    redis.disconnect();
+    connection.close();
     logger.info({ workerId: id }, 'worker node is down');
   }
 
@@ -126,7 +130,10 @@ const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
-  const chores = [new Reconciler(tools), new Sweeper({ ...tools, maxBytes: config.resultMaxBytes })];
+  const chores = [
+    new Reconciler(tools),
+    new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
+  ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
@@ -155,24 +162,26 @@ function createWarmChildren(config: Config, logger: Logger): WarmChildren {
   });
 }
 
+/** Hears of cancellations and watches. */
+const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
+  connectRedis(config, {
+    profile: 'patient',
+    name: `python3-worker-${workerId}-hears`,
+    onError: (error) => logger.debug({ error: error.message }, 'redis'),
+  });
+
 interface CancelParts {
-  readonly config: Config;
+  readonly subscriber: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly outcomes: OutcomeWriter;
   readonly consumers: readonly LaneConsumer[];
-  readonly workerId: string;
   readonly logger: Logger;
 }
 
-function createCancelWatch({ config, workerId, consumers, logger, ...tools }: CancelParts): CancelWatch {
+function createCancelWatch({ subscriber, consumers, logger, ...tools }: CancelParts): CancelWatch {
   const { redis, keys } = tools;
-  const subscriber = connectRedis(config.redisUrl, {
-    profile: 'patient',
-    name: `python3-worker-${workerId}-cancels`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
   const lanes = consumers.map((consumer) => ({
     lane: consumer.lane,
     cancel: (jobId: string) => consumer.cancel(jobId),

@@ -1,4 +1,4 @@
-import { ClusterError, createLogger, handleStopSignals, loadConfig, type Environment } from '@python3-cluster/shared';
+import { ClusterError, createLogger, handleStopSignals, loadConfig, watchEventLoop, type Environment } from '@python3-cluster/shared';
 import { createWorkerNode } from './create-worker';
 import type { PythonCommand } from './runner/template';
 
@@ -23,6 +23,7 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   const python = await options.findPython(config.pythonPath);
   const bubblewrap = await options.findBubblewrap();
   const node = await createWorkerNode({ config, python, bubblewrap, logger });
+  watchEventLoop(logger);
   handleStopSignals({
     stop: () => node.stop(),
     drainMs: config.drainSeconds * 1_000,

@@ -77,11 +77,13 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         sandbox.enter_at_birth()
         run = _await_run(channel, mode)
+        if run is not None and run[0]["policy"] is None:
+            raise frames.ProtocolError("a first job without a policy")
         if run is not None:
             header = run[0]
             sandbox.enter_slot(header["scratchPath"], header["stdoutPath"], header["stderrPath"])
             if header["keep"]:
-                return _live_on(channel, run, _await_run)
+                return _live_on(channel, run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR

@@ -7,6 +7,17 @@ from . import check_syntax, guarded_builtins, policy_syntax, tracebacks
 from .tracebacks import USER_FILE
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_PROGRAMS_MAX = 16
+
+# Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
+# the compiler look at, but the policy, with which it is emptied.
+_programs = None
+
+
+def remember_programs():
+    """To be called by a kept child, before its first call and whenever its policy is another."""
+    global _programs
+    _programs = {}
 
 
 def create_namespace(policy, variables):
@@ -44,11 +55,28 @@ def _run_until_exit(function, *arguments):
 
 def _compile(source, form, request, policy):
     tracebacks.register_source(source)
+    if _programs is not None:
+        return _recall_or_compile(source, form, request, policy)
     if policy_syntax.is_plainly_harmless(source, policy):
         return compile(source, USER_FILE, form, dont_inherit=True)
+    return _check_and_compile(source, form, request, policy)
+
+
+def _check_and_compile(source, form, request, policy):
     tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
     policy_syntax.check(tree, policy, request["variables"])
     return compile(tree, USER_FILE, form, dont_inherit=True)
+
+
+def _recall_or_compile(source, form, request, policy):
+    key = (source, form, *request["variables"])
+    code = _programs.get(key)
+    if code is None:
+        code = _check_and_compile(source, form, request, policy)
+        if len(_programs) >= _PROGRAMS_MAX:
+            _programs.clear()
+        _programs[key] = code
+    return code
 
 
 def _strip(expression):

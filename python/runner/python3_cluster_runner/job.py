@@ -17,6 +17,7 @@ except ImportError:
 from . import (
     execute,
     exit_codes,
+    guarded_effects,
     job_environment,
     limits,
     policy,
@@ -88,6 +89,7 @@ def run_and_report(header, payload):
         return report.Report(header["nonce"]).from_exception(error)
     finally:
         standard_streams.flush()
+        guarded_effects.end()
 
 
 def _take_back_control():

@@ -7,21 +7,30 @@ Modules that were imported stay as they are, patches included: that is what a ca
 as in a fresh child, or the process ends. The worker looks from outside too, and believes no `waiting` without.
 """
 
-from . import exit_codes, job, report
+from . import execute, exit_codes, frames, job, report
 from .surroundings import Surroundings
 
 _CONCATENATED_BYTES_MAX = 65_536
+# A whole call, mostly. In a fresh child, which reads part by part, the buffer would cost seven pages.
+_RECEIVED_AT_ONCE = 65_536
 
 _answer, _send = job.answer, job.send
-_waiting, _Surroundings = report.waiting, Surroundings
+_FrameReader, _MESSAGES, _ProtocolError, _encode = frames.FrameReader, frames.WORKER_TO_CHILD, frames.ProtocolError, frames.encode
+_waiting, _Surroundings, _remember_programs = report.waiting, Surroundings, execute.remember_programs
 
 
-def live(channel, run, await_run):
-    """Answers `run` and what `await_run` gives after it; returns the exit code."""
+def live(channel, run):
+    """Answers `run` and those that come after it; returns the exit code."""
     surroundings = _Surroundings()
     descriptor = channel.fileno()
+    policy = None
     while run is not None:
         header, payload = run
+        if header["policy"] is None:
+            header["policy"] = policy
+        elif header["policy"] != policy:
+            policy = header["policy"]
+            _remember_programs()
         if not header["keep"]:
             return job.run(channel, header, payload)
         run = None
@@ -35,5 +44,29 @@ def live(channel, run, await_run):
         if exit_code or not stays:
             return exit_code
         del answer
-        run = await_run(channel, header["mode"])
+        run = _await_next(channel, header["mode"])
     return exit_codes.OK
+
+
+def _await_next(channel, mode):
+    """The next `run` frame as `(header, payload)`, or None when the worker hangs up first."""
+    reader = _FrameReader(_MESSAGES)
+    data = b""
+    while True:
+        data = data or channel.recv(_RECEIVED_AT_ONCE)
+        if not data:
+            if reader.is_between_frames:
+                return None
+            raise _ProtocolError("end of file inside a frame")
+        wanted = reader.bytes_wanted
+        frame = reader.feed(data[:wanted])
+        data = data[wanted:]
+        if frame is None:
+            continue
+        header = frame[0]
+        if header["type"] == "ping":
+            channel.sendall(_encode({"type": "pong", "nonce": header["nonce"]}))
+        elif header["mode"] != mode or data:
+            raise _ProtocolError("a job of another mode, or more behind it")
+        else:
+            return frame

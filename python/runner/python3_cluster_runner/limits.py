@@ -36,7 +36,9 @@ def _map_reserve():
 
 _reserve = _map_reserve()
 _used_by_template = None
+# Of a kept child: what the kernel said after `apply`, and what that had been told to set.
 _applied = None
+_wanted = None
 
 
 def prepare():
@@ -58,16 +60,22 @@ def take_reserve():
 
 def apply(limits, payload_bytes=0, keeps=False):
     """Set every limit; returns None, or a message when the memory limit is too small to start in (and is not set)."""
+    global _applied, _wanted
+    cpu_seconds = limits["cpuSeconds"] + CPU_BACKSTOP_SECONDS
+    if keeps:
+        # The kernel counts from the process's birth; the hard limit stays, so that the next call can be given its own.
+        cpu_seconds += int(_process_time()) + 1
+        wanted = (cpu_seconds, limits)
+        if wanted == _wanted:
+            return None  # they stand, and so does the room in them: `are_as_applied` and `data_bytes` after the last call
     memory_bytes = limits["memoryBytes"]
     # Asking the kernel (0.03 ms) is for limits that are anywhere near what a child can hold by now.
     if keeps or _used_by_template is None or _used_by_template + 4 * payload_bytes + _GROWTH_BYTES_MAX >= memory_bytes:
         used = data_bytes()
         if used >= memory_bytes:
             return f"the memory limit of {memory_bytes} bytes is less than what Python itself holds here ({used} bytes)"
-    cpu_seconds = limits["cpuSeconds"] + CPU_BACKSTOP_SECONDS
     if keeps:
-        # The kernel counts from the process's birth; the hard limit stays, so that the next call can be given its own.
-        _set(_CPU, int(_process_time()) + 1 + cpu_seconds, _CPU[1])
+        _set(_CPU, cpu_seconds, _CPU[1])
     else:
         _set(_CPU, cpu_seconds, cpu_seconds + 1)
     _set(_FSIZE, limits["fileSizeBytes"])
@@ -76,8 +84,7 @@ def apply(limits, payload_bytes=0, keeps=False):
     _set(_CORE, 0)
     _set(_DATA, memory_bytes)
     if keeps:
-        global _applied
-        _applied = _current()
+        _applied, _wanted = _current(), wanted
     return None
 
 

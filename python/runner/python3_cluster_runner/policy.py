@@ -1,10 +1,11 @@
 """What a mode lets code do: decisions and their wording.
 
-`policy_syntax` finds the uses in the text, `guarded_builtins` the rest at run time. This is a fence with signs on it,
-not the wall: the kernel is the boundary (ARCHITECTURE.md, "Modes are enforced by the kernel"). Its job is to tell
-honest authors early, by *meaning*, what restricted mode refuses and how to get it, and never to trip over a variable
-called `direction` or a comment that says "open". Which modules are allowed or blocked comes with each run; the single
-source of both lists is the worker's configuration.
+`policy_syntax` finds the uses in the text; at run time `guarded_builtins`, `module_views` and `guarded_library` decide what
+the code can name, and `guarded_effects` what it can do. This is a fence with signs on it, not the wall: the kernel is the
+boundary (ARCHITECTURE.md, "Modes are enforced by the kernel"). Its job is to tell honest authors early, by *meaning*, what
+restricted mode refuses and how to get it, and never to trip over a variable called `direction` or a comment that says
+"open". Which modules are allowed or blocked comes with each run; the single source of both lists is the worker's
+configuration. What is refused, in which words: docs/restricted-mode.md, which the tests read.
 
 Dunder names. As attributes or plain names: operators and other data-model methods that only act on the object at hand,
 and a few descriptive strings. Not: whatever leads from an object to classes, frames, code, globals or modules
@@ -18,6 +19,8 @@ _ADMIN_HINT = (
 REFUSED_BUILTINS = frozenset(
     "eval exec compile open input __import__ breakpoint globals locals vars help".split()
 )
+
+FORMAT_HOLDER = "__python3_cluster_format__"  # a builtin that programs cannot name; see policy_syntax
 
 _METHODS = frozenset(
     f"__{name}__"
@@ -38,14 +41,29 @@ _DESCRIPTIONS = frozenset(
     "__members__ __cause__ __context__ __notes__ __debug__".split()
 )
 ALLOWED_DUNDERS = _METHODS | _DESCRIPTIONS
+DEFINABLE = frozenset(
+    "__getstate__ __setstate__ __reduce__ __getnewargs__ __dir__ __sizeof__ __mro_entries__ __replace__".split()
+)  # a program may give its classes these methods; calling them is Python's business
+CLASS_NAMES = ("__name__", "__qualname__")  # all that may follow `.__class__`
 
 INTERNALS = frozenset(
     """
     gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await
     f_back f_builtins f_code f_globals f_locals f_trace tb_frame tb_next
-    co_code co_consts co_names co_varnames func_code func_globals func_closure mro
+    co_code co_consts co_names co_varnames func_code func_globals func_closure mro _convert_
     """.split()
 )
+
+_in_force = None  # of the one job of this process
+
+
+def use(policy):
+    global _in_force
+    _in_force = policy
+
+
+def in_force():
+    return _in_force
 
 
 def is_dunder(name):
@@ -97,6 +115,23 @@ class Policy:
         if self.is_restricted and (is_dunder(name) and name not in ALLOWED_DUNDERS or name in INTERNALS):
             return self.refusal(f"Use of attribute '{name}' requires Administrator role")
         return None
+
+    def private_refusal(self, module, name):
+        return self.refusal(f"Use of private attribute '{module}.{name}' requires Administrator role")
+
+    def module_attribute_refusal(self, module, name):
+        return self.builtin_refusal(name) or self.refusal(
+            f"Use of attribute '{module}.{name}' requires Administrator role"
+        )
+
+    def effect_refusal(self, event):
+        return self.refusal(f"Use of '{event}' requires Administrator role")
+
+    def pattern_refusal(self, name):
+        return self.refusal(f"Binding attribute '{name}' in a class pattern requires Administrator role")
+
+    def text_refusal(self, name):
+        return self.refusal(f"Use of '{name}' in the text of an annotation or a field requires Administrator role")
 
     def name_refusal(self, name):
         if self.is_restricted and is_dunder(name) and name not in ALLOWED_DUNDERS:

@@ -5,16 +5,8 @@ import re
 import sys
 from types import ModuleType
 
-from . import guarded_io
-from .policy import INTERNALS, REFUSED_BUILTINS
-
-try:
-    from _string import formatter_parser
-except ImportError:  # another implementation of Python: literal format strings go unchecked
-
-    def formatter_parser(_text):
-        return ()
-
+from . import format_strings, guarded_io
+from .policy import CLASS_NAMES, DEFINABLE, FORMAT_HOLDER, INTERNALS, REFUSED_BUILTINS
 
 _IMPORTING_CALLS = ("import_module", "__import__")
 
@@ -23,23 +15,28 @@ _IMPORTING_CALLS = ("import_module", "__import__")
 _WORTH_A_LOOK = re.compile(
     r"__|import|[^\x00-\x7f]|\\[xuUN0-7]|" + "|".join(sorted((REFUSED_BUILTINS - {"__import__"}) | INTERNALS))
 ).search
+# Of a string that is not written out there, the text is known at run time only. After `'.` and `".` it is, unless an
+# f-string ends there.
+_FORMATS_ANOTHER_STRING = re.compile(r"""(?<!['"]\.)\bformat|\b(?:[fF][rR]?|[rR][fF])['"]""").search
 
 
 def is_plainly_harmless(source, policy):
     """True spares most programs the tree (0.3 ms in a fresh child). Never a reason to refuse: that needs the tree."""
     if policy.is_restricted:
-        return _WORTH_A_LOOK(source) is None
+        return _WORTH_A_LOOK(source) is None and ("format" not in source or _FORMATS_ANOTHER_STRING(source) is None)
     return source.isascii() and not policy.mentions_blocked_module(source)
 
 
 def check(tree, policy, variables=()):
     """Raises the policy's SecurityError, with its line, if the program uses something refused.
 
+    Where only the run can tell, in restricted mode, the tree is changed: `text.format` becomes `holder(text).format`.
     `variables` are names the caller passed: like the names a program binds itself, they are not the builtins.
     """
     finder = _Finder(policy, variables)
     finder.visit_all(tree)
     finder.raise_first()
+    finder.put_holders()
 
 
 class _Finder:
@@ -51,17 +48,18 @@ class _Finder:
         self._modules = {}  # local name → module it was imported as
         self._rebound = set()  # names that are not, or not only, imports
         self._attributes = []
-        handlers = {
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
-            ast.Call: self._call,
-        }
-        if policy.is_restricted:
+        self._holders = []
+        self._exempt = set()  # nodes that stand where they do no harm
+        handlers = {ast.Import: self._import, ast.ImportFrom: self._import_from}
+        if not policy.is_restricted:
+            handlers[ast.Call] = self._call
+        else:
             handlers |= {
+                ast.Assign: self._assignment,
                 ast.Name: self._name,
                 ast.Attribute: self._attribute,
-                ast.FunctionDef: self._definition,
-                ast.AsyncFunctionDef: self._definition,
+                ast.FunctionDef: self._function,
+                ast.AsyncFunctionDef: self._function,
                 ast.ClassDef: self._definition,
                 ast.ExceptHandler: self._definition,
                 ast.MatchAs: self._definition,
@@ -101,6 +99,10 @@ class _Finder:
             error.line = line
             raise error
 
+    def put_holders(self):
+        for node, holder in self._holders:
+            node.value = holder
+
     def _refuse(self, node, error):
         if error is not None:
             self._found.append((getattr(node, "lineno", 1), getattr(node, "col_offset", 0), error))
@@ -130,24 +132,15 @@ class _Finder:
             if self._policy.is_restricted and refusal is None:
                 self._refuse(node, self._policy.attribute_refusal(alias.name))
                 if name == "io" and alias.name not in (*guarded_io.NAMES, "*"):
-                    self._refuse(node, self._io_refusal(alias.name))
+                    self._refuse(node, self._policy.module_attribute_refusal("io", alias.name))
 
     def _call(self, node):
         """`importlib.import_module("x")` and `__import__("x")` with the name written out; the rest shows at run time."""
         called = node.func
         name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", None)
         first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-        if name in _IMPORTING_CALLS and type(first) is str and not self._policy.is_restricted:
+        if name in _IMPORTING_CALLS and type(first) is str:
             self._refuse(node, self._policy.module_refusal(first))
-        if (
-            self._policy.is_restricted
-            and name in ("format", "format_map")
-            and isinstance(called, ast.Attribute)
-            and isinstance(called.value, ast.Constant)
-            and type(called.value.value) is str
-        ):
-            for field in _format_attributes(called.value.value):
-                self._refuse(node, self._policy.attribute_refusal(field))
 
     # Names and attributes, in restricted mode.
 
@@ -157,13 +150,37 @@ class _Finder:
                 self._builtin_uses.append(node)
             else:
                 self._refuse(node, self._policy.name_refusal(node.id))
-        else:
+        elif node not in self._exempt:
             self._bind(node, node.id)
             self._rebound.add(node.id)
 
+    def _assignment(self, node):
+        """`__match_args__` says which attributes a class pattern reads: with their names written out it may be set."""
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Name) and target.id == "__match_args__" and isinstance(value, (ast.Tuple, ast.List)):
+            names = [getattr(item, "value", None) for item in value.elts]
+            if all(type(name) is str and self._policy.attribute_refusal(name) is None for name in names):
+                self._exempt.add(target)
+
     def _attribute(self, node):
-        self._refuse(node, self._policy.attribute_refusal(node.attr))
+        if node.attr in CLASS_NAMES and getattr(node.value, "attr", None) == "__class__":
+            self._exempt.add(node.value)  # `self.__class__.__name__` is a text, and found in many a __repr__
+        if node not in self._exempt:
+            self._refuse(node, self._policy.attribute_refusal(node.attr))
         self._attributes.append(node)
+        if node.attr in format_strings.METHODS and isinstance(node.ctx, ast.Load):
+            self._format_method(node)
+
+    def _format_method(self, node):
+        if isinstance(node.value, ast.Constant):
+            if type(node.value.value) is str:
+                for name in format_strings.attributes(node.value.value):
+                    self._refuse(node, self._policy.attribute_refusal(name))
+            return
+        holder = ast.Call(ast.Name(FORMAT_HOLDER, ast.Load()), [node.value], [])
+        for new in (holder, holder.func):
+            ast.copy_location(new, node.value)
+        self._holders.append((node, holder))  # put in place when all has been looked at
 
     def _module_attribute(self, node):
         """`random._os` is an import of os in other words, if `random` is nothing but that module here."""
@@ -176,7 +193,7 @@ class _Finder:
         name = self._modules[node.id]
         if name == "io":
             if path[-1] not in guarded_io.NAMES:
-                self._refuse(node, self._io_refusal(path[-1]))
+                self._refuse(node, self._policy.module_attribute_refusal("io", path[-1]))
             return
         value = sys.modules.get(name)
         for part in reversed(path):
@@ -185,10 +202,11 @@ class _Finder:
                 return
             self._refuse(node, self._policy.module_refusal(value.__name__))
 
-    def _io_refusal(self, name):
-        return self._policy.builtin_refusal(name) or self._policy.refusal(
-            f"Use of attribute 'io.{name}' requires Administrator role"
-        )
+    def _function(self, node):
+        if node.name in DEFINABLE:
+            self._bound.add(node.name)
+        else:
+            self._definition(node)
 
     def _definition(self, node):
         self._bind(node, node.name)
@@ -206,18 +224,7 @@ class _Finder:
         self._bind(node, node.rest)
 
     def _match_class(self, node):
-        for name in node.kwd_attrs:
+        for name, pattern in zip(node.kwd_attrs, node.kwd_patterns):
             self._refuse(node, self._policy.attribute_refusal(name))
-
-
-def _format_attributes(text):
-    """Attribute names a format string reaches for: `'{0.__class__}'`."""
-    try:
-        for _, field, spec, _ in formatter_parser(text):
-            if field:
-                for part in field.replace("[", ".").split(".")[1:]:
-                    yield part.rstrip("]")
-            if spec:
-                yield from _format_attributes(spec)
-    except ValueError:
-        return  # not a format string; str.format will say so
+            if name in format_strings.METHODS and any(getattr(part, "name", None) for part in ast.walk(pattern)):
+                self._refuse(node, self._policy.pattern_refusal(name))

@@ -14,10 +14,12 @@ from .tracebacks import USER_FILE
 
 TIMES = 64  # more than CPython 3.11 and later want to see before they specialise
 
-_PAYLOAD = b'{"code": "result = a + b", "variables": {"a": 1, "b": 2}}'
+_PAYLOAD = b'{"code": "%sresult = a + b", "variables": {"a": 1, "b": 2}}'
 
 
-def rehearse(mode):
+def rehearse(mode, preload):
+    """`preload`: names of modules; restricted code finds their views made."""
+    imports = "".join(f"import {name}\\n" for name in preload) if mode == "restricted" else ""
     main = sys.modules.get("__main__")
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     run = frames.encode(
@@ -30,11 +32,11 @@ def rehearse(mode):
             "stderrPath": "",
             "scratchPath": "",
             "limits": dict.fromkeys(frames.WORKER_TO_CHILD["run"]["limits"], 1 << 20),
-            "policy": {"allowedModules": ["math"], "blockedModules": ["ctypes"]},
+            "policy": {"allowedModules": ["math", *(name.partition(".")[0] for name in preload)], "blockedModules": []},
             "traceparent": None,
             "keep": False,
         },
-        _PAYLOAD,
+        _PAYLOAD % imports.encode(),
     )
     for _ in range(TIMES):
         reader = frames.FrameReader(frames.WORKER_TO_CHILD)

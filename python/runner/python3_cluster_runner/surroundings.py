@@ -2,12 +2,15 @@
 
 Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
               `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
-Ends it:      threads, child processes, descriptors, timers, pending signals, changed limits or priority, streams that
+Ends it:      Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
               cannot be used again, and too much memory to run once more.
+Worker's:     threads of any kind and descriptors. It looks into /proc after each call whatever is said here, and listing
+              both here too would take a tenth of a short call.
 Stays:        modules and everything in them; audit hooks, which Python cannot remove.
 """
 
 import _locale
+import _thread
 import gc
 import linecache
 import os
@@ -30,16 +33,18 @@ _TIMERS = tuple(int(getattr(signal, name)) for name in ("ITIMER_REAL", "ITIMER_V
 _SIG_SETMASK = int(signal.SIG_SETMASK)
 _ANY_CHILD = os.WNOHANG | getattr(os, "__WALL", 0x40000000)
 _PER_CALL_VARIABLES = ("HOME", "TMPDIR", "TRACEPARENT")
+_SEED_BYTES = 32
 _SYS_OBJECTS = (
     "stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__",
     "displayhook", "excepthook", "unraisablehook", "breakpointhook", "modules", "path", "argv", "meta_path", "path_hooks",
 )  # fmt: skip
 _SYS_LISTS = ("path", "argv", "meta_path", "path_hooks")
 _missing = object()
+_Module, _int_of = ModuleType, int.from_bytes
 
 # Bound here, because user code can replace the names in the modules.
-_list, _open, _close, _dup2, _chdir, _umask, _wait = os.listdir, os.open, os.close, os.dup2, os.chdir, os.umask, os.waitpid
-_set_inheritable = os.set_inheritable
+_open, _close, _dup2, _chdir, _umask, _wait = os.open, os.close, os.dup2, os.chdir, os.umask, os.waitpid
+_set_inheritable, _random_bytes, _count_threads = os.set_inheritable, os.urandom, _thread._count
 _get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
 _set_timer, _pending, _forget_wakeup, _tzset = signal.setitimer, signal.sigpending, signal.set_wakeup_fd, time.tzset
 _collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
@@ -59,8 +64,12 @@ class Surroundings:
         """Before any code of the caller's."""
         self._environ = os.environ
         self._variables = dict(os.environ)
-        for name in _PER_CALL_VARIABLES:
+        # As bytes: to compare texts means to decode each of them.
+        self._raw_variables = dict(os.environ._data)
+        self._per_call = tuple(os.environ.encodekey(name) for name in _PER_CALL_VARIABLES)
+        for name, raw_name in zip(_PER_CALL_VARIABLES, self._per_call):
             self._variables.pop(name, None)
+            self._raw_variables.pop(raw_name, None)
         self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
         self._mask = _set_mask(int(signal.SIG_BLOCK), ())
         self._sys = [(name, getattr(sys, name)) for name in _SYS_OBJECTS]
@@ -75,8 +84,8 @@ class Surroundings:
         self._digits = _get_digits()
         self._locale = _set_locale(_LC_ALL, None)
         self._monitoring = getattr(sys, "monitoring", None)
+        self._modules, self._source_cache = sys.modules, linecache.cache
         self._import_module = sys.modules["importlib"].__dict__["import_module"]
-        self._descriptors = _descriptors()
         self._is_first = True
 
     def restore(self, memory_bytes):
@@ -88,16 +97,17 @@ class Surroundings:
 
     def _restore(self, memory_bytes):
         # First what can still run the caller's code: destructors.
-        self._restore_interpreter()
+        self._stop_watching()
         self._drop_program()
-        self._restore_interpreter()
+        if self._restore_interpreter():
+            # What was taken out may have had destructors too.
+            _collect()
+            self._restore_interpreter()
         if not self._has_calm_signals() or not _is_alone():
             return False
         if not standard_streams.are_usable():
             return False
         _empty_streams()
-        if _descriptors() != self._descriptors:
-            return False
         self._restore_environment()
         if not self._has_own_limits() or _data_bytes() * 2 > memory_bytes:
             return False
@@ -105,38 +115,16 @@ class Surroundings:
         _reseed_random()
         return die_with_parent() or not sys.platform.startswith("linux")
 
-    def _restore_interpreter(self):
+    def _stop_watching(self):
+        """No function of the caller's follows what is done here."""
         _set_trace(None)
         _set_profile(None)
         _set_recursion_limit(_RECURSION_LIMIT)
-        _set_digits(self._digits)
-        for name, value in self._sys:
-            if getattr(sys, name, _missing) is not value:
-                setattr(sys, name, value)
-        for values, kept in self._lists:
-            if values != kept:
-                values[:] = kept
-        for table, kept in self._tables:
-            if table != kept:
-                table.clear()
-                table.update(kept)
-        sys.modules["importlib"].__dict__["import_module"] = self._import_module
-        threading = sys.modules.get("threading")
-        if threading is not None:
-            threading.settrace(None)
-            threading.setprofile(None)
-        if self._monitoring is not None:
-            for tool in range(_MONITORING_TOOLS):
-                if self._monitoring.get_tool(tool) is not None:
-                    self._monitoring.set_events(tool, 0)
-                    self._monitoring.free_tool_id(tool)
-        if _set_locale(_LC_ALL, None) != self._locale:
-            _set_locale(_LC_ALL, self._locale)
 
     def _drop_program(self):
         """Functions and their globals hold one another: without the collector they would pile up, call by call."""
-        sys.modules["__main__"] = ModuleType("__main__")
-        linecache.cache.pop(USER_FILE, None)
+        self._modules["__main__"] = _Module("__main__")
+        self._source_cache.pop(USER_FILE, None)
         callbacks, kept = self._gc_callbacks
         callbacks[:] = kept
         _set_gc_debug(0)
@@ -146,6 +134,47 @@ class Surroundings:
         if self._is_first:
             self._is_first = False
             _freeze()  # the modules it imported are here to stay; later collections need not look at them
+
+    def _restore_interpreter(self):
+        """Returns whether anything was taken out, whose destructors may have changed what was put back before it."""
+        self._stop_watching()
+        _set_digits(self._digits)
+        changed = False
+        for name, value in self._sys:
+            if getattr(sys, name, _missing) is not value:
+                setattr(sys, name, value)
+                changed = True
+        for values, kept in self._lists:
+            if values != kept:
+                values[:] = kept
+                changed = True
+        for table, kept in self._tables:
+            if table != kept:
+                table.clear()
+                table.update(kept)
+                changed = True
+        modules = self._modules
+        importlib = modules["importlib"].__dict__
+        if importlib["import_module"] is not self._import_module:
+            importlib["import_module"] = self._import_module
+        threading = modules.get("threading")
+        if threading is not None:
+            threading.settrace(None)
+            threading.setprofile(None)
+        if self._monitoring is not None:
+            changed = self._free_monitoring_tools() or changed
+        if _set_locale(_LC_ALL, None) != self._locale:
+            _set_locale(_LC_ALL, self._locale)
+        return changed
+
+    def _free_monitoring_tools(self):
+        changed = False
+        for tool in range(_MONITORING_TOOLS):
+            if self._monitoring.get_tool(tool) is not None:
+                self._monitoring.set_events(tool, 0)
+                self._monitoring.free_tool_id(tool)
+                changed = True
+        return changed
 
     def _has_calm_signals(self):
         calm = True
@@ -165,9 +194,14 @@ class Surroundings:
 
     def _restore_environment(self):
         os.environ = environ = self._environ
-        for name in _PER_CALL_VARIABLES:
-            environ.pop(name, None)
-        if environ != self._variables:
+        raw = environ._data
+        home, folder, traceparent = self._per_call
+        if traceparent in raw:
+            del environ["TRACEPARENT"]
+        # The next call sets these two anyway, and until then nobody reads them.
+        raw.pop(home, None)
+        raw.pop(folder, None)
+        if raw != self._raw_variables:
             environ.clear()
             environ.update(self._variables)
             _tzset()
@@ -183,8 +217,8 @@ class Surroundings:
 
 
 def _is_alone():
-    """No second thread, no child process; the dead ones are collected on the way."""
-    if len(_list("/proc/self/task")) != 1:
+    """No other thread of Python's, no child process; the dead ones are collected on the way."""
+    if _count_threads():
         return False
     try:
         while _wait(-1, _ANY_CHILD)[0]:
@@ -192,11 +226,6 @@ def _is_alone():
     except ChildProcessError:
         return True
     return False
-
-
-def _descriptors():
-    """The listing's own is the lowest free one, so it is the same in two listings of the same descriptors."""
-    return sorted(_list("/proc/self/fd"))
 
 
 def _empty_streams():
@@ -211,7 +240,10 @@ def _empty_streams():
 
 
 def _reseed_random():
-    for name, seed in (("random", "seed"), ("numpy.random", "seed")):
-        module = sys.modules.get(name)
-        if module is not None:
-            getattr(module, seed)()
+    module = sys.modules.get("random")
+    if module is not None:
+        # By itself `seed` asks the kernel for 2,496 bytes, which takes longer than all else here.
+        module.seed(_int_of(_random_bytes(_SEED_BYTES), "little"))
+    module = sys.modules.get("numpy.random")
+    if module is not None:
+        module.seed()

@@ -171,7 +171,7 @@ class _Template:
         self._mode, self._socket_path = message["mode"], message["socketPath"]
         try:
             preload.import_preload(message["preload"])
-            rehearsal.rehearse(message["mode"])
+            rehearsal.rehearse(message["mode"], message["preload"])
             self._sandbox = sandbox.Sandbox(message["sandbox"], message["mode"])
             self._sandbox.enter_template()
             preload.settle()

@@ -52,7 +52,10 @@ def message_of(error):
 
 def format_error(error):
     try:
-        formatted = traceback.TracebackException(type(error), error, error.__traceback__, limit=-FRAMES_MAX)
+        # Source lines later: those of our own frames are not shown, and restricted mode would not let them be read.
+        formatted = traceback.TracebackException(
+            type(error), error, error.__traceback__, limit=-FRAMES_MAX, lookup_lines=False
+        )
         _hide_runner(formatted, set())
         return "".join(formatted.format())
     except BaseException as failure:

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { callerWithKey, type Caller } from './caller';
 
 export interface KeyStore {
@@ -22,4 +22,4 @@ export function createConfiguredKeys(keys: { readonly adminApiKey: string; reado
 }
 
 /** Digests have one length, which the constant-time comparison needs and which hides the key's. */
-const digestOf = (key: string): Buffer => createHash('sha256').update(key, 'utf8').digest();
+const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer');

@@ -19,6 +19,29 @@ describe('a job’s deadlines', () => {
     expect([job.startBefore, job.validUntil, endsWithItsCaller(job)]).toEqual([startBefore, validUntil, endsWithCaller]);
   });
 
+  const timed = (change: object): JobOrder => {
+    const order = orderOf('preferred');
+    return { ...order, request: { ...order.request, delivery: 'at-least-once', limits: { timeoutMs: 1_000 }, ...change } } as JobOrder;
+  };
+
+  it.each<[string, JobOrder, (number | null | undefined)[]]>([
+    ['that waits first: all of them count from then on', timed({ delayMs: 5_000 }), [5_000, null, 605_000]],
+    ['that waits and then expires', timed({ delayMs: 5_000, expiresInMs: 100 }), [5_000, 5_100, 725_000]],
+    // two more runs of 1 s each, after 2 s and 4 s at most
+    ['that is retried: its seal covers the last run', timed({ retry: { on: ['failed'], backoffMs: 2_000 } }), [undefined, null, 608_000]],
+    ['that is retried once', timed({ retry: { on: ['failed'], backoffMs: 2_000 }, attempts: 2 }), [undefined, null, 603_000]],
+    ['that may only be started again after a loss', timed({ attempts: 10 }), [undefined, null, 600_000]],
+  ])('%s', (_words, order, expected) => {
+    const job = buildJob(order, config, 'reply', 0);
+    expect([job.startAfter, job.startBefore, job.validUntil]).toEqual(expected);
+    expect(endsWithItsCaller(job)).toBe(false);
+  });
+
+  it('are short where nothing was asked for: no member is signed that is not needed', () => {
+    const names = Object.keys(buildJob(orderOf('none'), config, 'reply', 0));
+    for (const name of ['startAfter', 'attempts', 'retry', 'priority', 'labels']) expect(names).not.toContain(name);
+  });
+
   it('may have its id chosen beforehand', () => {
     expect(buildJob({ ...orderOf('none'), jobId: 'default.x' }, config, 'reply').id).toBe('default.x');
   });

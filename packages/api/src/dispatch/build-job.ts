@@ -1,4 +1,12 @@
-import { createJobId, EXPIRY_MARGIN_MS, type Config, type Job, type JobMode } from '@python3-cluster/shared';
+import {
+  createJobId,
+  EXPIRY_MARGIN_MS,
+  longestBackoffMs,
+  mostStartsOf,
+  type Config,
+  type Job,
+  type JobMode,
+} from '@python3-cluster/shared';
 import type { JobRequest } from '../requests/job-request';
 
 /** How the caller will hear of the outcome. */
@@ -37,17 +45,40 @@ export function buildJob(order: JobOrder, config: Config, replyChannel: string, 
     resultTtlMs: request.resultTtlMs,
     replyTo: order.waiting === 'none' ? null : replyChannel,
     traceparent: order.traceparent,
+    ...readOptions(order.request, now),
   };
 }
 
+/** Members that few jobs have; those that are not asked for are left out. */
+function readOptions(request: JobRequest, now: number): Pick<Job, 'startAfter' | 'attempts' | 'retry' | 'priority' | 'labels'> {
+  const { delayMs, attempts, retry, priority, labels } = request;
+  return {
+    ...(delayMs !== undefined && { startAfter: now + delayMs }),
+    ...(attempts !== undefined && { attempts }),
+    ...(retry !== undefined && { retry }),
+    ...(priority !== undefined && { priority }),
+    ...(labels !== undefined && { labels }),
+  };
+}
+
+/** The longest that retries can take: each one's pause and run. The signature must still be believed at the last. */
+function retriesMs({ retry, attempts, delivery, limits }: JobRequest): number {
+  if (retry === undefined) return 0;
+  let total = 0;
+  for (let attempt = 1; attempt < mostStartsOf({ attempts, delivery }); attempt += 1)
+    total += limits.timeoutMs + longestBackoffMs(retry.backoffMs, attempt);
+  return total;
+}
+
 function readDeadlines({ waiting, request }: JobOrder, config: Config, now: number): Pick<Job, 'validUntil' | 'startBefore'> {
-  const { expiresInMs } = request;
-  const validityMs = config.jobValiditySeconds * 1_000;
+  const { expiresInMs, delayMs = 0 } = request;
+  const validityMs = config.jobValiditySeconds * 1_000 + retriesMs(request);
   if (waiting === 'required') {
     const startBefore = now + config.queueWaitSeconds * 1_000;
     return { startBefore, validUntil: startBefore + EXPIRY_MARGIN_MS };
   }
-  if (expiresInMs === undefined) return { startBefore: null, validUntil: now + validityMs };
+  const startAfter = now + delayMs;
+  if (expiresInMs === undefined) return { startBefore: null, validUntil: startAfter + validityMs };
   // by two margins later than its last possible start: see `endsWithItsCaller`
-  return { startBefore: now + expiresInMs, validUntil: now + validityMs + 2 * EXPIRY_MARGIN_MS };
+  return { startBefore: startAfter + expiresInMs, validUntil: startAfter + validityMs + 2 * EXPIRY_MARGIN_MS };
 }

@@ -1,7 +1,8 @@
-import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job } from '@python3-cluster/shared';
+import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job, type RedisSuitability } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
+import { assertReplicaAvailable, confirmAccepted } from './confirm-accepted';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
 import type { QueueLimits } from './queue-limits';
@@ -18,7 +19,7 @@ export interface Dispatched {
 export interface Dispatcher {
   /**
    * Queues a job. The reply must be cancelled when the caller has what it needs.
-   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE
+   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE, REDIS_UNSUITABLE, DURABILITY_UNAVAILABLE
    */
   readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
@@ -32,26 +33,32 @@ export interface DispatcherOptions {
   readonly tools: EnqueueTools;
   readonly registry: WorkerRegistry;
   readonly breaker: RedisBreaker;
+  readonly suitability: RedisSuitability;
   readonly limits: QueueLimits;
   readonly replies: ReplyChannel;
   readonly replyChannel: string;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, limits, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, limits, replies, replyChannel } = options;
   return {
     dispatch: async (order) => {
-      const { lane, payload } = order.request;
+      const { lane, payload, delayMs } = order.request;
+      const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
       breaker.assertClosed();
+      if (suitability.state !== 'suitable') await suitability.assertSuitable();
+      assertReplicaAvailable(tools, lane);
       await assertLaneIsServed(registry, lane);
-      await limits.admit(lane, payload.length);
+      await limits.admit(lane, demand);
       const job = buildJob(order, config, replyChannel);
       const reply = job.replyTo === null ? undefined : replies.expect(job.id);
       try {
         await breaker.run(() => enqueue(tools, job, payload));
+        if (tools.replicas !== undefined) await confirmAccepted(tools, job);
       } catch (error) {
         reply?.cancel();
-        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN')) limits.giveBack(lane, payload.length);
+        // A job that was taken back has given its bytes back itself.
+        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
         throw error;
       }
       return { job, reply };

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { connectRedis, createJobId, createRedisKeys, KeyRing, type Job, type RedisKeys } from '@python3-cluster/shared';
+import { connectRedis, createJobId, createRedisKeys, KeyRing, openJob, type Job, type RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { acceptJob } from './accept-job';
 import { enqueue, type EnqueueTools } from './enqueue';
+import { createJobIndex } from './job-index';
 import { createLaneQueues, type LaneQueues } from './lane-queues';
 
 let redis: Redis;
@@ -33,7 +35,7 @@ function makeJob(): Job {
   }; // prettier-ignore
 }
 
-const waitingCount = (): Promise<number> => redis.llen(`${keys.queuePrefix('default')}:${keys.queueName}:wait`);
+const waitingCount = (): Promise<number> => redis.zcard(`${keys.queuePrefix('default')}:${keys.queueName}:prioritized`);
 
 it('a job that Redis refuses does not fail the strangers of the same turn', async () => {
   const jobs = Array.from({ length: 9 }, makeJob);
@@ -43,8 +45,71 @@ it('a job that Redis refuses does not fail the strangers of the same turn', asyn
   const results = await Promise.allSettled(jobs.map((job) => enqueue(tools, job, PAYLOAD)));
   expect(results.map((result) => result.status)).toEqual(jobs.map((job) => (job === unlucky ? 'rejected' : 'fulfilled')));
   expect(results[4]).toMatchObject({ reason: { code: 'QUEUE_UNAVAILABLE' } });
-  for (const job of jobs)
+  for (const job of jobs) {
     expect(await redis.hget(keys.jobRecord('default', job.id), 'state').catch(() => null)).toBe(job === unlucky ? null : 'waiting');
+    // One step: what has no record never was in the queue.
+    expect(await redis.exists(keys.queueEntry('default', job.id))).toBe(job === unlucky ? 0 : 1);
+  }
+});
+
+it('record, expiry, place among the open jobs and queue entry are one command', async () => {
+  const job = makeJob();
+  const sent: string[] = [];
+  const sendCommand = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, stream) => {
+    sent.push(command.name);
+    return sendCommand(command, stream);
+  };
+  await enqueue(tools, job, PAYLOAD);
+  redis.sendCommand = sendCommand;
+  expect(sent).toHaveLength(1);
+  const record = keys.jobRecord('default', job.id);
+  expect(await redis.hmget(record, 'state', 'queuedBytes')).toEqual(['waiting', `${PAYLOAD.length}`]);
+  expect(await redis.pttl(record)).toBeGreaterThan(110_000);
+  expect(await redis.zscore(keys.openJobs('default'), job.id)).toBe(`${job.issuedAt}`);
+  expect(await redis.exists(keys.jobPayload('default', job.id))).toBe(0);
+  expect(await queues.get('default').getJobState(job.id)).toBe('prioritized');
+});
+
+it('a large job stands beside the queue, for as long as its record', async () => {
+  const job = makeJob();
+  await enqueue(tools, job, Buffer.from(JSON.stringify({ code: 'x'.repeat(100_000), variables: {} })));
+  const sealed = await redis.getBuffer(keys.jobPayload('default', job.id));
+  expect(sealed && openJob(tools.keyRing, 'default', job.id, sealed)?.payload.length).toBeGreaterThan(100_000);
+  expect(await redis.pttl(keys.jobPayload('default', job.id))).toBeGreaterThan(110_000);
+  expect((await queues.get('default').getJob(job.id))?.data).toEqual({ stored: true });
+});
+
+it.each([
+  ['delayed', { delay: 60_000 }],
+  ['prioritized', { priority: 7 }],
+  ['waiting', {}],
+])('an entry can be %s, as BullMQ has it', async (state, options) => {
+  const { id, issuedAt } = makeJob();
+  await acceptJob(redis, queues.get('default').getBackend(), {
+    keys: [keys.jobRecord('default', id), keys.openJobs('default'), keys.jobPayload('default', id)],
+    values: [Buffer.from('head'), 1, 60_000, id, issuedAt, '', 'waiting', ''],
+    id,
+    entry: { name: 'exec', data: '{"stored":true}', options: { attempts: 1, ...options } },
+  });
+  expect(await queues.get('default').getJobState(id)).toBe(state);
+  expect(await redis.hget(keys.jobRecord('default', id), 'job')).toBe('head');
+});
+
+it('all jobs of one turn enter their owner’s list with one command, and are there when the call returns', async () => {
+  const commands: string[] = [];
+  const index = createJobIndex({ redis, keys });
+  const sendCommand = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, stream) => {
+    commands.push(command.name);
+    return sendCommand(command, stream);
+  };
+  const jobs = Array.from({ length: 20 }, makeJob);
+  await Promise.all(jobs.map((job) => enqueue({ ...tools, index }, job, PAYLOAD)));
+  redis.sendCommand = sendCommand;
+  expect(commands.filter((name) => name === 'zadd')).toHaveLength(2);
+  for (const key of [keys.ownerJobs('x'), keys.allJobs])
+    expect((await redis.zrange(key, 0, '-1')).sort()).toEqual(jobs.map(({ id }) => id).sort());
 });
 
 it('all jobs of one turn are sent with one system call', async () => {
@@ -60,4 +125,15 @@ it('all jobs of one turn are sent with one system call', async () => {
   delete (stream as Partial<typeof stream>)._writev;
   expect(writes).toBe(1);
   expect((await waitingCount()) - before).toBe(50);
+});
+
+it('a job that is to wait for its time says so in its record, and stands among the delayed until then', async () => {
+  const { issuedAt, ...rest } = makeJob();
+  const job: Job = { ...rest, issuedAt, startAfter: issuedAt + 60_000, priority: 3 };
+  await enqueue(tools, job, PAYLOAD);
+  expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('delayed');
+  // BullMQ keeps the time in the upper bits of the score.
+  const score = Number(await redis.zscore(`${keys.queuePrefix('default')}:${keys.queueName}:delayed`, job.id));
+  expect(Math.floor(score / 4_096)).toBe(issuedAt + 60_000);
+  expect(await redis.hget(keys.queueEntry('default', job.id), 'priority')).toBe('3');
 });

@@ -1,15 +1,18 @@
 import {
   ClusterError,
+  DEFAULT_PRIORITY,
+  inTurns,
   MAX_QUEUED_BYTES,
-  RECORD_FIELDS,
-  sealJob,
+  sealingJob,
   sealJobHead,
   type Job,
   type KeyRing,
   type QueueEntry,
   type RedisKeys,
+  type ReplicaConfirmation,
 } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
+import { acceptJob, type QueueEntryOptions } from './accept-job';
 import type { JobIndex } from './job-index';
 import type { LaneQueues } from './lane-queues';
 import { classifyRedisFailure } from './redis-failures';
@@ -21,54 +24,60 @@ export interface EnqueueTools {
   readonly queues: LaneQueues;
   /** Where the job is listed for its owner. */
   readonly index?: JobIndex;
+  /** Where a replica must have the job before it counts as accepted. */
+  readonly replicas?: ReplicaConfirmation | undefined;
 }
 
 /**
- * Puts a job on its lane. All writes of one event-loop turn travel as one pipeline, in this order:
- *
- *   record ─▶ its expiry ─▶ index of open jobs ─▶ payload, if large ─▶ queue entry ─▶ its owner's index
- *
- * A worker node runs nothing that has no record. Should the record alone be refused, the entry behind it is therefore
- * dead, and "nothing was accepted" is true. The index comes behind the record: an entry without one is taken for old.
+ * Puts a job on its lane: record, expiry, index of open jobs, payload if large and queue entry in one atomic step, so that a
+ * worker node, which runs nothing that has no record, never meets half a job. All commands of one event-loop turn travel as
+ * one pipeline; the lists of owners' jobs come last, as an entry without a record is taken for old.
  *
  * @throws ClusterError QUEUE_UNAVAILABLE (nothing was accepted), QUEUE_UNCERTAIN (nobody knows)
  */
 export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): Promise<void> {
+  const sealed = await inTurns(sealingJob(tools.keyRing, job, payload));
   if (tools.redis.status !== 'ready') throw new ClusterError('QUEUE_UNAVAILABLE');
-  const writes = writeJob(tools, job, payload);
+  // Asked for first and sent last: see `JobIndex.add`.
   const indexed = tools.index?.add(job);
-  const results = await Promise.allSettled(writes);
+  try {
+    await writeJob(tools, job, payload.length, sealed);
+  } catch (error) {
+    const kind = classifyRedisFailure(error);
+    if (kind === 'unanswered') throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: error, details: { jobId: job.id } });
+    if (kind === 'refused') removeRecord(tools, job);
+    throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: error });
+  }
   await indexed;
-  const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
-  if (failures.length === 0) return;
-  const kinds = failures.map(classifyRedisFailure);
-  if (kinds.includes('unanswered'))
-    throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: failures[0], details: { jobId: job.id } });
-  if (kinds.includes('refused')) removeRecord(tools, job);
-  throw new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: failures[0] });
 }
 
-function writeJob({ redis, keys, keyRing, queues }: EnqueueTools, job: Job, payload: Buffer): Promise<unknown>[] {
+function writeJob(tools: EnqueueTools, job: Job, payloadBytes: number, sealed: Buffer): Promise<void> {
+  const { redis, keys, keyRing, queues, replicas } = tools;
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
-  const record = keys.jobRecord(job.lane, job.id);
-  const sealed = sealJob(keyRing, job, payload);
   const isLarge = sealed.length > MAX_QUEUED_BYTES;
   const entry: QueueEntry = isLarge ? { stored: true } : { sealed: sealed.toString('utf8') };
-  return [
-    redis.hset(
-      record,
-      RECORD_FIELDS.job,
+  const state = job.startAfter === undefined ? 'waiting' : 'delayed';
+  return acceptJob(redis, queues.get(job.lane).getBackend(), {
+    keys: [keys.jobRecord(job.lane, job.id), keys.openJobs(job.lane), keys.jobPayload(job.lane, job.id)],
+    values: [
       sealJobHead(keyRing, job),
-      RECORD_FIELDS.state,
-      'waiting',
-      RECORD_FIELDS.queuedBytes,
-      payload.length,
-    ),
-    redis.pexpire(record, keepMs),
-    redis.zadd(keys.openJobs(job.lane), job.issuedAt, job.id),
-    ...(isLarge ? [redis.set(keys.jobPayload(job.lane, job.id), sealed, 'PX', keepMs)] : []),
-    queues.get(job.lane).add(job.kind, entry, { jobId: job.id, removeOnComplete: true, removeOnFail: true, attempts: 1 }),
-  ];
+      payloadBytes,
+      keepMs,
+      job.id,
+      job.issuedAt,
+      isLarge ? sealed : '',
+      state,
+      replicas === undefined ? '' : '1',
+    ],
+    id: job.id,
+    entry: { name: job.kind, data: JSON.stringify(entry), options: queueOptions(job) },
+  });
+}
+
+/** Every entry has a priority: BullMQ serves those without one before all others. */
+function queueOptions({ issuedAt, startAfter, priority = DEFAULT_PRIORITY }: Job): QueueEntryOptions['options'] {
+  const delay = startAfter === undefined ? {} : { delay: startAfter - issuedAt };
+  return { removeOnComplete: true, removeOnFail: true, attempts: 1, priority, ...delay };
 }
 
 /** Best effort: a record left behind expires by itself, and without an entry nobody starts it. */

@@ -36,13 +36,17 @@ export class ExpectedReply {
    */
   async within(timeoutMs: number): Promise<OutcomeParts | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<'timeout'>((resolve) => {
-      timer = setTimeout(() => resolve('timeout'), Math.max(0, timeoutMs));
+    const isInTime = await new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), Math.max(0, timeoutMs));
+      const onSettled = (): void => resolve(true);
+      this.settled.then(onSettled, onSettled);
     });
-    const first = await Promise.race([this.settled, timeout]).finally(() => clearTimeout(timer));
-    if (first !== 'timeout') return first;
-    await this.check();
-    return Promise.race([this.settled, Promise.resolve(undefined)]);
+    clearTimeout(timer);
+    if (!isInTime) {
+      await this.check();
+      return Promise.race([this.settled, Promise.resolve(undefined)]);
+    }
+    return this.settled;
   }
 
   /** Looks into the record. That Redis is away is no answer: the wait goes on. */

@@ -3,13 +3,15 @@ import {
   type Attempt, type Job, type JobState, type KeyRing, type Logger, type Outcome, type OutcomeStatus, type RedisKeys, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
-import { parseAttempts, parseState, parseTime } from './outcome-store';
+import { parseAttempts, parseTime } from './outcome-store';
+import { parseState, shownState } from './shown-state';
 
 export interface JobFilter {
   readonly state: JobState | undefined;
   readonly status: OutcomeStatus | undefined;
   readonly lane: string | undefined;
   readonly kind: RunKind | undefined;
+  readonly label: { readonly name: string; readonly value: string } | undefined;
 }
 
 /** A place in a list, newest first: what comes after this job. */
@@ -32,6 +34,7 @@ export interface ListedJob {
   readonly state: JobState;
   readonly attempts: readonly Attempt[];
   readonly cancelRequestedAt: number | null;
+  readonly retryAt: number | null;
   /** undefined: there is none, or it is not believed. */
   readonly outcome: Outcome | undefined;
 }
@@ -150,10 +153,10 @@ async function readHead(
 ): Promise<Head | 'gone' | undefined> {
   const lane = laneOfJobId(jobId);
   if (lane === undefined) return 'gone';
-  const { job, state, attempts, cancelRequested, outcome } = RECORD_FIELDS;
+  const { job, state, attempts, cancelRequested, retryAt, outcome } = RECORD_FIELDS;
   const record = keys.jobRecord(lane, jobId);
-  const [[sealed, stateText, attemptsText, cancelText], outcomeBytes] = await Promise.all([
-    redis.hmgetBuffer(record, job, state, attempts, cancelRequested),
+  const [[sealed, stateText, attemptsText, cancelText, retryText], outcomeBytes] = await Promise.all([
+    redis.hmgetBuffer(record, job, state, attempts, cancelRequested, retryAt),
     redis.hstrlen(record, outcome),
   ]);
   if (!sealed || !stateText) return 'gone';
@@ -168,9 +171,10 @@ async function readHead(
   if (owner !== undefined && head.owner !== owner) return undefined;
   return {
     job: head,
-    state: parseState(stateText),
+    state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
     attempts: parseAttempts(attemptsText),
     cancelRequestedAt: parseTime(cancelText),
+    retryAt: parseTime(retryText),
     outcomeBytes,
   };
 }
@@ -179,9 +183,13 @@ async function readHead(
 function mayFit({ job, state }: Head, filter: JobFilter): boolean {
   if (filter.lane !== undefined && job.lane !== filter.lane) return false;
   if (filter.kind !== undefined && job.kind !== filter.kind) return false;
+  if (filter.label !== undefined && !hasLabel(job, filter.label)) return false;
   if (filter.state !== undefined && state !== filter.state) return false;
   return filter.status === undefined || state === 'finished';
 }
+
+const hasLabel = ({ labels = {} }: Job, { name, value }: NonNullable<JobFilter['label']>): boolean =>
+  Object.hasOwn(labels, name) && labels[name] === value;
 
 const fits = ({ outcome }: ListedJob, filter: JobFilter): boolean => filter.status === undefined || outcome?.status === filter.status;
 

@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import type { Logger, QueueEntry, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
+import { defineAcceptCommands } from './accept-job';
 
 export interface LaneQueues {
   /** The lane's queue; made once. Lanes come from live worker nodes, so their number is bounded by those. */
@@ -10,6 +11,7 @@ export interface LaneQueues {
 
 /** BullMQ's queues, one per lane, over one connection that they share and do not own. */
 export function createLaneQueues(redis: Redis, keys: RedisKeys, logger: Logger): LaneQueues {
+  defineAcceptCommands(redis);
   const queues = new Map<string, Queue<QueueEntry>>();
   const create = (lane: string): Queue<QueueEntry> => {
     const queue = new Queue<QueueEntry>(keys.queueName, {

@@ -1,9 +1,10 @@
 import {
-  ClusterError, JOB_STATES, laneOfJobId, openJobHead, openOutcome, RECORD_FIELDS,
+  ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS,
   type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { RedisBreaker } from './redis-breaker';
+import { parseState, shownState } from './shown-state';
 
 /** A job's record, its sealed parts verified. */
 export interface JobRecord {
@@ -13,7 +14,12 @@ export interface JobRecord {
   readonly parts: OutcomeParts | undefined;
   /** Epoch milliseconds; unsigned, only shown. */
   readonly cancelRequestedAt?: number | null;
+  /** Epoch milliseconds; unsigned, only shown. */
+  readonly retryAt?: number | null;
 }
+
+/** The record of a job that has ended. */
+export type FinishedRecord = JobRecord & { readonly parts: OutcomeParts };
 
 export interface OutcomeStore {
   /** The outcome, once there is one. @throws ClusterError OUTCOME_UNVERIFIED */
@@ -37,9 +43,9 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
       return sealed === null ? undefined : verifyOutcome(keyRing, jobId, sealed);
     },
     readRecord: async (jobId) => {
-      const { job, state, attempts, outcome, cancelRequested } = RECORD_FIELDS;
-      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText] = await breaker
-        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested))
+      const { job, state, attempts, outcome, cancelRequested, retryAt } = RECORD_FIELDS;
+      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText, retryText] = await breaker
+        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested, retryAt))
         .catch((error: unknown) =>
           Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
         );
@@ -48,24 +54,23 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
       if (head === undefined) throw unverified(jobId);
       return {
         job: head,
-        state: parseState(stateText),
+        state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
         attempts: parseAttempts(attemptsText),
-        parts: sealedOutcome ? verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
+        parts: sealedOutcome ? await verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
         cancelRequestedAt: parseTime(cancelText),
+        retryAt: parseTime(retryText),
       };
     },
   };
 }
 
-function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): OutcomeParts {
-  const parts = openOutcome(keyRing, jobId, sealed);
+async function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): Promise<OutcomeParts> {
+  const parts = await inTurns(openingOutcome(keyRing, jobId, sealed));
   if (parts === undefined) throw unverified(jobId);
   return parts;
 }
 
 const unverified = (jobId: string): ClusterError => new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
-
-export const parseState = (text: Buffer): JobState => JOB_STATES.find((state) => state === text.toString('latin1')) ?? 'waiting';
 
 /** Unsigned until the job has ended; only shown. */
 export function parseAttempts(text: Buffer | null | undefined): Attempt[] {
@@ -83,6 +88,23 @@ export function parseTime(text: Buffer | null | undefined): number | null {
   return Number.isSafeInteger(time) ? time : null;
 }
 
-const isAttempt = (value: unknown): value is Attempt =>
-  typeof value === 'object' && value !== null && 'number' in value && 'worker' in value && 'startedAt' in value &&
-  typeof value.number === 'number' && typeof value.worker === 'string' && typeof value.startedAt === 'number'; // prettier-ignore
+function isAttempt(value: unknown): value is Attempt {
+  if (typeof value !== 'object' || value === null) return false;
+  const { number, worker, startedAt, status, error, finishedAt } = value as Readonly<Record<string, unknown>>;
+  return (
+    typeof number === 'number' &&
+    typeof worker === 'string' &&
+    typeof startedAt === 'number' &&
+    (status === undefined || OUTCOME_STATUSES.some((known) => known === status)) &&
+    (finishedAt === undefined || typeof finishedAt === 'number') &&
+    isAttemptError(error ?? null)
+  );
+}
+
+const isAttemptError = (error: unknown): boolean =>
+  error === null ||
+  (typeof error === 'object' &&
+    'type' in error &&
+    typeof error.type === 'string' &&
+    'message' in error &&
+    typeof error.message === 'string');

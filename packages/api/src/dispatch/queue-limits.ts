@@ -13,11 +13,20 @@ const SECOND_LOOK_MS = 50;
 /** Share of Redis' `maxmemory` above which nothing more is accepted: outcomes need room, too. */
 const MEMORY_SHARE = 0.9;
 
+/** What a job to be admitted takes up. */
+export interface Demand {
+  readonly bytes: number;
+  /** Whether it waits for its time first. */
+  readonly isDelayed: boolean;
+}
+
 /** What is known of one lane: the last sample, and what this replica has accepted since. */
 interface LaneCount {
   sampledJobs: number;
   sampledBytes: number;
   jobsSince: number;
+  sampledDelayed: number;
+  delayedSince: number;
   /** Not yet in the lane's counter in Redis. */
   bytesSince: number;
 }
@@ -37,6 +46,9 @@ export interface QueueLimitsOptions {
  *
  *   accepted here ──count──▶ since the last sample ──each sample──▶ counter in Redis ◀──give back── job finished
  *                                     └──── + what the sample said ────▶ full?
+ *
+ * Jobs that wait for their time do not keep out those that are to run now, but are kept out by both: whoever plans
+ * thousands of jobs for tomorrow must not close the lane for today.
  *
  * Other replicas' jobs are seen with the next sample, so several replicas together may accept a little more than the
  * limits say, by at most what the others accept within one sample's time.
@@ -69,22 +81,24 @@ export class QueueLimits {
    * Counts a job in; whoever could not queue it after all calls `giveBack`.
    * @throws ClusterError QUEUE_FULL
    */
-  async admit(lane: string, bytes: number): Promise<void> {
+  async admit(lane: string, demand: Demand): Promise<void> {
     const isUnknown = !this.lanes.has(lane);
     const count = this.countOf(lane);
-    let refusal = this.refusalFor(lane, count, bytes);
+    let refusal = this.refusalFor(lane, count, demand);
     if (isUnknown || (refusal !== undefined && this.mayLookAgain())) {
       await this.sample();
-      refusal = this.refusalFor(lane, count, bytes);
+      refusal = this.refusalFor(lane, count, demand);
     }
     if (refusal !== undefined) throw new ClusterError('QUEUE_FULL', `${refusal}; nothing was accepted.`);
-    count.jobsSince += 1;
-    count.bytesSince += bytes;
+    if (demand.isDelayed) count.delayedSince += 1;
+    else count.jobsSince += 1;
+    count.bytesSince += demand.bytes;
   }
 
-  giveBack(lane: string, bytes: number): void {
+  giveBack(lane: string, { bytes, isDelayed }: Demand): void {
     const count = this.countOf(lane);
-    count.jobsSince = Math.max(0, count.jobsSince - 1);
+    if (isDelayed) count.delayedSince = Math.max(0, count.delayedSince - 1);
+    else count.jobsSince = Math.max(0, count.jobsSince - 1);
     // below zero if a sample has taken them along: the next one brings them back
     count.bytesSince -= bytes;
   }
@@ -98,9 +112,12 @@ export class QueueLimits {
     await this.sampling;
   }
 
-  private refusalFor(lane: string, count: LaneCount, bytes: number): string | undefined {
+  private refusalFor(lane: string, count: LaneCount, { bytes, isDelayed }: Demand): string | undefined {
     const { queueMaxJobs, queueMaxBytes } = this.options.config;
-    if (count.sampledJobs + count.jobsSince >= queueMaxJobs) return `The lane '${lane}' has ${queueMaxJobs} waiting jobs`;
+    const waiting = count.sampledJobs + count.jobsSince;
+    const delayed = isDelayed ? count.sampledDelayed + count.delayedSince : 0;
+    if (waiting + delayed >= queueMaxJobs)
+      return `The lane '${lane}' has ${queueMaxJobs} ${isDelayed ? 'waiting and delayed' : 'waiting'} jobs`;
     const unfinished = this.unfinishedBytes();
     // alone, a job may be larger than the limit: it would never be accepted otherwise
     if (unfinished > 0 && unfinished + bytes > queueMaxBytes)
@@ -121,7 +138,12 @@ export class QueueLimits {
   }
 
   private isBusy(): boolean {
-    return [...this.lanes.values()].some((count) => count.jobsSince + count.sampledJobs > 0 || count.bytesSince + count.sampledBytes !== 0);
+    return [...this.lanes.values()].some(
+      (count) =>
+        count.jobsSince + count.sampledJobs > 0 ||
+        count.delayedSince + count.sampledDelayed > 0 ||
+        count.bytesSince + count.sampledBytes !== 0,
+    );
   }
 
   private async takeSample(): Promise<void> {
@@ -131,12 +153,14 @@ export class QueueLimits {
 
   private async sampleLane(lane: string, count: LaneCount): Promise<void> {
     const { redis, keys, breaker, logger } = this.options;
-    const { jobsSince, bytesSince } = count;
+    const { jobsSince, delayedSince, bytesSince } = count;
     try {
-      const { waitingJobs, unfinishedBytes } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
+      const { waitingJobs, delayedJobs, unfinishedBytes } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
       count.sampledJobs = waitingJobs;
+      count.sampledDelayed = delayedJobs;
       count.sampledBytes = unfinishedBytes;
       count.jobsSince = Math.max(0, count.jobsSince - jobsSince);
+      count.delayedSince = Math.max(0, count.delayedSince - delayedSince);
       count.bytesSince -= bytesSince;
     } catch (error) {
       // Nobody knows whether the counter has them: counting twice would refuse callers, so they are taken as counted.
@@ -160,7 +184,7 @@ export class QueueLimits {
   private countOf(lane: string): LaneCount {
     let count = this.lanes.get(lane);
     if (count === undefined) {
-      count = { sampledJobs: 0, sampledBytes: 0, jobsSince: 0, bytesSince: 0 };
+      count = { sampledJobs: 0, sampledDelayed: 0, sampledBytes: 0, jobsSince: 0, delayedSince: 0, bytesSince: 0 };
       this.lanes.set(lane, count);
     }
     return count;

@@ -5,20 +5,22 @@ import { isClusterError } from '@python3-cluster/shared';
  *
  *   refused     Redis answered with an error (OOM, READONLY, MISCONF, LOADING, NOAUTH …): it did nothing
  *   unsent      the connection was down before the command was written: Redis did nothing
- *   unanswered  the command was written, then the connection or our patience ended: nobody knows
+ *   unanswered  the command was written, then the connection or our patience ended: nobody knows. "Connection is closed."
+ *               counts here, as a Cluster says so of what a lost node had been sent, too
  */
 export type RedisFailure = 'refused' | 'unsent' | 'unanswered';
 
 export function classifyRedisFailure(error: unknown): RedisFailure {
   if (!(error instanceof Object) || !('message' in error)) return 'unanswered';
   if ('name' in error && error.name === 'ReplyError') return 'refused';
-  // ioredis gives these two no code or class of their own
-  return error.message === 'Connection is closed.' || /isn't writeable/.test(String(error.message)) ? 'unsent' : 'unanswered';
+  // ioredis gives it no code or class of its own
+  return /isn't writeable/.test(String(error.message)) ? 'unsent' : 'unanswered';
 }
 
 /** Answers that speak for the whole server, not for one command or key. */
 const SERVER_REFUSES = /^(?:OOM|READONLY|MISCONF|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS)\b/;
-const CONNECTION_FAILED = /^(?:Command timed out|Connection is closed\.|Reached the max retries)|isn't writeable/;
+const CONNECTION_FAILED =
+  /^(?:Command timed out|Connection is closed\.|Reached the max retries|Too many Cluster redirections|Failed to refresh slots cache)|isn't writeable/;
 
 /**
  * Whether a failure says that Redis is in trouble, for anybody: it does not answer, or refuses everyone. Failures of ours

@@ -34,6 +34,7 @@ export function createLegacyJobRoutes(options: LegacyJobRouteOptions): Route[] {
   const post = (name: string, handler: RequestHandler): Route => ({
     method: 'post',
     path: `${LEGACY_BASE}/${name}`,
+    isDirect: true,
     handlers: [...mayRun, createBodyReader(config.maxBodyBytes), handler],
   });
   return [
@@ -49,7 +50,7 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
   const { config } = options;
   return async (request, response) => {
     const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
-    const order = createOrder(request, response, readLegacyRequest(kind, membersOf(request, config), config));
+    const order = createOrder(request, response, readLegacyRequest(kind, await membersOf(request, config), config));
     const { job, parts } = await runAndWait(options, order, response);
     sendJson(response, 200, toLegacyAnswer(job, parts, form));
   };
@@ -58,7 +59,7 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
 function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
   const { config } = options;
   return async (request, response) => {
-    const checkRequest = readCheckRequest(membersOf(request, config), config);
+    const checkRequest = readCheckRequest(await membersOf(request, config), config);
     if (checkRequest === undefined) return sendJson(response, 200, { success: true, errors: [] });
     // parsing needs no rights, whatever the headers ask for
     const order = createOrder(request, response, checkRequest, checkRequest.mode ?? 'restricted');
@@ -105,7 +106,8 @@ function createOrder(request: Request, response: Response, jobRequest: JobReques
 }
 
 /** Without keys, JSON is what keeps web pages from posting to us. */
-const membersOf = (request: Request, config: Config): Members => readMembers(request, { lenientMediaType: config.auth === 'keys' });
+const membersOf = (request: Request, config: Config): Promise<Members> =>
+  readMembers(request, { lenientMediaType: config.auth === 'keys' });
 
 function syntaxErrorsIn({ value }: OutcomeParts): JsonValue {
   const errors = sliceJsonObject(value).get('errors');

@@ -1,4 +1,5 @@
 import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
+import { namesIn } from './names-in';
 import type { Members } from './read-body';
 
 /**
@@ -41,6 +42,29 @@ export function readChoice<const T extends string>(members: Members, name: strin
   return value as T;
 }
 
+/** An array of strings, as it stands. */
+export function readStrings(members: Members, name: string): string[] | undefined {
+  const slice = readArray(members, name);
+  if (slice === undefined) return undefined;
+  const items = JSON.parse(slice.toString('utf8')) as unknown[];
+  if (!items.every((item) => typeof item === 'string')) throw wrongType(name, 'an array of strings');
+  return items;
+}
+
+/** The members of an object of strings, none given twice; strings may be empty here. */
+export function readTextMembers(members: Members, name: string, { maxLength }: TextRule): [name: string, text: string][] | undefined {
+  const slice = members.get(name);
+  if (slice === undefined) return undefined;
+  if (slice[0] !== OPEN_BRACE) throw wrongType(name, 'an object of strings');
+  return [...slicesOf(slice, name)].map(([key, value]) => {
+    const text = parseScalar(value);
+    if (typeof text !== 'string') throw wrongType(name, 'an object of strings');
+    if (text.length > maxLength || UNFIT_FOR_TEXT.test(text))
+      throw wrongType(name, `an object of strings of at most ${maxLength} characters, that can be shown`);
+    return [key, text];
+  });
+}
+
 /** A member that must be an array; its slice. */
 export function readArray(members: Members, name: string): Buffer | undefined {
   const slice = members.get(name);
@@ -64,16 +88,16 @@ function parseScalar(slice: Buffer): unknown {
   return slice[0] === OPEN_BRACE || slice[0] === OPEN_BRACKET ? undefined : JSON.parse(slice.toString('utf8'));
 }
 
-function namesIn(slice: Buffer): Iterable<string> {
+function slicesOf(slice: Buffer, name: string): Iterable<[string, Buffer]> {
   try {
-    return sliceJsonObject(slice, 'last').keys();
+    return sliceJsonObject(slice, 'refuse');
   } catch (error) {
-    // one level less of nesting than the body it stands in, so only a defect gets here
-    throw error instanceof JsonScanError ? new ClusterError('REQUEST_INVALID_JSON', error.message) : error;
+    throw error instanceof JsonScanError ? new ClusterError('REQUEST_INVALID', `'${name}': ${error.message}`) : error;
   }
 }
 
 function assertVariableName(field: string, key: string): void {
+  if (PLAIN_IDENTIFIER.test(key)) return;
   const shown = JSON.stringify(key.slice(0, 100));
   if (!IDENTIFIER.test(key))
     throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
@@ -83,6 +107,10 @@ function assertVariableName(field: string, key: string): void {
 }
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
+/** Control characters, and halves of surrogate pairs. */
+const UNFIT_FOR_TEXT = /[\p{Cc}\p{Cs}]/u;
+/** In ASCII, and not one of the names Python keeps for itself; the long way says which. */
+const PLAIN_IDENTIFIER = /^(?!__)[A-Za-z_][A-Za-z0-9_]*$/;
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 
 /** The header `Idempotency-Key`, or undefined. @throws ClusterError REQUEST_INVALID */
 export function readIdempotencyKey(request: Request): string | undefined {
+  if (request.headers['idempotency-key'] === undefined) return undefined;
   const [key, ...others] = request.headersDistinct['idempotency-key'] ?? [];
   if (key === undefined) return undefined;
   if (others.length > 0 || !/^[\x20-\x7e]{1,200}$/.test(key))

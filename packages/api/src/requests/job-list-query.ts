@@ -1,9 +1,10 @@
 import { ClusterError, isRoleAtLeast, JOB_KINDS, JOB_STATES, laneOfJobId, LANE_PATTERN, OUTCOME_STATUSES } from '@python3-cluster/shared';
 import type { Caller } from '../auth/caller';
-import type { ListPosition, ListQuery } from '../dispatch/job-list';
+import type { JobFilter, ListPosition, ListQuery } from '../dispatch/job-list';
+import { LABEL_NAME, LABEL_NAME_WORDS } from './label-fields';
 import { readQuery } from './query-parameters';
 
-const PARAMETERS = ['state', 'status', 'lane', 'kind', 'limit', 'cursor', 'owner'] as const;
+const PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;
 const LIMIT = { default: 50, most: 200 };
 const RUN_KINDS = [...JOB_KINDS, 'check'] as const;
 
@@ -19,6 +20,7 @@ export function readListQuery(url: string, caller: Caller): ListQuery {
       status: readChoice(query, 'status', OUTCOME_STATUSES),
       lane,
       kind: readChoice(query, 'kind', RUN_KINDS),
+      label: readLabel(query.get('label')),
     },
     limit: readLimit(query.get('limit')),
     after: readCursor(query.get('cursor')),
@@ -43,6 +45,14 @@ function readCursor(cursor: string | undefined): ListPosition | undefined {
   const [, acceptedAt = '', jobId = ''] = /^(\d{1,15}):(.+)$/.exec(text) ?? [];
   if (laneOfJobId(jobId) === undefined) throw invalid('cursor', "a 'nextCursor' of an earlier answer");
   return { acceptedAt: Number(acceptedAt), jobId };
+}
+
+function readLabel(text: string | undefined): JobFilter['label'] {
+  if (text === undefined) return undefined;
+  const colon = text.indexOf(':');
+  const name = text.slice(0, Math.max(0, colon));
+  if (!LABEL_NAME.test(name)) throw invalid('label', `name:value, and a name is ${LABEL_NAME_WORDS}`);
+  return { name, value: text.slice(colon + 1) };
 }
 
 function readLimit(text: string | undefined): number {

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { loadConfig } from '@python3-cluster/shared';
+import { loadConfig, sliceJsonObject } from '@python3-cluster/shared';
 import { readJobRequest, type JobRequest } from './job-request';
-import { sliceMembers } from './read-body';
 
 const { config } = loadConfig({});
 const read = (body: string | object): JobRequest =>
-  readJobRequest(sliceMembers(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))), config);
+  readJobRequest(sliceJsonObject(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))), config);
 
 const call = { module: 'math', function: 'sqrt' };
 
@@ -79,19 +78,65 @@ describe('a job request', () => {
       'REQUEST_INVALID',
       /at most 86400000 \(PYTHON3_JOB_VALIDITY_SECONDS\)/,
     ],
+    ['a delay below nothing', { code: '1', delayMs: -1 }, 'REQUEST_INVALID', /'delayMs' must be at least 0/],
+    ['a delay over the ceiling', { code: '1', delayMs: 604_800_001 }, 'LIMIT_ABOVE_CEILING', /604800000 \(PYTHON3_DELAY_CEILING_SECONDS\)/],
+    ['a priority before the first', { code: '1', priority: 0 }, 'REQUEST_INVALID', /'priority' must be at least 1/],
+    ['a priority after the last', { code: '1', priority: 101 }, 'REQUEST_INVALID', /'priority' must be at most 100; 1 is the most urgent/],
+    ['a priority in words', { code: '1', priority: 'high' }, 'REQUEST_INVALID', /'priority' must be a whole number/],
+    ['no start', { code: '1', attempts: 0 }, 'REQUEST_INVALID', /'attempts' must be at least 1/],
+    ['too many starts', { code: '1', attempts: 11 }, 'REQUEST_INVALID', /'attempts' must be at most 10/],
+    [
+      'two starts at most once',
+      { code: '1', attempts: 2, delivery: 'at-most-once' },
+      'REQUEST_INVALID',
+      /'attempts' .* never started twice/,
+    ],
+    [
+      'retries at most once',
+      { code: '1', retryOn: ['failed'], delivery: 'at-most-once' },
+      'REQUEST_INVALID',
+      /'retryOn' .* never started twice/,
+    ],
+    ['retries of one start', { code: '1', retryOn: ['failed'], attempts: 1 }, 'REQUEST_INVALID', /'attempts' of at least 2/],
+    ['retries on nothing', { code: '1', retryOn: [] }, 'REQUEST_INVALID', /'retryOn' must name/],
+    ['retries on success', { code: '1', retryOn: ['succeeded'] }, 'REQUEST_INVALID', /'retryOn' must name/],
+    ['retries on a loss', { code: '1', retryOn: ['failed', 'lost'] }, 'REQUEST_INVALID', /'retryOn' must name/],
+    ['retries twice on one', { code: '1', retryOn: ['failed', 'failed'] }, 'REQUEST_INVALID', /each once/],
+    ['retries on a number', { code: '1', retryOn: [1] }, 'REQUEST_INVALID', /'retryOn' must be an array of strings/],
+    ['retries that are no array', { code: '1', retryOn: 'failed' }, 'REQUEST_INVALID', /'retryOn' must be an array/],
+    ['a pause without retries', { code: '1', backoffMs: 1 }, 'REQUEST_INVALID', /say with 'retryOn'/],
+    [
+      'too long a pause',
+      { code: '1', retryOn: ['failed'], backoffMs: 3_600_001 },
+      'REQUEST_INVALID',
+      /'backoffMs' must be at most 3600000/,
+    ],
+    ['labels that are no object', { code: '1', labels: ['a'] }, 'REQUEST_INVALID', /'labels' must be an object of strings/],
+    ['a label that is no string', { code: '1', labels: { a: 1 } }, 'REQUEST_INVALID', /'labels' must be an object of strings/],
+    ['a label without name', { code: '1', labels: { '': 'x' } }, 'REQUEST_INVALID', /'labels' has the name ""/],
+    ['a label with a colon in its name', { code: '1', labels: { 'a:b': 'x' } }, 'REQUEST_INVALID', /'labels' has the name "a:b"/],
+    ['a label that Python or JavaScript might know', { code: '1', labels: { __proto: 'x' } }, 'REQUEST_INVALID', /"__proto"/],
+    ['a label with too long a name', { code: '1', labels: { ['a'.repeat(64)]: 'x' } }, 'REQUEST_INVALID', /1 to 63/],
+    ['too long a label', { code: '1', labels: { a: 'x'.repeat(256) } }, 'REQUEST_INVALID', /at most 255/],
+    ['a label of two lines', { code: '1', labels: { a: 'x\ny' } }, 'REQUEST_INVALID', /'labels' must be/],
+    ['a label that is no Unicode', '{"code":"1","labels":{"a":"\\ud800"}}', 'REQUEST_INVALID', /'labels' must be/],
+    ['a label twice', '{"code":"1","labels":{"a":"x","a":"y"}}', 'REQUEST_INVALID', /'labels': member 'a' stands twice/],
+    [
+      'too many labels',
+      { code: '1', labels: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`l${index}`, ''])) },
+      'REQUEST_INVALID',
+      /at most 16/,
+    ],
     ['an outcome kept too long', { code: '1', resultTtlSeconds: 604_801 }, 'REQUEST_INVALID', /at most 604800/],
   ])('with %s is refused by name', (_words, body, code, message) => {
     expect(() => read(body)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
   });
 
-  it.each(['script', 'version', 'priority', 'delayMs', 'attempts', 'retryOn', 'backoffMs', 'webhook', 'labels', 'environment'])(
-    'with %s, which is not built, is refused by name',
-    (name) => {
-      expect(() => read({ code: '1', [name]: 1 })).toThrow(
-        expect.objectContaining({ code: 'REQUEST_FIELD_NOT_SUPPORTED', message: expect.stringContaining(`'${name}'`) }),
-      );
-    },
-  );
+  it.each(['script', 'version', 'webhook', 'environment'])('with %s, which is not built, is refused by name', (name) => {
+    expect(() => read({ code: '1', [name]: 1 })).toThrow(
+      expect.objectContaining({ code: 'REQUEST_FIELD_NOT_SUPPORTED', message: expect.stringContaining(`'${name}'`) }),
+    );
+  });
 
   it.each<[string, string, string]>([
     [
@@ -133,8 +178,17 @@ describe('a job request', () => {
       delivery: 'at-most-once',
       resultTtlSeconds: 60,
       expiresInMs: 100,
+      delayMs: 604_800_000,
+      priority: 100,
+      attempts: 1,
+      labels: { 'plant/line': 'Füllung 7', 'order.id_1-a': '' },
     };
     expect(read(body)).toMatchObject({
+      delayMs: 604_800_000,
+      priority: 100,
+      attempts: 1,
+      retry: undefined,
+      labels: { 'plant/line': 'Füllung 7', 'order.id_1-a': '' },
       mode: 'admin',
       lane: 'line-7',
       delivery: 'at-most-once',
@@ -142,6 +196,17 @@ describe('a job request', () => {
       resultTtlMs: 60_000,
       expiresInMs: 100,
     });
+  });
+
+  it('may be retried, three times in all and with a second between, unless it says otherwise', () => {
+    const retryOn = ['timed_out', 'failed', 'out_of_memory', 'cpu_exceeded', 'crashed'];
+    expect(read({ code: '1', retryOn: ['crashed'] })).toMatchObject({ attempts: undefined, retry: { on: ['crashed'], backoffMs: 1_000 } });
+    const all = read({ code: '1', retryOn, attempts: 10, backoffMs: 0 });
+    expect([all.attempts, all.retry?.backoffMs, [...(all.retry?.on ?? [])].sort()]).toEqual([10, 0, retryOn.sort()]);
+  });
+
+  it('without delay or labels is as one that does not name them', () => {
+    expect(read({ code: '1', delayMs: 0, labels: {} })).toMatchObject({ delayMs: undefined, labels: undefined });
   });
 
   it('may have code of exactly the limit', () => {

@@ -1,8 +1,10 @@
 import {
-  ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN, optionTable,
-  type Config, type Delivery, type JobIsolation, type JobKind, type JobLimits, type JobMode, type RunKind,
+  ClusterError, DELIVERIES, JOB_KINDS, JOB_MODES, LANE_PATTERN, optionTable, PRIORITY,
+  type Config, type Delivery, type JobIsolation, type JobKind, type JobLimits, type JobMode, type RetryRule, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { readChoice, readInteger, readText } from './fields';
+import { readLabels, type Labels } from './label-fields';
+import { readRetries, RETRY_FIELDS } from './retry-fields';
 import { LIMIT_FIELDS, readLimits } from './job-limits';
 import { PAYLOAD_FIELDS, readPayload } from './job-payload';
 import { assertKnownFields } from './known-fields';
@@ -18,8 +20,15 @@ export interface JobRequest {
   readonly delivery: Delivery;
   readonly limits: JobLimits;
   readonly resultTtlMs: number;
-  /** From acceptance on; undefined: as long as its signature is believed. */
+  /** From the moment on it may first be started; undefined: as long as its signature is believed. */
   readonly expiresInMs?: number | undefined;
+  /** Undefined: it may start at once. */
+  readonly delayMs?: number | undefined;
+  /** Undefined: the default. */
+  readonly priority?: number | undefined;
+  readonly attempts?: number | undefined;
+  readonly retry?: RetryRule | undefined;
+  readonly labels?: Labels | undefined;
   readonly payload: Buffer;
 }
 
@@ -27,7 +36,9 @@ export const DEFAULT_LANE = 'default';
 const MAX_LANE_LENGTH = 32;
 const RESULT_TTL_SECONDS = { least: 60, most: 604_800 };
 
-const COMMON_FIELDS = ['kind', 'mode', 'isolation', 'lane', 'delivery', 'resultTtlSeconds', 'expiresInMs', ...LIMIT_FIELDS];
+const COMMON_FIELDS = [
+  'kind', 'mode', 'isolation', 'lane', 'delivery', 'resultTtlSeconds', 'expiresInMs', 'delayMs', 'priority', 'labels', ...RETRY_FIELDS, ...LIMIT_FIELDS,
+]; // prettier-ignore
 const ALL_FIELDS = [...new Set([...COMMON_FIELDS, ...JOB_KINDS.flatMap((kind) => PAYLOAD_FIELDS[kind])])];
 
 /** Reads the body of `POST /api/v1/jobs`. @throws ClusterError naming the first field that is wrong */
@@ -35,15 +46,20 @@ export function readJobRequest(members: Members, config: Config): JobRequest {
   assertKnownFields(members, ALL_FIELDS);
   const kind = readKind(members);
   assertFieldsOfKind(members, kind);
+  const delivery = readChoice(members, 'delivery', DELIVERIES) ?? 'at-least-once';
   return {
     kind,
     mode: readChoice(members, 'mode', JOB_MODES),
     isolation: readIsolation(members, config),
     lane: readLane(members),
-    delivery: readChoice(members, 'delivery', DELIVERIES) ?? 'at-least-once',
+    delivery,
     limits: readLimits(members, config),
     resultTtlMs: readResultTtlMs(members, config),
     expiresInMs: readExpiresInMs(members, config),
+    delayMs: readDelayMs(members, config),
+    priority: readPriority(members),
+    ...readRetries(members, delivery),
+    labels: readLabels(members),
     payload: readPayload(kind, members),
   };
 }
@@ -92,4 +108,22 @@ function readExpiresInMs(members: Members, config: Config): number | undefined {
   if (expiresInMs !== undefined && expiresInMs > most)
     throw new ClusterError('REQUEST_INVALID', `'expiresInMs' must be at most ${most} (${optionTable.jobValiditySeconds.name}).`);
   return expiresInMs;
+}
+
+function readDelayMs(members: Members, config: Config): number | undefined {
+  const most = config.delayCeilingSeconds * 1_000;
+  const delayMs = readInteger(members, 'delayMs', 0);
+  if (delayMs !== undefined && delayMs > most)
+    throw new ClusterError(
+      'LIMIT_ABOVE_CEILING',
+      `'delayMs' must be at most ${most} (${optionTable.delayCeilingSeconds.name}), not ${delayMs}.`,
+    );
+  return delayMs === 0 ? undefined : delayMs;
+}
+
+function readPriority(members: Members): number | undefined {
+  const priority = readInteger(members, 'priority', PRIORITY.mostUrgent);
+  if (priority !== undefined && priority > PRIORITY.least)
+    throw new ClusterError('REQUEST_INVALID', `'priority' must be at most ${PRIORITY.least}; ${PRIORITY.mostUrgent} is the most urgent.`);
+  return priority;
 }

@@ -5,6 +5,9 @@ const MAX_WAIT_SECONDS = 3_600;
 /** Seconds of `Prefer: wait=N` (RFC 7240), or undefined; other preferences are the sender's wishes and may be ignored. */
 export function readPreferredWait(header: string | readonly string[] | undefined): number | undefined {
   if (header === undefined) return undefined;
+  // As nearly everybody writes it.
+  const plain = typeof header === 'string' ? /^wait=([1-9]\d{0,2})$/.exec(header) : null;
+  if (plain !== null) return Number(plain[1]);
   const preferences = String(header)
     .split(',')
     .map((preference) => preference.split(';')[0]?.trim() ?? '');

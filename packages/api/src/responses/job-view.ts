@@ -1,5 +1,5 @@
 import type { ListedJob } from '../dispatch/job-list';
-import type { Attempt, Job, JobState, Outcome, OutcomeParts } from '@python3-cluster/shared';
+import { DEFAULT_PRIORITY, type Attempt, type Job, type JobState, type Outcome, type OutcomeParts } from '@python3-cluster/shared';
 import { traceIdOf } from '../requests/traceparent';
 import { RawJson, type JsonValue } from './raw-json';
 
@@ -9,12 +9,13 @@ export interface JobViewParts {
   readonly attempts: readonly Attempt[];
   readonly parts: OutcomeParts | undefined;
   readonly cancelRequestedAt?: number | null;
+  readonly retryAt?: number | null;
 }
 
 export const jobPath = (jobId: string): string => `/api/v1/jobs/${jobId}`;
 
 /** A job as the modern surface shows it. Points in time are epoch milliseconds. */
-export function toJobView({ job, state, attempts, parts, cancelRequestedAt }: JobViewParts): JsonValue {
+export function toJobView({ job, state, attempts, parts, cancelRequestedAt, retryAt }: JobViewParts): JsonValue {
   return {
     id: job.id,
     kind: job.kind,
@@ -23,6 +24,7 @@ export function toJobView({ job, state, attempts, parts, cancelRequestedAt }: Jo
     lane: job.lane,
     state: parts ? 'finished' : state,
     ...(parts ? { ...toEndedView(parts.outcome), outcome: toOutcomeView(parts) } : toUnendedView(attempts)),
+    ...toOptionsView(job, parts ? null : retryAt),
     traceId: traceIdOf(job.traceparent),
     createdAt: job.issuedAt,
     cancelRequestedAt: cancelRequestedAt ?? null,
@@ -34,7 +36,7 @@ export function toJobView({ job, state, attempts, parts, cancelRequestedAt }: Jo
 const isolationOf = (job: Job, outcome: Outcome | undefined): string => outcome?.isolation ?? job.isolation;
 
 /** A job in a list: metadata only, so no value, output or text of an error, all of which may hold a caller's data. */
-export function toListedView({ job, state, attempts, cancelRequestedAt, outcome }: ListedJob): JsonValue {
+export function toListedView({ job, state, attempts, cancelRequestedAt, retryAt, outcome }: ListedJob): JsonValue {
   return {
     id: job.id,
     owner: job.owner,
@@ -47,6 +49,8 @@ export function toListedView({ job, state, attempts, cancelRequestedAt, outcome 
     createdAt: job.issuedAt,
     cancelRequestedAt,
     ...(outcome === undefined ? toUnendedView(attempts) : toEndedView(outcome)),
+    attempts: (outcome?.attempts ?? attempts).map(toListedAttemptView),
+    ...toOptionsView(job, outcome ? null : retryAt),
     links: { self: jobPath(job.id) },
   };
 }
@@ -91,4 +95,24 @@ function toTimingsView({ timings }: Outcome): JsonValue {
   return { queuedMs, runMs, totalMs, cpuMs, maxMemoryBytes };
 }
 
-const toAttemptView = ({ number, worker, startedAt }: Attempt): JsonValue => ({ number, worker, startedAt });
+/** `status` is null while an attempt runs. */
+const toAttemptView = ({ number, worker, startedAt, status, error, finishedAt }: Attempt): Record<string, JsonValue> => ({
+  number,
+  worker,
+  startedAt,
+  status: status ?? null,
+  error: error ? { type: error.type, message: error.message } : null,
+  finishedAt: finishedAt ?? null,
+});
+
+/** As a list shows them: a message may hold a caller's data. */
+const toListedAttemptView = (attempt: Attempt): JsonValue => ({
+  ...toAttemptView(attempt),
+  error: attempt.error ? { type: attempt.error.type } : null,
+});
+
+/** `startAfter`: before which the job does not start, be it its delay or the pause before a retry. */
+function toOptionsView(job: Job, retryAt: number | null | undefined): Record<string, JsonValue> {
+  const startAfter = Math.max(job.startAfter ?? 0, retryAt ?? 0);
+  return { priority: job.priority ?? DEFAULT_PRIORITY, labels: job.labels ?? {}, startAfter: startAfter === 0 ? null : startAfter };
+}

@@ -1,4 +1,4 @@
-import { PRODUCT_VERSION } from '@python3-cluster/shared';
+import { PRODUCT_VERSION, type ErrorCode, type RedisSuitability, type ReplicaConfirmation } from '@python3-cluster/shared';
 import { summarizeWorkers } from '../cluster/cluster-summary';
 import type { RedisProbe } from '../cluster/redis-health';
 import type { WorkerRegistry } from '../cluster/worker-registry';
@@ -11,12 +11,14 @@ export interface HealthRouteOptions {
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;
+  readonly suitability: RedisSuitability;
+  readonly replicas: ReplicaConfirmation | undefined;
   readonly inFlight: InFlight;
 }
 
 /** Health needs no key, and is answered from what is known: no call to Redis, none into a slot. */
-export function createHealthRoutes({ registry, probe, breaker, inFlight }: HealthRouteOptions): Route[] {
-  const isReady = (): boolean => probe.health().writable && breaker.state === 'closed' && !inFlight.draining;
+export function createHealthRoutes(options: HealthRouteOptions): Route[] {
+  const { registry, probe, breaker, inFlight } = options;
   return [
     {
       method: 'get',
@@ -25,7 +27,8 @@ export function createHealthRoutes({ registry, probe, breaker, inFlight }: Healt
         (_request, response) => {
           const { workers, lanes, slots, isolationLevel, warning } = summarizeWorkers(registry.liveWorkers());
           const { reachable, writable } = probe.health();
-          const status = inFlight.draining ? 'draining' : writable && breaker.state === 'closed' && workers > 0 ? 'ok' : 'degraded';
+          const isOk = findObstacle(options) === undefined && workers > 0;
+          const status = inFlight.draining ? 'draining' : isOk ? 'ok' : 'degraded';
           sendJson(response, 200, {
             status,
             redis: { reachable, writable },
@@ -45,9 +48,26 @@ export function createHealthRoutes({ registry, probe, breaker, inFlight }: Healt
       method: 'get',
       path: '/health/ready',
       handlers: [
-        (_request, response) =>
-          isReady() ? sendJson(response, 200, { status: 'ready' }) : sendJson(response, 503, { status: 'not ready' }),
+        (_request, response) => {
+          const obstacle = findObstacle(options);
+          if (obstacle === undefined) sendJson(response, 200, { status: 'ready' });
+          else sendJson(response, 503, { status: 'not ready', ...obstacle });
+        },
       ],
     },
   ];
+}
+
+interface Obstacle {
+  /** The code new jobs are refused with. */
+  readonly code: ErrorCode;
+  readonly problems?: readonly string[];
+}
+
+/** Why this replica takes no jobs now. */
+function findObstacle({ probe, breaker, suitability, replicas, inFlight }: HealthRouteOptions): Obstacle | undefined {
+  if (inFlight.draining) return { code: 'SHUTTING_DOWN' };
+  if (suitability.state === 'unsuitable') return { code: 'REDIS_UNSUITABLE', problems: suitability.problems };
+  if (!probe.health().writable || breaker.state !== 'closed' || suitability.state !== 'suitable') return { code: 'QUEUE_UNAVAILABLE' };
+  return replicas?.isFullyAvailable === false ? { code: 'DURABILITY_UNAVAILABLE' } : undefined;
 }

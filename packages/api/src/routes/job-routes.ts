@@ -32,6 +32,8 @@ export interface JobRouteOptions {
   readonly store: OutcomeStore;
   readonly list: JobList;
   readonly idempotency: IdempotencyRecords;
+  /** Aborted when this replica lets go of everyone who still waits. */
+  readonly waitsEnd: AbortSignal;
 }
 
 export function createJobRoutes(options: JobRouteOptions): Route[] {
@@ -40,6 +42,7 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
     {
       method: 'post',
       path: '/api/v1/jobs',
+      isDirect: true,
       handlers: [refuseQuery, requireRole(authenticator, 'developer'), createBodyReader(config.maxBodyBytes), createJob(options)],
     },
     { method: 'get', path: '/api/v1/jobs', handlers: [requireRole(authenticator, 'viewer'), listJobs(options)] },
@@ -49,16 +52,16 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
 }
 
 function createJob(options: JobRouteOptions): RequestHandler {
-  const { config, dispatcher, store } = options;
+  const { config, dispatcher, store, waitsEnd } = options;
   return async (request, response) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
     const key = readIdempotencyKey(request);
-    const order = readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
+    const order = await readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
     const dispatched =
       key === undefined
         ? await dispatcher.dispatch(order)
         : await dispatchOnce(options, order, { key, fingerprint: fingerprintOf(request, order.mode) });
-    if ('replayed' in dispatched) return answerReplayed(store, dispatched.replayed, response, waitSeconds);
+    if ('replayed' in dispatched) return answerReplayed({ store, waitsEnd }, dispatched.replayed, response, waitSeconds);
     const { job, reply } = dispatched;
     readRequestState(response).jobId = job.id;
     if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
@@ -69,21 +72,26 @@ function createJob(options: JobRouteOptions): RequestHandler {
   };
 }
 
-function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): JobOrder {
-  const jobRequest = readJobRequest(readMembers(request, { lenientMediaType: false }), config);
+async function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): Promise<JobOrder> {
+  const jobRequest = readJobRequest(await readMembers(request, { lenientMediaType: false }), config);
   const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
   return { request: jobRequest, mode, owner: caller.owner, traceparent: readTraceparent(request.headers['traceparent']), waiting };
 }
 
 /** The job an earlier request made, as if this one had: with its outcome for who waits, else as it is. */
-async function answerReplayed(store: OutcomeStore, first: JobRecord, response: Response, waitSeconds = 0): Promise<void> {
+async function answerReplayed(
+  { store, waitsEnd }: Pick<JobRouteOptions, 'store' | 'waitsEnd'>,
+  first: JobRecord,
+  response: Response,
+  waitSeconds = 0,
+): Promise<void> {
   readRequestState(response).jobId = first.job.id;
   response.setHeader('Idempotent-Replayed', 'true');
   if (waitSeconds > 0) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
   const until = performance.now() + waitSeconds * 1_000;
   let record = first;
-  while (record.parts === undefined && performance.now() < until && !response.destroyed) {
-    await delay(REPLY_CHECK_MS);
+  while (record.parts === undefined && performance.now() < until && !response.destroyed && !waitsEnd.aborted) {
+    await delay(REPLY_CHECK_MS, undefined, { signal: waitsEnd }).catch(() => undefined);
     record = await currentOrAccepted(store, record.job);
   }
   if (waitSeconds > 0 && record.parts !== undefined) return sendJson(response, 200, toJobView(record));
@@ -97,7 +105,12 @@ async function waitFor(reply: ExpectedReply | undefined, response: Response, wai
   return reply.within(waitSeconds * 1_000).finally(() => reply.cancel());
 }
 
-const accepted = (job: JobRecord['job']): JobRecord => ({ job, state: 'waiting', attempts: [], parts: undefined });
+const accepted = (job: JobRecord['job']): JobRecord => ({
+  job,
+  state: job.startAfter === undefined ? 'waiting' : 'delayed',
+  attempts: [],
+  parts: undefined,
+});
 
 /** The job is accepted, whether or not Redis can say how far it is. */
 async function currentOrAccepted(store: OutcomeStore, job: JobRecord['job']): Promise<JobRecord> {
@@ -143,7 +156,7 @@ function listJobs({ list }: JobRouteOptions): RequestHandler {
 }
 
 /** The job of the path. @throws ClusterError JOB_NOT_FOUND also where it is somebody else's */
-async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
+export async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
   const id = String(request.params['id']);
   const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
   if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');

@@ -5,6 +5,8 @@ export interface Route {
   readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly handlers: readonly RequestHandler[];
+  /** Whether a request for exactly this path may take the short cut past Express (`direct-routes.ts`). */
+  readonly isDirect?: boolean;
 }
 
 /** Mounts routes. A known path with another method answers 405 and names the methods it takes. */

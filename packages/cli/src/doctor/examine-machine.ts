@@ -14,7 +14,7 @@ export async function examineMachine(environment: Environment, dataDirectory: st
   const results = [ok('Node', process.version), result];
   const { python, result: pythonResult } = await checkPython(dataDirectory, config?.pythonPath ?? '');
   results.push(pythonResult);
-  results.push(...(await checkRedis(config?.redisUrl ?? '', dataDirectory)));
+  results.push(...(await checkRedis(config, dataDirectory)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   if (process.platform !== 'linux') {
     results.push(

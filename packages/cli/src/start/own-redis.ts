@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClusterError, connectRedis, within } from '@python3-cluster/shared';
+import { ClusterError, connectRedis, within, type Config } from '@python3-cluster/shared';
 import type { RedisServerCommand } from '../provision';
 import { chooseFreePort } from './free-port';
 import { SupervisedProcess } from './supervised-process';
@@ -15,6 +15,7 @@ export interface OwnRedisOptions {
   readonly dataDirectory: string;
   readonly logPath: string;
   readonly password: string;
+  readonly durability: Config['durability'];
   readonly report: (line: string) => void;
 }
 
@@ -37,13 +38,13 @@ kill "$watcher" 2>/dev/null
 exit "$status"
 `;
 
-/** Runs this clone's Redis: append-only file every second, nothing evicted, password, loopback only. */
+/** Runs this clone's Redis: append-only file synced as the durability level needs, nothing evicted, password, loopback only. */
 export async function startOwnRedis(options: OwnRedisOptions): Promise<OwnRedis> {
   const directory = join(options.dataDirectory, 'redis');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const port = await chooseFreePort('127.0.0.1', WISHED_PORT);
   const configPath = join(directory, 'redis.conf');
-  writeFileSync(configPath, formatConfig(directory, port, options.password), { mode: 0o600 });
+  writeFileSync(configPath, formatConfig(directory, port, options), { mode: 0o600 });
   const server = new SupervisedProcess({
     name: 'Redis',
     file: '/bin/sh',
@@ -72,14 +73,14 @@ function linkServer(command: RedisServerCommand, directory: string): string {
   return path;
 }
 
-function formatConfig(directory: string, port: number, password: string): string {
+function formatConfig(directory: string, port: number, { password, durability }: OwnRedisOptions): string {
   return `bind 127.0.0.1
 port ${port}
 protected-mode yes
 requirepass ${password}
 dir "${directory}"
 appendonly yes
-appendfsync everysec
+appendfsync ${durability === 'disk' ? 'always' : 'everysec'}
 save ""
 maxmemory-policy noeviction
 daemonize no

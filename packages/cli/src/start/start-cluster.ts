@@ -1,7 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
-import { KeyRing, loadConfig, STOP_GRACE_MS, type Config, type Environment, type IsolationLevel } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  KeyRing,
+  loadConfig,
+  STOP_GRACE_MS,
+  type Config,
+  type Environment,
+  type IsolationLevel,
+} from '@python3-cluster/shared';
 import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
@@ -40,6 +48,8 @@ const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
 export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
   const { dataDirectory, report } = options;
   const { config } = loadConfig(options.environment);
+  if (config.redisUrl === '' && config.durability === 'replica')
+    throw new ClusterError('CONFIG_INVALID', 'PYTHON3_DURABILITY=replica needs a Redis with a replica: set REDIS_URL.');
   const releaseLock = takeStartLock(dataDirectory);
   const stops: (() => Promise<void>)[] = [];
   let stopped: Promise<void> | undefined;
@@ -67,7 +77,7 @@ async function bringUp(
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
   const log = (name: string): string => join(logDirectory, `${name}.log`);
 
-  const redis = config.redisUrl === '' ? await bringUpRedis(dataDirectory, log('redis'), secrets, report) : undefined;
+  const redis = config.redisUrl === '' ? await bringUpRedis(options, config, log('redis'), secrets) : undefined;
   if (redis) stops.push(() => redis.stop());
   const redisUrl = redis?.url ?? config.redisUrl;
   // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
@@ -121,13 +131,13 @@ async function readIsolationLevel(address: string): Promise<IsolationLevel> {
 }
 
 async function bringUpRedis(
-  dataDirectory: string,
+  { dataDirectory, report }: StartClusterOptions,
+  { durability }: Config,
   logPath: string,
   secrets: SecretFiles,
-  report: (line: string) => void,
 ): Promise<OwnRedis> {
   const command = await findOrInstallRedis({ dataDirectory, report });
-  return startOwnRedis({ command, dataDirectory, logPath, password: readSecret(secrets.redisPassword), report });
+  return startOwnRedis({ command, dataDirectory, logPath, password: readSecret(secrets.redisPassword), durability, report });
 }
 
 function fileUnlessSet(environment: Environment, name: string, path: string): Record<string, string> {

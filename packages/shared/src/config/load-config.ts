@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { ClusterError } from '../errors/cluster-error';
 import { isNearMiss } from './near-miss';
 import type { Option } from './option';
@@ -83,7 +84,21 @@ function crossProblems(config: Config): string[] {
   if (config.adminApiKey !== '' && config.adminApiKey === config.developerApiKey) {
     problems.push('PYTHON3_ADMIN_APIKEY and PYTHON3_DEVELOPER_APIKEY must differ');
   }
+  problems.push(...tlsProblems(config));
   return problems;
+}
+
+function tlsProblems({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): string[] {
+  if ((redisTlsCert === '') !== (redisTlsKey === '')) return ['REDIS_TLS_CERT and REDIS_TLS_KEY must be set together'];
+  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFileSync(path));
+  try {
+    createSecureContext({ ca: read(redisTlsCa), cert: read(redisTlsCert), key: read(redisTlsKey) });
+    return [];
+  } catch (error) {
+    return [
+      `the files of REDIS_TLS_CA, REDIS_TLS_CERT and REDIS_TLS_KEY cannot be used (${(error as NodeJS.ErrnoException).code ?? 'no PEM'})`,
+    ];
+  }
 }
 
 function sortUnknownNames(environment: Environment): { nearMisses: string[]; unknown: string[] } {

@@ -1,17 +1,7 @@
+/* eslint-disable max-lines -- one table in one place */
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import {
-  boolean,
-  integerBetween,
-  listOf,
-  matching,
-  oneOf,
-  redisUrl,
-  secretOfAtLeast,
-  uidRange,
-  type Option,
-  type UidRange,
-} from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, uidRange, type Option } from './option';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -44,8 +34,29 @@ export const optionTable = {
     description: 'Address the API listens on.',
   }),
   redisUrl: option({
-    name: 'REDIS_URL', parse: redisUrl, default: '', defaultText: 'none: `start` runs its own Redis', secret: true, accepts: '`redis://` or `rediss://` URL',
-    description: 'Redis shared by all API replicas and worker nodes. Required by `api` and `worker`.',
+    name: 'REDIS_URL', parse: redisUrl, default: '', defaultText: 'none: `start` runs its own Redis', secret: true,
+    accepts: '`redis://`, `redis+sentinel://` or `redis+cluster://` URL; `rediss` for TLS',
+    description: 'Redis shared by all API replicas and worker nodes. Required by `api` and `worker`. Forms: [Deployment](deployment.md#redis).',
+  }),
+  redisTlsCa: option({
+    name: 'REDIS_TLS_CA', parse: readableFile, default: '', defaultText: 'the authorities Node trusts', accepts: 'absolute path of a PEM file',
+    description: 'Authorities that may have signed the certificates of Redis and its sentinels.',
+  }),
+  redisTlsCert: option({
+    name: 'REDIS_TLS_CERT', parse: readableFile, default: '', defaultText: 'none', accepts: 'absolute path of a PEM file',
+    description: 'Certificate shown to a Redis that asks for one; with `REDIS_TLS_KEY`.',
+  }),
+  redisTlsKey: option({
+    name: 'REDIS_TLS_KEY', parse: readableFile, default: '', defaultText: 'none', accepts: 'absolute path of a PEM file',
+    description: 'Key of `REDIS_TLS_CERT`.',
+  }),
+  redisTlsVerify: option({
+    name: 'REDIS_TLS_VERIFY', parse: boolean, default: true, accepts: '`true` or `false`',
+    description: 'Whether the certificate of Redis must be signed by a known authority and name its host. `false` lets anybody on the way read and change everything.',
+  }),
+  durability: option({
+    name: 'PYTHON3_DURABILITY', parse: oneOf('process', 'disk', 'replica'), default: 'process', accepts: '`process`, `disk` or `replica`',
+    description: 'What an accepted job survives: a crash of Redis, a power failure (Redis must sync every write), or the loss of the primary (a replica confirms acceptance and starts, else `DURABILITY_UNAVAILABLE`). Set it alike everywhere; see [Operations](operations.md#durability).',
   }),
   namespace: option({
     name: 'PYTHON3_NAMESPACE', parse: matching(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ or -'), default: 'python3', accepts: '1 to 32 letters, digits, `_`, `-`',
@@ -151,12 +162,24 @@ export const optionTable = {
     name: 'PYTHON3_PRELOAD', parse: listOf(MODULE_NAME, 'Python module names'), default: ['json', 'math', 'datetime', 'collections', 're', 'statistics'] as readonly string[], accepts: 'comma-separated module names',
     description: 'Modules a template imports once, before it forks.',
   }),
+  templateMaxForks: option({
+    name: 'PYTHON3_TEMPLATE_MAX_FORKS', parse: integerBetween(0, 1_000_000_000), default: 100_000, accepts: '0 to 1,000,000,000',
+    description: 'Children after which a template is replaced by a new one; 0 for never. Looked at with each health check, like the next two.',
+  }),
+  templateMaxAgeSeconds: option({
+    name: 'PYTHON3_TEMPLATE_MAX_AGE_SECONDS', parse: integerBetween(0, 31_536_000), default: 86_400, accepts: 'seconds, 0 to 31,536,000',
+    description: 'Age at which a template is replaced; 0 for never. Its children share one hash seed, which ends with it.',
+  }),
+  templateMaxGrowthMb: option({
+    name: 'PYTHON3_TEMPLATE_MAX_GROWTH_MB', parse: integerBetween(0, 65_536), default: 64, accepts: 'MiB, 0 to 65,536',
+    description: 'Growth of its memory since it was ready at which a template is replaced; 0 for never.',
+  }),
   isolation: option({
     name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'B', defaultText: '`B`; `start` on a loopback address: `C`', accepts: '`A`, `B`, `C` or `D`',
     description: 'Least isolation level a worker node accepts; one whose host gives less does not start. At `D` nothing contains code: ADMIN jobs only, and never with `NODE_ENV=production`.',
   }),
   slotUids: option({
-    name: 'PYTHON3_SLOT_UIDS', parse: uidRange, default: { first: 61_000, last: 61_999 } as UidRange, defaultText: '61000-61999', accepts: 'two numbers from 1000 on, such as `61000-61999`',
+    name: 'PYTHON3_SLOT_UIDS', parse: uidRange, default: { first: 61_000, last: 61_999 }, defaultText: '61000-61999', accepts: 'two numbers from 1000 on, such as `61000-61999`',
     description: 'Users (and groups of the same number) that slots run as where the worker node may set them: two at a time, which no other worker node of this host has. They must not be anybody’s.',
   }),
   adminReadPaths: option({
@@ -221,11 +244,19 @@ export const optionTable = {
   }),
   resultMaxBytes: option({
     name: 'PYTHON3_RESULT_MAX_BYTES', parse: integerBetween(1_048_576, 1_099_511_627_776), default: 50_331_648, accepts: 'bytes, 1 MiB to 1 TiB',
-    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest of the owners that hold most are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+  }),
+  resultMaxBytesPerOwner: option({
+    name: 'PYTHON3_RESULT_MAX_BYTES_PER_OWNER', parse: integerBetween(0, 1_099_511_627_776), default: 0, defaultText: '0: no more than all together', accepts: 'bytes, 0 to 1 TiB',
+    description: 'How much of that the finished jobs of one owner may hold, even while there is room. Set it alike on all worker nodes.',
   }),
   jobValiditySeconds: option({
     name: 'PYTHON3_JOB_VALIDITY_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
-    description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait.',
+    description: 'How long the signature of an asynchronous job is believed, that is, how long it may wait once its delay is over.',
+  }),
+  delayCeilingSeconds: option({
+    name: 'PYTHON3_DELAY_CEILING_SECONDS', parse: integerBetween(1, 2_592_000), default: 604_800, accepts: 'seconds, 1 to 2,592,000',
+    description: 'Longest `delayMs` a job may ask for.',
   }),
   queueWaitSeconds: option({
     name: 'PYTHON3_QUEUE_WAIT_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
@@ -237,7 +268,7 @@ export const optionTable = {
   }),
   queueMaxJobs: option({
     name: 'PYTHON3_QUEUE_MAX_JOBS', parse: integerBetween(1, 100_000_000), default: 100_000, accepts: 'jobs, 1 to 100,000,000',
-    description: 'Waiting jobs per lane from which on no more are accepted (`QUEUE_FULL`).',
+    description: 'Waiting jobs per lane from which on no more are accepted (`QUEUE_FULL`). Those with `delayMs` are refused once waiting and delayed jobs together are as many; delayed ones do not count for others.',
   }),
   queueMaxBytes: option({
     name: 'PYTHON3_QUEUE_MAX_BYTES', parse: integerBetween(1_024, 1_099_511_627_776), default: 268_435_456, accepts: 'bytes, 1,024 to 1 TiB',
@@ -246,6 +277,22 @@ export const optionTable = {
   idempotencyTtlSeconds: option({
     name: 'PYTHON3_IDEMPOTENCY_TTL_SECONDS', parse: integerBetween(60, 604_800), default: 86_400, accepts: 'seconds, 60 to 604,800',
     description: 'How long an `Idempotency-Key` is remembered.',
+  }),
+  eventsMaxStreams: option({
+    name: 'PYTHON3_EVENTS_MAX_STREAMS', parse: integerBetween(1, 100_000), default: 1_000, accepts: '1 to 100,000',
+    description: 'Event streams an API replica keeps open at once (`EVENTS_FULL`).',
+  }),
+  eventsMaxPerOwner: option({
+    name: 'PYTHON3_EVENTS_MAX_PER_OWNER', parse: integerBetween(1, 100_000), default: 200, accepts: '1 to 100,000',
+    description: 'Event streams an API replica keeps open at once for callers of one owner (`EVENTS_PER_OWNER`).',
+  }),
+  eventsHeartbeatSeconds: option({
+    name: 'PYTHON3_EVENTS_HEARTBEAT_SECONDS', parse: integerBetween(1, 300), default: 15, accepts: 'seconds, 1 to 300',
+    description: 'How often an event stream has a comment line, so that proxies do not take it for dead.',
+  }),
+  eventsStallSeconds: option({
+    name: 'PYTHON3_EVENTS_STALL_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
+    description: 'How long a reader of an event stream may take nothing of what is there for it before it is disconnected.',
   }),
   healthCheckSeconds: option({
     name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',

@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { parseRedisTarget } from './redis-target';
+
 /** What a parser answers: the value, or one clause that says what is wrong ("must be …"). */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
@@ -72,9 +76,18 @@ export const secretOfAtLeast =
   (text) =>
     text.length >= characters ? ok(text) : bad(`must have at least ${characters} characters`);
 
+/** Kept as text: it is passed on to processes, and read again by whoever connects. */
 export const redisUrl: Parser<string> = (text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url && ['redis:', 'rediss:'].includes(url.protocol) && url.hostname !== ''
-    ? ok(text)
-    : bad('must look like redis://[user:password@]host[:port][/database] (rediss: for TLS)');
+  const parsed = parseRedisTarget(text);
+  return parsed.ok ? ok(text) : parsed;
+};
+
+/** A file this process can read now. */
+export const readableFile: Parser<string> = (text) => {
+  try {
+    if (isAbsolute(text) && readFileSync(text).length > 0) return ok(text);
+    return bad('must be the absolute path of a file that is not empty');
+  } catch (error) {
+    return bad(`must be a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+  }
 };

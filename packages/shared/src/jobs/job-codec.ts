@@ -1,4 +1,4 @@
-import { DELIVERIES, JOB_ISOLATIONS, JOB_MODES, type RunKind } from './job-words';
+import { DELIVERIES, JOB_ISOLATIONS, JOB_MODES, RETRYABLE_STATUSES, type RunKind } from './job-words';
 import type { Job } from './job';
 
 /** Content of a queued job, before sealing: `{…job…} LF payload`, the payload being raw JSON slices. */
@@ -32,6 +32,7 @@ function isJob(job: Job): boolean {
     RUN_KINDS.includes(job.kind) &&
     JOB_MODES.includes(job.mode) &&
     DELIVERIES.includes(job.delivery) &&
-    JOB_ISOLATIONS.includes(job.isolation)
+    JOB_ISOLATIONS.includes(job.isolation) &&
+    (job.retry?.on.every((status) => RETRYABLE_STATUSES.includes(status)) ?? true)
   );
 }

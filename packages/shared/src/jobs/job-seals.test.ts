@@ -3,7 +3,17 @@ import { KeyRing } from '../signing/key-ring';
 import { openSeal, seal } from '../signing/seal';
 import { formatJob, parseJob } from './job-codec';
 import { createJobId } from './job-id';
-import { findSigningLane, openJob, openJobHead, openOutcome, sealJob, sealJobHead, sealOutcome } from './job-seals';
+import {
+  findSigningLane,
+  openAttemptEnd,
+  openJob,
+  openJobHead,
+  openOutcome,
+  sealAttemptEnd,
+  sealJob,
+  sealJobHead,
+  sealOutcome,
+} from './job-seals';
 import { formatOutcome, parseOutcome, readClaimedWorker } from './outcome-codec';
 import type { Job } from './job';
 import type { Outcome, OutcomeParts } from './outcome';
@@ -125,6 +135,18 @@ describe('a sealed outcome', () => {
     expect(openOutcome(ring, createJobId('default'), sealed)).toBeUndefined();
     expect(openOutcome(stranger, id, sealed)).toBeUndefined();
     expect(openOutcome(ring, id, sealJob(ring, job, Buffer.alloc(0)))).toBeUndefined();
+  });
+
+  it('is not what the end of one of its attempts can pass for, nor the other way round, nor one attempt for another', () => {
+    const attempts = [{ number: 1, worker: 'node-1', startedAt: 1 }];
+    const withAttempts = { ...parts, outcome: { ...outcome, attempts } };
+    const end = sealAttemptEnd(ring, withAttempts);
+    expect(openAttemptEnd(ring, id, 1, end)).toEqual(withAttempts);
+    expect(openOutcome(ring, id, end)).toBeUndefined();
+    expect(openAttemptEnd(ring, id, 2, end)).toBeUndefined();
+    expect(openAttemptEnd(ring, createJobId('default'), 1, end)).toBeUndefined();
+    expect(openAttemptEnd(stranger, id, 1, end)).toBeUndefined();
+    expect(openAttemptEnd(ring, id, 1, sealOutcome(ring, withAttempts))).toBeUndefined();
   });
 
   it('of one worker node in another’s name is refused', () => {

@@ -19,13 +19,18 @@ export type Delivery = (typeof DELIVERIES)[number];
 export const JOB_ISOLATIONS = ['fresh', 'warm', 'auto'] as const;
 export type JobIsolation = (typeof JOB_ISOLATIONS)[number];
 
-export const JOB_STATES = ['waiting', 'active', 'finished'] as const;
+/** `delayed`: not to be started before a point in time, be it the first start or the next after a retryable end. */
+export const JOB_STATES = ['waiting', 'delayed', 'active', 'finished'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export const OUTCOME_STATUSES = [
   'succeeded', 'failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed', 'cancelled', 'expired', 'lost', 'rejected',
 ] as const; // prettier-ignore
 export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
+
+/** Ends of an attempt upon which a job may ask to be started again (`retryOn`). */
+export const RETRYABLE_STATUSES = ['failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed'] as const;
+export type RetryableStatus = (typeof RETRYABLE_STATUSES)[number];
 
 /** A: uid + namespaces + Landlock + seccomp … D: nothing contains the code. */
 export const ISOLATION_LEVELS = ['A', 'B', 'C', 'D'] as const;

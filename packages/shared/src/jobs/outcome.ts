@@ -42,7 +42,17 @@ export interface Attempt {
   readonly worker: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  /** How it ended: a status the run itself had, or `lost` where node or template went down under it. Absent: not known to have ended. */
+  readonly status?: OutcomeStatus;
+  /** Of a run that ended: class and message, cut to `MAX_ATTEMPT_MESSAGE` characters. */
+  readonly error?: AttemptError | null;
+  /** Epoch milliseconds; absent where nobody saw the end. */
+  readonly finishedAt?: number;
 }
+
+export type AttemptError = Pick<OutcomeError, 'type' | 'message'>;
+
+export const MAX_ATTEMPT_MESSAGE = 500;
 
 export const LIMIT_NAMES = ['memory', 'scratch', 'file_size', 'open_files', 'processes', 'output'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];

@@ -16,6 +16,9 @@ export const STALLED_CHECK_MS = 1_000;
 export const LOCK_ABORT_MS = 1_500;
 export const LOCK_WATCH_MS = 50;
 
+/** An event loop that comes round this late is worth a line in the log: twice that, and jobs are given up. */
+export const LOOP_LATE_MS = 500;
+
 /** After SIGKILL a child must be gone within this, else its template is replaced. */
 export const KILL_GRACE_MS = 1_000;
 
@@ -30,6 +33,15 @@ export const CANCEL_LOOK_MS = 500;
 
 /** How long whoever cancels a job waits for its outcome before it is told that the cancellation is under way. */
 export const CANCEL_WAIT_MS = 1_000;
+
+/**
+ * An API replica renews its watch on a job this often, and looks into the job's record as often: what Redis dropped is asked
+ * for again within it. A worker node forgets a watch that is not renewed.
+ */
+export const WATCH_RENEW_MS = 1_000;
+export const WATCH_LEASE_MS = 3_000;
+/** A worker node publishes the output of watched jobs at most this often, so that a flood is not a message per write. */
+export const OUTPUT_JOIN_MS = 20;
 
 /** Heartbeat of worker nodes; a node unheard of for `WORKER_GONE_MS` serves nothing any more. */
 export const HEARTBEAT_MS = 1_000;

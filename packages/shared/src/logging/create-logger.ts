@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import { pino, stdSerializers, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -12,6 +12,7 @@ export function createLogger(service: 'api' | 'worker', level: string): Logger {
       level,
       base: { service, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: serializeError },
       formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: [
@@ -32,4 +33,12 @@ export function createLogger(service: 'api' | 'worker', level: string): Logger {
     },
     pino.destination({ dest: 2, sync: false }),
   );
+}
+
+/** A refused Redis command carries its arguments: passwords, sealed jobs. Its name is enough. */
+function serializeError(error: unknown): unknown {
+  const serialized = stdSerializers.err(error as Error);
+  if (typeof error !== 'object' || error === null || !('command' in error)) return serialized;
+  const { name } = error.command as { name?: unknown };
+  return { ...serialized, command: name };
 }

@@ -14,7 +14,8 @@ export interface RunMessage {
   readonly stderrPath: string;
   readonly scratchPath: string;
   readonly limits: ChildLimits;
-  readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] };
+  /** null: that of the run before, of a child that has run before. */
+  readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] } | null;
   readonly traceparent: string | null;
   /** Whether the child is to wait for another run after its result. */
   readonly keep: boolean;

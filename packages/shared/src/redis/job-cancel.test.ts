@@ -2,27 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { SeededRandom } from '../../../../test/contracts/seeded-random';
-import { createJobId } from '../jobs/job-id';
-import { connectRedis } from './connect-redis';
-import { CANCEL_CLAIM_MS, type CancelVerdict, type ClaimVerdict } from './job-cancel';
-import {
-  defineJobCommands,
-  finishJobKeys,
-  MAX_PUBLISHED_BYTES,
-  MAX_STARTS,
-  RECORD_FIELDS,
-  type FinishVerdict,
-  type TakeVerdict,
-} from './job-record';
+import { connectForRecords, RecordUnderTest } from '../../test/record-under-test';
+import { RECORD_FIELDS, type TakeVerdict } from './job-record';
 import { createRedisKeys } from './redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);
 let redis: Redis;
 beforeAll(() => {
-  redis = defineJobCommands(
-    connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
-  );
+  redis = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
 });
 afterEach(async () => {
   const left = await redis.keys(`${namespace}:*`);
@@ -32,40 +20,19 @@ afterAll(async () => {
   await redis.quit();
 });
 
-class Record {
-  readonly id = createJobId('default');
-  readonly key = keys.jobRecord('default', this.id);
-  private readonly lock = keys.queueLock('default', this.id);
-
-  async accept(): Promise<this> {
-    await redis.hset(this.key, RECORD_FIELDS.job, 'head', RECORD_FIELDS.state, 'waiting');
-    await redis.pexpire(this.key, 600_000);
-    return this;
-  }
-
-  hold = async (): Promise<boolean> => (await redis.set(this.lock, 'x', 'PX', 60_000, 'NX')) === 'OK';
-  letGo = async (): Promise<void> => void (await redis.del(this.lock));
-  cancel = (): Promise<CancelVerdict> =>
-    redis.requestCancel(this.key, keys.cancels('default'), this.id, Date.now(), keys.cancelChannel('default'));
-  claim = async (token: string, claimMs = CANCEL_CLAIM_MS): Promise<ClaimVerdict> =>
-    (await redis.claimCancelled(this.key, this.lock, keys.cancels('default'), this.id, token, claimMs))[0];
-  take = async (token: string, intent: 'run' | 'close' = 'run', delivery = 'at-least-once'): Promise<TakeVerdict> =>
-    (await redis.takeJob(this.key, token, 'node', Date.now(), delivery, MAX_STARTS, intent))[0];
-  finish = (token: string, outcome: string): Promise<FinishVerdict> =>
-    redis.finishJob(...finishJobKeys(keys, 'default', this.id), token, Buffer.from(outcome), 60_000, '', this.id, MAX_PUBLISHED_BYTES);
-  outcome = (): Promise<string | null> => redis.hget(this.key, RECORD_FIELDS.outcome);
-  isListed = async (): Promise<boolean> => (await redis.zscore(keys.cancels('default'), this.id)) !== null;
-}
+const newRecord = (): RecordUnderTest => new RecordUnderTest(redis, keys);
+const take = async (record: RecordUnderTest, ...args: Parameters<RecordUnderTest['take']>): Promise<TakeVerdict> =>
+  (await record.take(...args)).verdict;
 
 describe('a job that is to be cancelled', () => {
   it('and waits is claimed by one node, and starts nowhere any more', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     expect(await record.cancel()).toBe('waiting');
     const claims = await Promise.all(Array.from({ length: 20 }, (_, index) => record.claim(`t${index}`)));
     expect(claims.filter((verdict) => verdict === 'cancel')).toHaveLength(1);
     expect(claims.filter((verdict) => verdict === 'claimed')).toHaveLength(19);
     expect(await record.finish(`t${claims.indexOf('cancel')}`, 'cancelled')).toBe('written');
-    expect(await record.take('late')).toBe('cancelled');
+    expect(await take(record, 'late')).toBe('cancelled');
     expect(await record.claim('later')).toBe('finished');
     expect(await record.isListed()).toBe(false);
   });
@@ -73,17 +40,17 @@ describe('a job that is to be cancelled', () => {
   it.each(['run', 'close'] as const)(
     'and is fetched to %s first is ended by that node, and the claim of another is fenced off',
     async (intent) => {
-      const record = await new Record().accept();
+      const record = await newRecord().accept();
       await record.cancel();
       expect(await record.claim('claimant')).toBe('cancel');
-      expect(await record.take('fetcher', intent)).toBe('cancel');
+      expect(await take(record, 'fetcher', { intent })).toBe('cancel');
       expect(await record.finish('claimant', 'cancelled')).toBe('stale');
       expect(await record.finish('fetcher', 'cancelled')).toBe('written');
     },
   );
 
   it('and runs is left to the node that holds it, and to any other once that node’s lock is gone', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     await record.hold();
     await record.take('runner');
     expect(await record.cancel()).toBe('active');
@@ -95,37 +62,37 @@ describe('a job that is to be cancelled', () => {
   });
 
   it('and was started once, with at-most-once, is cancelled rather than lost', async () => {
-    const record = await new Record().accept();
-    await record.take('t1', 'run', 'at-most-once');
+    const record = await newRecord().accept();
+    await record.take('t1', { delivery: 'at-most-once' });
     await record.cancel();
-    expect(await record.take('t2', 'run', 'at-most-once')).toBe('cancel');
+    expect(await take(record, 't2', { delivery: 'at-most-once' })).toBe('cancel');
   });
 
   it('but has its outcome keeps it, and nothing is asked for', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     await record.take('t1');
     await record.finish('t1', 'succeeded');
     expect(await record.cancel()).toBe('finished');
     expect(await redis.hexists(record.key, RECORD_FIELDS.cancelRequested)).toBe(0);
     expect(await record.isListed()).toBe(false);
-    expect(await record.take('t2')).toBe('finished');
+    expect(await take(record, 't2')).toBe('finished');
     expect(await record.outcome()).toBe('succeeded');
   });
 
   it('but was never accepted is unknown, and leaves nothing behind', async () => {
-    const record = new Record();
+    const record = newRecord();
     expect([await record.cancel(), await record.claim('t1')]).toEqual(['unknown', 'unknown']);
     expect(await redis.keys(`${namespace}:*`)).toEqual([]);
   });
 
   it('is not claimed because somebody merely said so', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     expect(await record.claim('t1')).toBe('unasked');
-    expect(await record.take('t2')).toBe('start');
+    expect(await take(record, 't2')).toBe('start');
   });
 
   it('is claimed again when the first claimant went down over it', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     await record.cancel();
     expect(await record.claim('dead')).toBe('cancel');
     expect([await record.claim('next'), await record.claim('next', 0)]).toEqual(['claimed', 'cancel']);
@@ -134,7 +101,7 @@ describe('a job that is to be cancelled', () => {
   });
 
   it('keeps the time of the first request, and its record’s time to live', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     await record.cancel();
     const first = await redis.hget(record.key, RECORD_FIELDS.cancelRequested);
     await new Promise((resolve) => setTimeout(resolve, 3));
@@ -149,7 +116,7 @@ describe('a job that is to be cancelled', () => {
 type Actor = AsyncGenerator<void, void, void>;
 
 interface Story {
-  readonly record: Record;
+  readonly record: RecordUnderTest;
   /** Outcomes that were written, in order. */
   readonly written: string[];
   asked: boolean;
@@ -172,7 +139,7 @@ async function* deliverer(story: Story, name: string, isShortLived: boolean): Ac
   if (!(await story.record.hold())) return;
   yield;
   const wasAsked = story.asked;
-  const verdict = await story.record.take(name);
+  const verdict = await take(story.record, name);
   yield;
   if (verdict === 'start') {
     story.startedAfterAsking ||= wasAsked;
@@ -197,7 +164,7 @@ it('200 random interleavings of cancels, starts, ends, redeliveries and claims e
   const endings = new Map<string, number>();
   for (let seed = 1; seed <= 200; seed += 1) {
     const random = new SeededRandom(seed);
-    const story: Story = { record: await new Record().accept(), written: [], asked: false, startedAfterAsking: false };
+    const story: Story = { record: await newRecord().accept(), written: [], asked: false, startedAfterAsking: false };
     const isShortLived = (): boolean => random.below(3) === 0;
     const actors = [
       canceller(story, random.below(15)), canceller(story, random.below(15)),

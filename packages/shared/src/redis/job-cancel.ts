@@ -18,7 +18,7 @@ import type { Redis, Result } from 'ioredis';
 /**
  * Asks for the end of a job that has none yet. Asking again announces it again and changes nothing.
  * KEYS[1] record, KEYS[2] cancel list; ARGV: job id, now (epoch ms), cancel channel.
- * Answers the state found: `unknown`, `finished` (nothing is asked for), `waiting` or `active`.
+ * Answers the state found: `unknown`, `finished` (nothing is asked for), `waiting`, `delayed` or `active`.
  */
 const REQUEST_SCRIPT = `
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -55,7 +55,7 @@ return {'cancel', attempts}
 `;
 
 /** What the record said when its cancellation was asked for. */
-export type CancelVerdict = 'unknown' | 'finished' | 'waiting' | 'active';
+export type CancelVerdict = 'unknown' | 'finished' | 'waiting' | 'delayed' | 'active';
 export type ClaimVerdict = 'cancel' | 'running' | 'claimed' | 'unasked' | 'finished' | 'unknown';
 
 /** After this a node that claimed a cancelled job and wrote nothing is taken for gone. */

@@ -2,31 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { waitFor } from '../../../../test/support/wait-for';
+import { connectForRecords, RecordUnderTest } from '../../test/record-under-test';
 import { createJobId } from '../jobs/job-id';
-import type { Attempt } from '../jobs/outcome';
-import { connectRedis } from './connect-redis';
-import {
-  defineJobCommands,
-  finishJobKeys,
-  MAX_PUBLISHED_BYTES,
-  MAX_STARTS,
-  RECORD_FIELDS,
-  type FinishVerdict,
-  type TakeIntent,
-  type TakeVerdict,
-} from './job-record';
+import { MAX_PUBLISHED_BYTES, RECORD_FIELDS } from './job-record';
 import { createRedisKeys } from './redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);
-const connect = (): Redis =>
-  defineJobCommands(
-    connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
-  );
 
 let redis: Redis;
 beforeAll(() => {
-  redis = connect();
+  redis = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
 });
 afterEach(async () => {
   const left = await redis.keys(`${namespace}:*`);
@@ -36,49 +22,12 @@ afterAll(async () => {
   await redis.quit();
 });
 
-class Record {
-  readonly id = createJobId('default');
-  readonly key = keys.jobRecord('default', this.id);
-  readonly payload = keys.jobPayload('default', this.id);
-
-  async accept(): Promise<this> {
-    await redis.hset(this.key, RECORD_FIELDS.job, 'head', RECORD_FIELDS.state, 'waiting');
-    await redis.pexpire(this.key, 600_000);
-    await redis.set(this.payload, 'payload');
-    return this;
-  }
-
-  async start(
-    token: string,
-    delivery = 'at-least-once',
-    worker = 'node-1',
-    intent: TakeIntent = 'run',
-  ): Promise<{ verdict: TakeVerdict; attempts: Attempt[] }> {
-    const [verdict, attempts] = await redis.takeJob(this.key, token, worker, 1_732_345_678_901, delivery, MAX_STARTS, intent);
-    return { verdict, attempts: JSON.parse(attempts) as Attempt[] };
-  }
-
-  finish(token: string, outcome: Buffer | string = 'outcome', replyTo = '', ttlMs = 60_000): Promise<FinishVerdict> {
-    return redis.finishJob(
-      ...finishJobKeys(keys, 'default', this.id),
-      token,
-      Buffer.from(outcome),
-      ttlMs,
-      replyTo,
-      this.id,
-      MAX_PUBLISHED_BYTES,
-    );
-  }
-
-  read(): Promise<{ [field: string]: string }> {
-    return redis.hgetall(this.key);
-  }
-}
+const newRecord = (): RecordUnderTest => new RecordUnderTest(redis, keys);
 
 describe('a job record', () => {
   it('goes from waiting to active to finished', async () => {
-    const record = await new Record().accept();
-    expect(await record.start('t1')).toEqual({
+    const record = await newRecord().accept();
+    expect(await record.take('t1', { now: 1_732_345_678_901 })).toMatchObject({
       verdict: 'start',
       attempts: [{ number: 1, worker: 'node-1', startedAt: 1_732_345_678_901 }],
     });
@@ -88,21 +37,21 @@ describe('a job record', () => {
   });
 
   it('that was never accepted is unknown, and nothing is written for it', async () => {
-    const record = new Record();
-    expect(await record.start('t1')).toEqual({ verdict: 'unknown', attempts: [] });
+    const record = newRecord();
+    expect(await record.take('t1')).toMatchObject({ verdict: 'unknown', attempts: [] });
     expect(await record.finish('')).toBe('unknown');
     expect(await record.finish('t1', 'x', keys.replyChannel('r'))).toBe('unknown');
     expect(await redis.exists(record.key)).toBe(0);
   });
 
   it('delivered again is started again, with a new token and another attempt', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
-    const { verdict, attempts } = await record.start('t2', 'at-least-once', 'node-2');
+    const record = await newRecord().accept();
+    await record.take('t1');
+    const { verdict, attempts } = await record.take('t2', { worker: 'node-2' });
     expect(verdict).toBe('start');
-    expect(attempts.map(({ number, worker }) => [number, worker])).toEqual([
-      [1, 'node-1'],
-      [2, 'node-2'],
+    expect(attempts.map(({ number, worker, status }) => [number, worker, status])).toEqual([
+      [1, 'node-1', 'lost'],
+      [2, 'node-2', undefined],
     ]);
     expect(await record.finish('t1')).toBe('stale');
     expect(await record.read()).toMatchObject({ state: 'active', token: 't2' });
@@ -110,9 +59,9 @@ describe('a job record', () => {
   });
 
   it('is exhausted after three starts, and whoever learns that may write it', async () => {
-    const record = await new Record().accept();
-    for (const token of ['t1', 't2', 't3']) expect((await record.start(token)).verdict).toBe('start');
-    const fourth = await record.start('t4');
+    const record = await newRecord().accept();
+    for (const token of ['t1', 't2', 't3']) expect((await record.take(token)).verdict).toBe('start');
+    const fourth = await record.take('t4');
     expect(fourth.verdict).toBe('exhausted');
     expect(fourth.attempts).toHaveLength(3);
     expect(await record.finish('t3')).toBe('stale');
@@ -121,10 +70,10 @@ describe('a job record', () => {
   });
 
   it('with at-most-once is lost at its second delivery, and never started again', async () => {
-    const record = await new Record().accept();
-    expect((await record.start('t1', 'at-most-once')).verdict).toBe('start');
+    const record = await newRecord().accept();
+    expect((await record.take('t1', { delivery: 'at-most-once' })).verdict).toBe('start');
     for (const token of ['t2', 't3']) {
-      const again = await record.start(token, 'at-most-once');
+      const again = await record.take(token, { delivery: 'at-most-once' });
       expect(again.verdict).toBe('lost');
       expect(again.attempts).toHaveLength(1);
     }
@@ -134,41 +83,41 @@ describe('a job record', () => {
   });
 
   it('that waits can be taken to be ended unrun, which is no start', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     expect(await record.finish('', 'expired')).toBe('stale');
-    expect(await record.start('t1', 'at-least-once', 'node-1', 'close')).toEqual({ verdict: 'close', attempts: [] });
+    expect(await record.take('t1', { intent: 'close' })).toMatchObject({ verdict: 'close', attempts: [] });
     expect(await record.finish('t1', 'expired')).toBe('written');
-    expect((await record.start('t2')).verdict).toBe('finished');
+    expect((await record.take('t2')).verdict).toBe('finished');
   });
 
   it('whose node was lost can be taken to be ended unrun, and the lost attempt is fenced off', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
-    const taken = await record.start('t2', 'at-least-once', 'node-2', 'close');
+    const record = await newRecord().accept();
+    await record.take('t1');
+    const taken = await record.take('t2', { worker: 'node-2', intent: 'close' });
     expect([taken.verdict, taken.attempts.length]).toEqual(['close', 1]);
     expect(await record.finish('t1', 'late')).toBe('stale');
     expect(await record.finish('t2', 'expired')).toBe('written');
   });
 
   it('that may run once only is lost, not expired, when it was started before', async () => {
-    const record = await new Record().accept();
-    await record.start('t1', 'at-most-once');
-    expect((await record.start('t2', 'at-most-once', 'node-2', 'close')).verdict).toBe('lost');
+    const record = await newRecord().accept();
+    await record.take('t1', { delivery: 'at-most-once' });
+    expect((await record.take('t2', { delivery: 'at-most-once', worker: 'node-2', intent: 'close' })).verdict).toBe('lost');
     expect(await record.finish('t2', 'lost')).toBe('written');
   });
 
   it('that is finished stays as it is', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
+    const record = await newRecord().accept();
+    await record.take('t1');
     await record.finish('t1', 'first');
     for (const token of ['t1', '', 't2']) expect(await record.finish(token, 'second')).toBe('finished');
-    for (const delivery of ['at-least-once', 'at-most-once']) expect((await record.start('t9', delivery)).verdict).toBe('finished');
+    for (const delivery of ['at-least-once', 'at-most-once']) expect((await record.take('t9', { delivery })).verdict).toBe('finished');
     expect(await record.read()).toMatchObject({ state: 'finished', outcome: 'first', token: 't1' });
   });
 
   it('gets one outcome, however many write at once', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
+    const record = await newRecord().accept();
+    await record.take('t1');
     const verdicts = await Promise.all(Array.from({ length: 50 }, (_, index) => record.finish('t1', String(index))));
     expect(verdicts.filter((verdict) => verdict === 'written')).toHaveLength(1);
     expect(verdicts.filter((verdict) => verdict === 'finished')).toHaveLength(49);
@@ -176,22 +125,22 @@ describe('a job record', () => {
   });
 
   it('is started three times in all, however many deliver it at once', async () => {
-    const record = await new Record().accept();
-    const starts = await Promise.all(Array.from({ length: 20 }, (_, index) => record.start(`t${index}`)));
+    const record = await newRecord().accept();
+    const starts = await Promise.all(Array.from({ length: 20 }, (_, index) => record.take(`t${index}`)));
     expect(starts.filter(({ verdict }) => verdict === 'start').map(({ attempts }) => attempts.length)).toEqual([1, 2, 3]);
   });
 
   it('keeps an outcome of any bytes', async () => {
-    const record = await new Record().accept();
+    const record = await newRecord().accept();
     const bytes = Buffer.from(Array.from({ length: 512 }, (_, byte) => byte % 256));
-    await record.start('t1');
+    await record.take('t1');
     await record.finish('t1', bytes);
     expect((await redis.hgetBuffer(record.key, RECORD_FIELDS.outcome))?.equals(bytes)).toBe(true);
   });
 
   it('gets the outcome’s time to live, and its payload is deleted', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
+    const record = await newRecord().accept();
+    await record.take('t1');
     expect(await redis.exists(record.payload)).toBe(1);
     expect(await redis.pttl(record.key)).toBeGreaterThan(60_000);
     await record.finish('t1', 'x', '', 60_000);
@@ -202,24 +151,72 @@ describe('a job record', () => {
   });
 
   it('that is refused an outcome keeps its payload and its time', async () => {
-    const record = await new Record().accept();
-    await record.start('t1');
+    const record = await newRecord().accept();
+    await record.take('t1');
     await record.finish('stale', 'x', '', 1);
     expect(await redis.exists(record.payload)).toBe(1);
     expect(await redis.pttl(record.key)).toBeGreaterThan(60_000);
   });
 });
 
+describe('a take whose answer was lost and that is sent again', () => {
+  it('finds the attempt it made, and makes no second one', async () => {
+    const record = await newRecord().accept();
+    for (let count = 0; count < 5; count += 1) {
+      const taken = await record.take('t1', { delivery: 'at-most-once' });
+      expect([taken.verdict, taken.attempts.length]).toEqual(['start', 1]);
+    }
+    expect(await record.finish('t1')).toBe('written');
+    expect(await record.take('t1')).toMatchObject({ verdict: 'finished' });
+  });
+
+  it('is not exhausted by its own last start', async () => {
+    const record = await newRecord().accept();
+    for (const token of ['t1', 't2', 't3']) await record.take(token);
+    expect(await record.take('t3')).toMatchObject({ verdict: 'start', attempts: [{}, {}, { number: 3 }] });
+    expect((await record.take('t4')).verdict).toBe('exhausted');
+    expect((await record.take('t4')).verdict).toBe('exhausted');
+  });
+
+  it('gets nothing where another take came between, also of a job that may run once only', async () => {
+    const record = await newRecord().accept();
+    await record.take('t1', { delivery: 'at-most-once' });
+    expect((await record.take('t2', { delivery: 'at-most-once', worker: 'node-2' })).verdict).toBe('lost');
+    expect((await record.take('t1', { delivery: 'at-most-once' })).verdict).toBe('unheld');
+    expect(await record.finish('t2', 'lost')).toBe('written');
+    expect((await record.take('t1', { delivery: 'at-most-once' })).verdict).toBe('finished');
+  });
+
+  it('does not start what was cancelled meanwhile', async () => {
+    const record = await newRecord().accept();
+    await record.take('t1');
+    await record.cancel();
+    expect((await record.take('t1')).verdict).toBe('cancel');
+    expect(await record.finish('t1', 'cancelled')).toBe('written');
+    expect((await record.take('t1')).verdict).toBe('cancelled');
+  });
+
+  it.each(['lost', 'exhausted', 'close', 'cancel'] as const)('and said %s says so again', async (verdict) => {
+    const record = await newRecord().accept();
+    if (verdict !== 'close') await record.take('t1', { delivery: 'at-most-once' });
+    if (verdict === 'cancel') await record.cancel();
+    const options = { delivery: verdict === 'lost' ? 'at-most-once' : 'at-least-once', mostStarts: 1, intent: verdict === 'close' ? 'close' : 'run' } as const; // prettier-ignore
+    expect((await record.take('t2', options)).verdict).toBe(verdict);
+    expect((await record.take('t2', options)).verdict).toBe(verdict);
+    expect(await record.finish('t2')).toBe('written');
+  });
+});
+
 describe('the reply channel', () => {
   it('carries small outcomes, names large ones, and hears of no refused one', async () => {
     const channel = keys.replyChannel('replica-1');
-    const listener = connect();
+    const listener = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
     const heard: Buffer[] = [];
     listener.on('messageBuffer', (_channel: Buffer, message: Buffer) => heard.push(message));
     await listener.subscribe(channel);
     try {
-      const [small, largest, large, silent] = await Promise.all([0, 1, 2, 3].map(() => new Record().accept())) as [Record, Record, Record, Record]; // prettier-ignore
-      for (const record of [small, largest, large, silent]) await record.start('t1');
+      const [small, largest, large, silent] = await Promise.all([0, 1, 2, 3].map(() => newRecord().accept())) as [RecordUnderTest, RecordUnderTest, RecordUnderTest, RecordUnderTest]; // prettier-ignore
+      for (const record of [small, largest, large, silent]) await record.take('t1');
       const bytes = Buffer.from([1, 10, 255, 0, 128]);
       await small.finish('t1', bytes, channel);
       await small.finish('t1', 'again', channel);

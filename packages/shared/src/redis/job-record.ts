@@ -1,24 +1,35 @@
 import type { Redis, Result } from 'ioredis';
 import { defineCancelCommands } from './job-cancel';
+import { defineRetryCommand } from './job-retry';
+import { defineUndoStart } from './undo-start';
 import type { RedisKeys } from './redis-keys';
 
 /**
  * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.
  *
- *   (none) ──accept──▶ waiting ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
- *                        │  ▲               │
- *                        │  └──re-delivery──┘  (start again: attempt + 1, new token)
+ *   (none) ──accept──▶ waiting, delayed ──start──▶ active ──finish──▶ finished ──TTL──▶ (none)
+ *                        │                  ▲   ▲  │  │
+ *                        │                  │   └──┘  │ re-delivery (start again: attempt + 1, new token)
+ *                        │               delayed ◀────┘ retry: the attempt has ended, and the job starts again later
  *                        └──finish (expired, rejected, cancelled)──▶ finished
+ *
+ * `delayed` stays until the next start: that its time has come is BullMQ's to see, and shows as `waiting`.
  */
 export const RECORD_FIELDS = {
   /** Sealed: the job without its payload. */
   job: 'job',
-  /** `waiting` | `active` | `finished`. */
+  /** `waiting` | `delayed` | `active` | `finished`. */
   state: 'state',
   /** Token of the current attempt; only its holder may write the outcome. */
   token: 'token',
   /** JSON array of attempts. */
   attempts: 'attempts',
+  /** Token of the take that made the last attempt, until the job has ended: the same take asked again gets the same answer. */
+  startedBy: 'startedBy',
+  /** Epoch milliseconds, on Redis' clock, before which a job that is to be retried does not start; see `job-retry.ts`. */
+  retryAt: 'retryAt',
+  /** Sealed: how the last attempt ended, while a retry is due. */
+  lastEnd: 'lastEnd',
   /** Sealed outcome. */
   outcome: 'outcome',
   /** Epoch milliseconds at which somebody asked for its cancellation; see `job-cancel.ts`. */
@@ -27,10 +38,9 @@ export const RECORD_FIELDS = {
   cancelClaimed: 'cancelClaimed',
   /** Payload bytes the job counts for against `PYTHON3_QUEUE_MAX_BYTES`; gone once they are given back. */
   queuedBytes: 'queuedBytes',
+  /** `1`, written behind the queue entry where a replica is to confirm both (`PYTHON3_DURABILITY=replica`). */
+  queued: 'queued',
 } as const;
-
-/** Starts after which a job that keeps taking its node down is given up. */
-export const MAX_STARTS = 3;
 
 /**
  * Takes a job that the queue has handed over, atomically, before anything is decided about it.
@@ -40,25 +50,39 @@ export const MAX_STARTS = 3;
  * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
  * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
  * `unheld` (the lock is somebody else's or nobody's), `cancel` (its cancellation was asked for: it must not start, and its
- * outcome may be written), `cancelled` (the like, and it has an outcome already). Unless unknown, finished, cancelled or
- * unheld the job is this token's from now on, and an attempt that still runs elsewhere is fenced off.
+ * outcome may be written), `cancelled` (the like, and it has an outcome already), `early` (a retry whose time has not come;
+ * third comes how many ms are left). Unless unknown, finished, cancelled, early or unheld the job is this token's from now
+ * on, and an attempt that still runs elsewhere is fenced off.
+ *
+ * A command whose answer was lost with its connection is sent again. A take that has started the job then finds its own
+ * attempt, and gets that instead of a second one; if somebody else has taken the job since, it is `unheld`.
  */
 const TAKE_SCRIPT = `
 if ARGV[8] and redis.call('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
-local state = redis.call('HGET', KEYS[1], 'state')
+local state, attempts, isCancelled, token, startedBy, retryAt =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt'))
 if not state then return {'unknown', '[]'} end
-local attempts = redis.call('HGET', KEYS[1], 'attempts') or '[]'
-local isCancelled = redis.call('HEXISTS', KEYS[1], 'cancelRequested') == 1
+attempts = attempts or '[]'
 if state == 'finished' then return {isCancelled and 'cancelled' or 'finished', attempts} end
+if startedBy == ARGV[1] then
+  if token ~= ARGV[1] or state ~= 'active' then return {'unheld', attempts} end
+  return {isCancelled and 'cancel' or 'start', attempts}
+end
+if state == 'delayed' and retryAt and ARGV[6] == 'run' and not isCancelled then
+  local time = redis.call('TIME')
+  local left = tonumber(retryAt) - (time[1] * 1000 + math.floor(time[2] / 1000))
+  if left > 0 then return {'early', attempts, left} end
+end
 local started = cjson.decode(attempts)
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 if isCancelled then return {'cancel', attempts} end
 if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
 if ARGV[6] == 'close' then return {'close', attempts} end
 if #started >= tonumber(ARGV[5]) then return {'exhausted', attempts} end
+if #started > 0 and not started[#started].status then started[#started].status = 'lost' end
 started[#started + 1] = { number = #started + 1, worker = ARGV[2], startedAt = tonumber(ARGV[3]) }
 attempts = cjson.encode(started)
-redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts)
+redis.call('HSET', KEYS[1], 'state', 'active', 'attempts', attempts, 'startedBy', ARGV[1])
 return {'start', attempts}
 `;
 
@@ -67,11 +91,11 @@ export const RECORD_OVERHEAD_BYTES = 800;
 
 /**
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
- * The job leaves the index of open jobs and enters that of outcomes, with the bytes its record holds.
+ * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
  * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
-const FINISH_SCRIPT = `
+export const FINISH_SCRIPT = `
 local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
@@ -79,9 +103,9 @@ if token ~= ARGV[1] then return 'stale' end
 -- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
 local queuedBytes = tonumber(redis.call('HGET', KEYS[1], 'queuedBytes') or '0')
 if queuedBytes > 0 then
-  redis.call('HDEL', KEYS[1], 'queuedBytes')
   redis.call('DECRBY', string.match(KEYS[1], '^(.*}):job:') .. ':queued-bytes', queuedBytes)
 end
+redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd')
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
@@ -90,9 +114,10 @@ local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHE
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local member = ARGV[5] .. ' ' .. bytes
+local owner = string.match(KEYS[4], '}:outcomes:(.*)$')
 redis.call('ZADD', KEYS[4], now, member)
-redis.call('ZADD', KEYS[5], now + ARGV[3], member)
-redis.call('INCRBY', KEYS[6], bytes)
+redis.call('ZADD', KEYS[5], now + ARGV[3], member .. ' ' .. owner)
+redis.call('HINCRBY', KEYS[6], owner, bytes)
 if ARGV[4] ~= '' then
   local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
   redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
@@ -102,7 +127,7 @@ return 'written'
 
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'close';
-export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'cancel' | 'cancelled';
+export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
@@ -110,13 +135,13 @@ export const MAX_PUBLISHED_BYTES = 32_768;
 
 export type FinishJobKeys = readonly [record: string, payload: string, open: string, outcomes: string, expiry: string, bytes: string];
 
-/** The keys of `finishJob`, all of one lane. */
-export function finishJobKeys(keys: RedisKeys, lane: string, jobId: string): FinishJobKeys {
+/** The keys of `finishJob`, all of one lane. The owner is '' where nobody knows whose job it is. */
+export function finishJobKeys(keys: RedisKeys, lane: string, jobId: string, owner = ''): FinishJobKeys {
   return [
     keys.jobRecord(lane, jobId),
     keys.jobPayload(lane, jobId),
     keys.openJobs(lane),
-    keys.outcomes(lane),
+    keys.outcomes(lane, owner),
     keys.outcomeExpiry(lane),
     keys.outcomeBytes(lane),
   ];
@@ -133,17 +158,30 @@ declare module 'ioredis' {
       mostStarts: number,
       intent: TakeIntent,
       ...lock: [] | [key: string, token: string]
-    ): Result<[TakeVerdict, string], Context>;
+    ): Result<[verdict: TakeVerdict, attempts: string, leftMs?: number], Context>;
     finishJob(
-      ...args: [...keys: FinishJobKeys,
-      token: string, outcome: Buffer, ttlMs: number, replyChannel: string, jobId: string, mostPublishedBytes: number]
+      ...args: [...keys: FinishJobKeys, ...values: FinishJobArguments['values']]
     ): Result<FinishVerdict, Context>; // prettier-ignore
   }
 }
 
-/** Gives the connection the two commands above, and those of `job-cancel.ts`. */
+/** What `finishJob` is called with, for who calls it as a part of something larger. */
+export interface FinishJobArguments {
+  readonly keys: FinishJobKeys;
+  readonly values: readonly [
+    token: string,
+    outcome: Buffer,
+    ttlMs: number,
+    replyChannel: string,
+    jobId: string,
+    mostPublishedBytes: number,
+  ];
+}
+
+/** Gives the connection the two commands above, and those of `job-cancel.ts` and `job-retry.ts`. */
 export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 6, lua: FINISH_SCRIPT });
-  return defineCancelCommands(redis);
+  defineUndoStart(redis);
+  return defineCancelCommands(defineRetryCommand(redis));
 }

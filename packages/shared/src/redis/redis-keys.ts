@@ -16,11 +16,11 @@ export interface RedisKeys {
   readonly queueLock: (lane: string, jobId: string) => string;
   /** Sorted set: jobs that were accepted and have no outcome; score: epoch ms of acceptance. */
   readonly openJobs: (lane: string) => string;
-  /** Sorted set: `<job id> <bytes>` of records with an outcome; score: epoch ms of its end. */
-  readonly outcomes: (lane: string) => string;
-  /** Sorted set: the same members; score: epoch ms at which the record expires. */
+  /** Sorted set: `<job id> <bytes>` of an owner's records with an outcome; score: epoch ms of its end. Scripts derive it, too. */
+  readonly outcomes: (lane: string, owner: string) => string;
+  /** Sorted set: `<job id> <bytes> <owner>` of all of them; score: epoch ms at which the record expires. */
   readonly outcomeExpiry: (lane: string) => string;
-  /** Integer: sum of the bytes in `outcomes`. */
+  /** Hash: owner → sum of the bytes in its `outcomes`. */
   readonly outcomeBytes: (lane: string) => string;
   /** Set: every lane a worker node has served. */
   readonly lanes: string;
@@ -40,8 +40,16 @@ export interface RedisKeys {
   readonly idempotency: (ownerHash: string, keyHash: string) => string;
   /** Sorted set: the caller's keys of that kind, by age. */
   readonly idempotencyIndex: (ownerHash: string) => string;
+  /** String, short-lived: written to learn whether a replica has what was written before (`replica-confirmation.ts`). */
+  readonly replicaMark: (lane: string) => string;
   /** Channel on which an API replica hears of outcomes its callers wait for. */
   readonly replyChannel: (replicaId: string) => string;
+  /** Channel on which the worker nodes of a lane hear which jobs are watched (`output-watch.ts`). */
+  readonly watchChannel: (lane: string) => string;
+  /** Channel on which one worker node hears the same, from those it has answered before. */
+  readonly nodeWatchChannel: (workerId: string) => string;
+  /** Channel on which an API replica hears the output of the jobs its callers watch. */
+  readonly outputChannel: (replicaId: string) => string;
   /** Hash: worker id → heartbeat (JSON). */
   readonly workers: string;
   /** String, short-lived: a sign-in link that has been used. */
@@ -59,9 +67,9 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueEntry: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}`,
     queueLock: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}:lock`,
     openJobs: (lane) => `${namespace}:{${lane}}:open`,
-    outcomes: (lane) => `${namespace}:{${lane}}:outcomes`,
+    outcomes: (lane, owner) => `${namespace}:{${lane}}:outcomes:${owner}`,
     outcomeExpiry: (lane) => `${namespace}:{${lane}}:outcome-expiry`,
-    outcomeBytes: (lane) => `${namespace}:{${lane}}:outcome-bytes`,
+    outcomeBytes: (lane) => `${namespace}:{${lane}}:owner-bytes`,
     lanes: `${namespace}:lanes`,
     housekeeper: `${namespace}:housekeeper`,
     cancels: (lane) => `${namespace}:{${lane}}:cancels`,
@@ -71,7 +79,11 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queuedBytes: (lane) => `${namespace}:{${lane}}:queued-bytes`,
     idempotency: (ownerHash, keyHash) => `${namespace}:{~${ownerHash}}:once:${keyHash}`,
     idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,
+    replicaMark: (lane) => `${namespace}:{${lane}}:replica-mark`,
     replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
+    watchChannel: (lane) => `${namespace}:{${lane}}:watch`,
+    nodeWatchChannel: (workerId) => `${namespace}:watch:${workerId}`,
+    outputChannel: (replicaId) => `${namespace}:output:${replicaId}`,
     workers: `${namespace}:workers`,
     usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,
     writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { atOnce, TURN_BYTES, type Steps } from '../lifecycle/turns';
 import type { KeyPurpose, KeyRing } from './key-ring';
 
 /**
@@ -14,17 +15,24 @@ export interface SealContext {
   readonly subject: string;
 }
 
-export function seal(keyRing: KeyRing, context: SealContext, content: Buffer): Buffer {
-  const mac = computeMac(keyRing, keyRing.currentKeyId, context, content);
+export const seal = (keyRing: KeyRing, context: SealContext, content: Buffer): Buffer => atOnce(sealing(keyRing, context, content));
+
+/** The same in steps, for large content. */
+export function* sealing(keyRing: KeyRing, context: SealContext, content: Buffer): Steps<Buffer> {
+  const mac = yield* computingMac(keyRing, keyRing.currentKeyId, context, content);
   if (mac === undefined) throw new Error('the current key is not in its own ring');
   return Buffer.concat([Buffer.from(`1.${keyRing.currentKeyId}.${mac.toString('base64url')}\n`), content]);
 }
 
 /** The content, if the seal is one of ours for this very context; else undefined. */
-export function openSeal(keyRing: KeyRing, context: SealContext, sealed: Buffer): Buffer | undefined {
+export const openSeal = (keyRing: KeyRing, context: SealContext, sealed: Buffer): Buffer | undefined =>
+  atOnce(openingSeal(keyRing, context, sealed));
+
+/** The same in steps, for large content. */
+export function* openingSeal(keyRing: KeyRing, context: SealContext, sealed: Buffer): Steps<Buffer | undefined> {
   const parts = splitSeal(sealed);
   if (parts === undefined) return undefined;
-  const expected = computeMac(keyRing, parts.keyId, context, parts.content);
+  const expected = yield* computingMac(keyRing, parts.keyId, context, parts.content);
   if (expected === undefined || expected.length !== parts.mac.length || !timingSafeEqual(expected, parts.mac)) return undefined;
   return parts.content;
 }
@@ -42,9 +50,14 @@ function splitSeal(sealed: Buffer): { keyId: string; mac: Buffer; content: Buffe
 
 const MAX_PREFIX_BYTES = 80;
 
-function computeMac(keyRing: KeyRing, keyId: string, context: SealContext, content: Buffer): Buffer | undefined {
+function* computingMac(keyRing: KeyRing, keyId: string, context: SealContext, content: Buffer): Steps<Buffer | undefined> {
   const { purpose, scope, subject } = context;
   const key = keyRing.deriveKey(keyId, purpose, scope);
   if (key === undefined || `${scope}${subject}`.includes('\n')) return undefined;
-  return createHmac('sha256', key).update(`python3-cluster/1\n${purpose}\n${scope}\n${subject}\n${keyId}\n`).update(content).digest();
+  const mac = createHmac('sha256', key).update(`python3-cluster/1\n${purpose}\n${scope}\n${subject}\n${keyId}\n`);
+  for (let start = 0; start < content.length; start += TURN_BYTES) {
+    if (start > 0) yield;
+    mac.update(content.subarray(start, start + TURN_BYTES));
+  }
+  return mac.digest();
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, KeyRing, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, KeyRing, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealAttemptEnd, sealJobHead,
   type Delivery, type Job, type Outcome, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -75,6 +75,47 @@ describe('a job whose queue entry is gone', () => {
     expect(await isOpen(job)).toBe(false);
   }); // prettier-ignore
 
+  it('while a retry was due ends as its last attempt did, but not as somebody says it did', async () => {
+    const retry = { on: ['failed'], backoffMs: 60_000 } as const;
+    const [believed, forged] = [await accept('at-least-once', { retry }), await accept('at-least-once', { retry })];
+    for (const job of [believed, forged]) {
+      await start(job);
+      const end = {
+        outcome: {
+          version: 1, jobId: job.id, status: 'failed', hasValue: false, error: { type: 'E', message: 'm', line: 1, traceback: 't' },
+          truncated: false, limitsHit: [], timings: { queuedMs: 1, runMs: 2, totalMs: 3, cpuMs: 1, maxMemoryBytes: 1 }, worker: 'node-0',
+          level: 'D', attempts: [{ number: 1, worker: 'node-0', startedAt: 1 }], finishedAt: 5,
+        },
+        value: Buffer.alloc(0), stdout: Buffer.from('said'), stderr: Buffer.alloc(0),
+      } as const; // prettier-ignore
+      const sealed = sealAttemptEnd(job === believed ? keyRing : new KeyRing('x'.repeat(32)), end);
+      const record = keys.jobRecord('default', job.id);
+      expect(await redis.retryJob(record, 'worker-token', JSON.stringify({ status: 'failed', finishedAt: 5 }), 60_000, sealed)).toBe(
+        'retry',
+      );
+    }
+    await reconciler.run(['default']);
+    expect(await outcomeOf(believed)).toMatchObject({
+      status: 'failed',
+      error: { message: 'm' },
+      worker: 'node-1',
+      attempts: [{ status: 'failed' }],
+    });
+    expect(await outcomeOf(forged)).toMatchObject({
+      status: 'crashed',
+      error: { type: 'QueueEntryLost' },
+      attempts: [{ status: 'failed' }],
+    });
+    expect([await isOpen(believed), await isOpen(forged)]).toEqual([false, false]);
+  });
+
+  it('and was to be started once only is out of starts', async () => {
+    const job = await accept('at-least-once', { attempts: 1 });
+    await start(job);
+    await reconciler.run(['default']);
+    expect(await outcomeOf(job)).toMatchObject({ status: 'crashed', error: { type: 'WorkerLost' }, attempts: [{ status: 'lost' }] });
+  });
+
   it('is settled once, and what its lost attempt writes late is ignored', async () => {
     const job = await accept();
     await start(job);
@@ -90,7 +131,7 @@ describe('a job whose queue entry is gone', () => {
     await Promise.all([finish(job, 'worker-token'), reconciler.run(['default'])]);
     expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('finished');
     expect(await isOpen(job)).toBe(false);
-    expect(Number(await redis.zcard(keys.outcomes('default')))).toBe(1);
+    expect(Number(await redis.zcard(keys.outcomeExpiry('default')))).toBe(1);
   });
 });
 

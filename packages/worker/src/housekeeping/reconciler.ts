@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import {
-  MAX_STARTS, openJobHead, RECORD_FIELDS, STRAY_CONFIRM_MS,
+  mostStartsOf, openJobHead, RECORD_FIELDS, STRAY_CONFIRM_MS,
   type Job, type KeyRing, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { queueEntryLost, stopped, type Verdict } from '../jobs/judge-run';
+import { readLastEnd } from '../jobs/last-end';
 import type { OutcomeWriter } from '../jobs/outcome-writer';
 import { targetOf } from '../jobs/process-job';
 import { takeJob, type TakenJob } from '../jobs/take-job';
@@ -93,11 +94,16 @@ export class Reconciler implements Chore {
       await redis.zrem(keys.openJobs(lane), jobId);
       return;
     }
-    const taken = await takeJob(this.options, { lane, jobId }, job.delivery, 'close');
+    const taken = await takeJob(this.options, { lane, jobId }, job, 'close');
     const verdict = judgeStray(job, taken);
     if (verdict === undefined) return;
-    logger.error({ jobId, lane, starts: taken.attempts.length, status: verdict.status }, 'the queue lost a job; it is settled without it');
-    await outcomes.write({ ...targetOf(job), ...taken }, verdict);
+    const target = { ...targetOf(job), ...taken };
+    // The queue lost the retry of a job whose code had ended: that end stands.
+    const lastEnd = taken.verdict === 'close' ? await readLastEnd(this.options, target) : undefined;
+    const { status } = lastEnd?.outcome ?? verdict;
+    logger.error({ jobId, lane, starts: taken.attempts.length, status }, 'the queue lost a job; it is settled without it');
+    if (lastEnd) await outcomes.writeLastEnd(target, lastEnd);
+    else await outcomes.write(target, verdict);
   }
 }
 
@@ -106,5 +112,5 @@ function judgeStray(job: Job, { verdict, attempts }: TakenJob): Verdict | undefi
   if (verdict === 'unknown' || verdict === 'finished' || verdict === 'cancelled') return undefined;
   if (verdict === 'cancel') return stopped('cancelled', attempts.length);
   if (verdict === 'lost') return stopped('lost', attempts.length);
-  return attempts.length >= MAX_STARTS ? stopped('exhausted', attempts.length) : queueEntryLost(job.delivery, attempts.length);
+  return attempts.length >= mostStartsOf(job) ? stopped('exhausted', attempts.length) : queueEntryLost(job.delivery, attempts.length);
 }

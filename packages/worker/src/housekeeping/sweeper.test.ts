@@ -23,13 +23,14 @@ afterAll(async () => {
   await redis.quit();
 });
 
-const createSweeper = (maxBytes: number): Sweeper => new Sweeper({ redis, keys, maxBytes, logger: pino({ level: 'silent' }) });
+const createSweeper = (maxBytes: number, maxBytesPerOwner = 0): Sweeper =>
+  new Sweeper({ redis, keys, maxBytes, maxBytesPerOwner, logger: pino({ level: 'silent' }) });
 
-async function finish(lane: string, bytes: number, ttlMs = 60_000): Promise<string> {
+async function finish(lane: string, bytes: number, ttlMs = 60_000, owner = 'key:a'): Promise<string> {
   const id = createJobId(lane);
   await redis.hset(keys.jobRecord(lane, id), 'job', 'head', 'state', 'active', 'token', 't');
   const outcome = Buffer.alloc(bytes - RECORD_OVERHEAD_BYTES - 'head'.length, 7);
-  await redis.finishJob(...finishJobKeys(keys, lane, id), 't', outcome, ttlMs, '', id, MAX_PUBLISHED_BYTES);
+  await redis.finishJob(...finishJobKeys(keys, lane, id, owner), 't', outcome, ttlMs, '', id, MAX_PUBLISHED_BYTES);
   return id;
 }
 
@@ -40,7 +41,7 @@ async function nextMillisecond(): Promise<void> {
   for (const before = Date.now(); Date.now() <= before + 1;) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const bytesOf = async (lane: string): Promise<number> => Number(await redis.get(keys.outcomeBytes(lane)));
+const bytesOf = async (lane: string): Promise<number> => Number(await redis.hget(keys.outcomeBytes(lane), 'key:a'));
 
 it('the oldest outcomes go until the rest fits', async () => {
   const ids: string[] = [];
@@ -53,9 +54,11 @@ it('the oldest outcomes go until the rest fits', async () => {
   expect(await present(ids)).toEqual(Array.from({ length: 10 }, () => 1));
   await createSweeper(35 * KILOBYTE).run(['default']);
   expect((await present(ids)).join('')).toBe('0000000111');
-  expect([await bytesOf('default'), await redis.zcard(keys.outcomes('default')), await redis.zcard(keys.outcomeExpiry('default'))]).toEqual(
-    [30 * KILOBYTE, 3, 3],
-  );
+  expect([
+    await bytesOf('default'),
+    await redis.zcard(keys.outcomes('default', 'key:a')),
+    await redis.zcard(keys.outcomeExpiry('default')),
+  ]).toEqual([30 * KILOBYTE, 3, 3]);
 });
 
 it('many more than one script removes go in one pass', async () => {
@@ -91,5 +94,28 @@ it('a lane without outcomes leaves no keys behind', async () => {
   await finish('default', 10 * KILOBYTE, 1);
   await new Promise((resolve) => setTimeout(resolve, 10));
   await createSweeper(10 * KILOBYTE).run(['default']);
-  expect(await redis.exists(keys.outcomes('default'), keys.outcomeExpiry('default'), keys.outcomeBytes('default'))).toBe(0);
+  expect(await redis.exists(keys.outcomes('default', 'key:a'), keys.outcomeExpiry('default'), keys.outcomeBytes('default'))).toBe(0);
+});
+
+it('an owner that floods costs nobody else an outcome, on any lane', async () => {
+  const quiet = [
+    ...(await Promise.all(Array.from({ length: 5 }, () => finish('default', 10 * KILOBYTE, 60_000, 'key:quiet')))),
+    ...(await Promise.all(Array.from({ length: 3 }, () => finish('vision', 10 * KILOBYTE, 60_000, 'loopback')))),
+  ];
+  await nextMillisecond();
+  const flood = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => finish(index % 2 === 0 ? 'default' : 'vision', 10 * KILOBYTE, 60_000, 'key:flood')),
+  );
+  await createSweeper(200 * KILOBYTE).run(['default', 'vision']);
+  // theirs are the oldest of all
+  expect((await present(quiet)).join('')).toBe('11111111');
+  expect((await present(flood)).filter((exists) => exists === 1)).toHaveLength(12);
+});
+
+it('one owner holds no more than its bound, however much room there is', async () => {
+  const many = await Promise.all(Array.from({ length: 30 }, () => finish('default', 10 * KILOBYTE)));
+  const few = await Promise.all(Array.from({ length: 3 }, () => finish('default', 10 * KILOBYTE, 60_000, 'key:b')));
+  await createSweeper(10_000 * KILOBYTE, 100 * KILOBYTE).run(['default']);
+  expect((await present(many)).filter((exists) => exists === 1)).toHaveLength(10);
+  expect(await present(few)).toEqual([1, 1, 1]);
 });

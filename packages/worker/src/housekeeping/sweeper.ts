@@ -1,111 +1,83 @@
-import type { Redis, Result } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Logger, RedisKeys } from '@python3-cluster/shared';
+import { fairShares } from './fair-shares';
 import type { Chore } from './housekeeper';
-
-/**
- * Forgets expired outcomes, and removes the oldest while there are too many bytes.
- * KEYS: outcomes, their expiry, their bytes; ARGV: prefix of records (of this lane's hash tag), bytes that may stay, most
- * removals. Answers [removed before their time, bytes left, 1 if it stopped at the most removals].
- */
-const SWEEP_SCRIPT = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local most = tonumber(ARGV[3])
-local bytes = tonumber(redis.call('GET', KEYS[3]) or '0')
-local function forget(member)
-  local id, size = string.match(member, '^(%S+) (%d+)$')
-  redis.call('ZREM', KEYS[1], member)
-  redis.call('ZREM', KEYS[2], member)
-  bytes = bytes - tonumber(size or '0')
-  return id
-end
-local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, most)
-for _, member in ipairs(expired) do forget(member) end
-local removed = 0
-while bytes > tonumber(ARGV[2]) and removed + #expired < most do
-  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0)
-  if #oldest == 0 then break end
-  local id = forget(oldest[1])
-  if id then redis.call('UNLINK', ARGV[1] .. id) end
-  removed = removed + 1
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  bytes = 0
-  redis.call('DEL', KEYS[2], KEYS[3])
-else
-  redis.call('SET', KEYS[3], string.format('%.0f', bytes))
-end
-return {removed, bytes, removed + #expired >= most and 1 or 0}
-`;
-
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    sweepOutcomes(
-      outcomes: string,
-      expiry: string,
-      bytes: string,
-      recordPrefix: string,
-      keepBytes: number,
-      most: number,
-    ): Result<[removed: number, bytes: number, more: number], Context>;
-  }
-}
+import { OutcomeIndex } from './outcome-index';
 
 export interface SweeperOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
-  /** Over all lanes. */
+  /** Over all lanes and owners. */
   readonly maxBytes: number;
+  /** Of one owner, over all lanes; 0: no bound of its own. */
+  readonly maxBytesPerOwner?: number;
   readonly logger: Logger;
 }
 
-/** Removals of one script (a millisecond or two of Redis' time), and scripts of one pass. */
-const REMOVED_A_STEP = 200;
-const STEPS_A_PASS = 100;
+/** Scripts of one pass. */
+const STEPS_A_PASS = 200;
+
+/** What owners hold on each lane. */
+type Holdings = Map<string, Map<string, number>>;
 
 /**
- * Keeps finished work from filling Redis: outcomes of all lanes together hold at most `maxBytes`. The lane that holds most
- * gives up its oldest first, so that one lane's flood does not cost another its outcomes.
+ * Keeps finished work from filling Redis: outcomes hold at most `maxBytes`, and those of one owner at most
+ * `maxBytesPerOwner`. When there are too many, the owners that hold most give up their oldest, each on the lane where it
+ * holds most; so a flood costs nobody else an outcome.
  */
 export class Sweeper implements Chore {
   readonly name = 'sweep';
   private readonly options: SweeperOptions;
+  private readonly index: OutcomeIndex;
 
   constructor(options: SweeperOptions) {
     this.options = options;
-    options.redis.defineCommand('sweepOutcomes', { numberOfKeys: 3, lua: SWEEP_SCRIPT });
+    this.index = new OutcomeIndex(options.redis, options.keys);
   }
 
   async run(lanes: readonly string[]): Promise<void> {
-    const held = new Map<string, number>();
-    let removed = 0;
-    const sweep = async (lane: string, keepBytes: number): Promise<boolean> => {
-      const { keys, redis } = this.options;
-      const [gone, left, more] = await redis.sweepOutcomes(
-        keys.outcomes(lane),
-        keys.outcomeExpiry(lane),
-        keys.outcomeBytes(lane),
-        keys.jobRecord(lane, ''),
-        keepBytes,
-        REMOVED_A_STEP,
-      );
-      removed += gone;
-      held.set(lane, left);
-      return more === 1;
-    };
-    // What has expired, and what a lane alone has too much of.
-    let steps = 0;
-    for (const lane of lanes) while ((await sweep(lane, this.options.maxBytes)) && (steps += 1) < STEPS_A_PASS);
-    for (; steps < STEPS_A_PASS; steps += 1) {
-      const over = [...held.values()].reduce((sum, bytes) => sum + bytes, 0) - this.options.maxBytes;
-      if (over <= 0) break;
-      const [lane, bytes] = [...held].reduce((most, entry) => (entry[1] > most[1] ? entry : most));
-      await sweep(lane, bytes - Math.min(over, Math.ceil(bytes / 2)));
+    let steps = STEPS_A_PASS;
+    const holdings: Holdings = new Map();
+    for (const lane of lanes) {
+      for (let hasMore = true; hasMore && steps > 0; steps -= 1) {
+        const forgotten = await this.index.forgetExpired(lane);
+        hasMore = forgotten.hasMore;
+        this.note(holdings, lane, forgotten.held);
+      }
     }
+    let removed = 0;
+    for (const { owner, lane, keepBytes } of this.plan(holdings)) {
+      for (let bytes = Infinity; bytes > keepBytes && steps > 0; steps -= 1) {
+        const evicted = await this.index.evict(lane, owner, keepBytes);
+        bytes = evicted.bytes;
+        removed += evicted.removed;
+      }
+    }
+    const { logger, maxBytes, maxBytesPerOwner } = this.options;
     if (removed > 0)
-      this.options.logger.warn(
-        { removed, maxBytes: this.options.maxBytes },
-        'outcomes were removed before their time: PYTHON3_RESULT_MAX_BYTES',
-      );
+      logger.warn({ removed, maxBytes, maxBytesPerOwner }, 'outcomes were removed before their time: PYTHON3_RESULT_MAX_BYTES');
+  }
+
+  private note(holdings: Holdings, lane: string, held: ReadonlyMap<string, number>): void {
+    for (const byLane of holdings.values()) byLane.delete(lane);
+    for (const [owner, bytes] of held) {
+      const byLane = holdings.get(owner) ?? new Map<string, number>();
+      holdings.set(owner, byLane.set(lane, bytes));
+    }
+  }
+
+  /** Which owner gives up how much on which lane. */
+  private plan(holdings: Holdings): { owner: string; lane: string; keepBytes: number }[] {
+    const { maxBytes, maxBytesPerOwner = 0 } = this.options;
+    const most = maxBytesPerOwner === 0 ? maxBytes : maxBytesPerOwner;
+    const totals = new Map([...holdings].map(([owner, byLane]) => [owner, Math.min(most, sum(byLane))]));
+    const shares = fairShares(totals, maxBytes);
+    return [...holdings].flatMap(([owner, byLane]) =>
+      [...fairShares(byLane, shares.get(owner) ?? 0)]
+        .filter(([lane, keepBytes]) => keepBytes < (byLane.get(lane) ?? 0))
+        .map(([lane, keepBytes]) => ({ owner, lane, keepBytes })),
+    );
   }
 }
+
+const sum = (byLane: ReadonlyMap<string, number>): number => [...byLane.values()].reduce((total, bytes) => total + bytes, 0);

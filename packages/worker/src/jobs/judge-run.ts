@@ -93,7 +93,11 @@ export function stopped(why: 'expired' | 'lost' | 'exhausted' | 'cancelled', sta
     case 'lost':
       return verdict('lost', 'WorkerLost', 'the worker node went down under the job; it may have run, and is not started again');
     case 'exhausted':
-      return verdict('crashed', 'WorkerLost', `the job was started ${starts} times and its process or node went down each time`);
+      return verdict(
+        'crashed',
+        'WorkerLost',
+        `the job was started ${starts === 1 ? 'once' : `${starts} times`}; its node or template went down under the last start`,
+      );
   }
 }
 

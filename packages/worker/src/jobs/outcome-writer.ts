@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import {
-  finishJobKeys, MAX_PUBLISHED_BYTES, sealOutcome,
-  type Attempt, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  finishJobKeys, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome,
+  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
 
@@ -12,6 +13,8 @@ export interface OutcomeWriterOptions {
   readonly keyRing: KeyRing;
   readonly workerId: string;
   readonly level: IsolationLevel;
+  /** Told of each job whose outcome is written. */
+  readonly onWritten?: (jobId: string) => void;
   readonly logger: Logger;
 }
 
@@ -19,12 +22,21 @@ export interface OutcomeWriterOptions {
 export interface OutcomeTarget {
   readonly jobId: string;
   readonly lane: string;
+  /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
+  readonly owner: string;
   readonly issuedAt: number;
   readonly resultTtlMs: number;
   readonly replyTo: string | null;
   /** Given when the job was taken. */
   readonly token: string;
   readonly attempts: readonly Attempt[];
+}
+
+/** Sealed, and not yet written. */
+export interface PreparedOutcome {
+  readonly finish: FinishJobArguments;
+  /** To be told what became of it, for the log. */
+  readonly onWritten: (written: FinishVerdict) => void;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -37,25 +49,57 @@ export class OutcomeWriter {
     this.options = options;
   }
 
-  async write(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<FinishVerdict> {
-    const { redis, keys, keyRing, logger } = this.options;
-    const sealed = sealOutcome(keyRing, this.compose(target, verdict, report, isolation));
-    const written = await redis.finishJob(
-      ...finishJobKeys(keys, target.lane, target.jobId),
-      target.token,
-      sealed,
-      target.resultTtlMs,
-      target.replyTo ?? '',
-      target.jobId,
-      MAX_PUBLISHED_BYTES,
-    );
-    const fields = { jobId: target.jobId, status: verdict.status, errorType: verdict.error?.type, runMs: report?.runMs };
-    if (written === 'written') logger.info(fields, 'job finished');
-    else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+  /** Writes it at once. */
+  async write(target: OutcomeTarget, verdict: Verdict): Promise<FinishVerdict> {
+    return this.finish(await this.prepare(target, verdict));
+  }
+
+  /** The like for `prepareLastEnd`. */
+  async writeLastEnd(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
+    return this.finish(await this.prepareLastEnd(target, parts));
+  }
+
+  /** For whoever writes it himself, with `finishJob` or as a part of something larger. */
+  prepare(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): Promise<PreparedOutcome> {
+    return this.seal(target, this.compose(target, verdict, report, isolation));
+  }
+
+  /** Makes the recorded end of an attempt the outcome: the retry that was due after it does not come any more. */
+  prepareLastEnd(target: OutcomeTarget, { outcome, ...streams }: OutcomeParts): Promise<PreparedOutcome> {
+    const { workerId, level } = this.options;
+    const { attempts, issuedAt } = target;
+    const finishedAt = Date.now();
+    const totalMs = Math.max(outcome.timings.runMs, finishedAt - issuedAt);
+    const timings = { ...outcome.timings, totalMs, queuedMs: round(totalMs - outcome.timings.runMs) };
+    return this.seal(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
+  }
+
+  private async finish({ finish, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
+    const written = await this.options.redis.finishJob(...finish.keys, ...finish.values);
+    onWritten(written);
     return written;
   }
 
-  private compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {
+  private async seal(target: OutcomeTarget, parts: OutcomeParts): Promise<PreparedOutcome> {
+    const { keys, keyRing, logger } = this.options;
+    const sealed = await inTurns(sealingOutcome(keyRing, parts));
+    const { status, error, timings } = parts.outcome;
+    return {
+      finish: {
+        keys: finishJobKeys(keys, target.lane, target.jobId, target.owner),
+        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES],
+      },
+      onWritten: (written) => {
+        if (written === 'written') this.options.onWritten?.(target.jobId);
+        const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
+        if (written === 'written') logger.info(fields, 'job finished');
+        else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+      },
+    };
+  }
+
+  /** The outcome as it would be written. */
+  compose(target: OutcomeTarget, verdict: Verdict, report?: RunReport, isolation?: Outcome['isolation']): OutcomeParts {
     const finishedAt = Date.now();
     return {
       outcome: {
@@ -70,7 +114,7 @@ export class OutcomeWriter {
         worker: this.options.workerId,
         level: this.options.level,
         ...(isolation && { isolation }),
-        attempts: target.attempts,
+        attempts: endAttempts(target.attempts, report && verdict, finishedAt),
         finishedAt,
       },
       value: (verdict.hasValue ? report?.answer?.value : undefined) ?? NOTHING,

@@ -1,16 +1,21 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import { Seat } from '../pool/seat';
+import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
-import { takeJob, type TakenJob } from './take-job';
+import type { OutputFeed } from '../watch/output-feed';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
-import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
-import { runInSlot } from './run-in-slot';
+import { readLastEnd } from './last-end';
+import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
+import { retryLater } from './retry-later';
+import { runInSlot, type RunReport } from './run-in-slot';
+import { takeJob, type StartRules, type TakenJob } from './take-job';
 import { verifyJob, type RejectionCode } from './verify-job';
 
 export interface JobProcessorOptions {
@@ -22,6 +27,9 @@ export interface JobProcessorOptions {
   readonly templates: TemplateKeepers;
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
+  readonly feed: OutputFeed;
+  /** Where a replica must have the start marker before code runs. */
+  readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
   readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
@@ -38,13 +46,21 @@ export interface ReceivedJob {
   readonly lockToken?: string | undefined;
   /** Aborted when this node no longer holds the job, or must end it. */
   readonly signal: AbortSignal;
+  /** Takes the outcome, to be written when the queue is told that the job is done. */
+  readonly deliver: (outcome: PreparedOutcome) => void;
 }
 
 /**
- * `done`: it has its outcome. `busy`: not started, and may wait on. `stopped`: ended because this node stops, and may run
- * elsewhere. `lost`: somebody else has it now.
+ * `done`: it has its outcome, or has delivered it. `busy`: not started, and may wait on. `stopped`: ended because this node
+ * stops, and may run elsewhere. `lost`: somebody else has it now. A point in time (epoch ms): it is not to be started before that.
  */
-export type Processed = 'done' | 'busy' | 'stopped' | 'lost';
+export type Processed = 'done' | 'busy' | 'stopped' | 'lost' | { readonly notBefore: number };
+
+/**
+ * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
+ * node would promote a job and the other put it back, many times a second.
+ */
+export const EARLY_HOLD_MS = 250;
 
 /** Abort reason: the queue has given the job to somebody else, so nothing may be written for it any more. */
 export const LOCK_LOST = 'lock-lost';
@@ -71,24 +87,27 @@ export class JobProcessor {
     const { lane, jobId, signal } = received;
     const sealed = await this.loadContent(received);
     if (sealed === undefined) return this.reject(received, 'PAYLOAD_MISSING', 'the payload of the job is gone');
-    const verification = verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
+    const verification = await verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
     if (this.options.level === 'D' && job.mode === 'restricted') {
-      return this.close(received, targetOf(job), job.delivery, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
+      return this.close(received, targetOf(job), job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
     }
-    if (isTooLate(job)) return this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+    // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
+    const leftMs = (job.startAfter ?? 0) - Date.now();
+    if (leftMs > 0) return holdBack(leftMs, signal);
+    if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
     let seat: Seat;
     try {
       seat = new Seat(this.options.pool, await this.options.pool.borrow());
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
       if (!endsWithItsCaller(job)) return 'busy';
-      return this.close(received, targetOf(job), job.delivery, rejected('POOL_BUSY', (error as Error).message));
+      return this.close(received, targetOf(job), job, rejected('POOL_BUSY', (error as Error).message));
     }
     try {
       // The wait for the slot may have taken the rest of the caller's time.
-      if (isTooLate(job)) return await this.close(received, targetOf(job), job.delivery, stopped('expired', 0));
+      if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
       return await this.runAttempts(received, job, payload, seat, signal);
     } finally {
       seat.release();
@@ -100,10 +119,14 @@ export class JobProcessor {
     return (await this.options.redis.getBuffer(this.options.keys.jobPayload(lane, jobId))) ?? undefined;
   }
 
-  /** A job is started again here only if its template went down under it and it may run twice. */
+  /**
+   * A job is started again here only if its template went down under it and it may run twice. A start whose child was
+   * dead before it could take the job is no run: the same start goes on with another child.
+   */
   private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, seat: Seat, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, warm, outcomes, logger } = this.options;
-    for (;;) {
+    const { config, allowedModules, templates, warm, feed, logger } = this.options;
+    let started: TakenJob | undefined;
+    for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
       const lent = await warm.lend(job, payload, seat, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
@@ -112,14 +135,23 @@ export class JobProcessor {
         child.kill();
         return endedBy(signal);
       }
-      const taken = await takeJob(this.options, received, job.delivery, 'run');
-      if (taken.verdict !== 'start') {
+      const taken = started ?? (await takeJob(this.options, received, job, 'run'));
+      started = undefined;
+      const unstarted = await this.settleUnstarted(received, job, taken);
+      if (unstarted !== undefined) {
         child.kill();
-        return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
+        return unstarted;
       }
       const { slot } = seat;
-      const report = await runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs });
+      const report = await feed.during(job.id, taken.attempts.length, slot, () =>
+        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
+      );
       const verdict = judgeRun(report, job.limits);
+      if (wasNeverRun(child, report) && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
+        logger.warn({ jobId: job.id, pid: child.pid }, 'the child was gone before it had the job; another one takes it');
+        started = taken;
+        continue;
+      }
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
       lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);
       if (report.killReason === 'cancelled' && signal.reason !== CANCEL_REQUESTED) {
@@ -130,9 +162,47 @@ export class JobProcessor {
         logger.warn({ jobId: job.id }, 'the template went down under the job');
         continue;
       }
-      await outcomes.write({ ...targetOf(job), ...taken }, verdict, report, lent.isWarm ? 'warm' : 'fresh');
-      return 'done';
+      return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
+  }
+
+  /** What becomes of a job that must not run now; undefined where its code may run. */
+  private async settleUnstarted(received: ReceivedJob, job: Job, taken: TakenJob): Promise<Processed | undefined> {
+    const { signal } = received;
+    if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
+    if (taken.verdict !== 'start') return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
+    if (await this.isStartConfirmed(received, taken)) return undefined;
+    return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
+  }
+
+  /** Delivers the outcome, unless the job is to be tried again. */
+  // prettier-ignore
+  private async conclude(
+    received: ReceivedJob, job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean,
+  ): Promise<Processed> {
+    const target = { ...targetOf(job), ...taken };
+    const isolation = isWarm ? 'warm' : 'fresh';
+    const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
+    if (notBefore !== undefined) return { notBefore };
+    received.deliver(await this.options.outcomes.prepare(target, verdict, report, isolation));
+    return 'done';
+  }
+
+  /**
+   * Whether the start marker will outlive the loss of the primary; if that is not known, the start is taken back. A marker
+   * that cannot be taken back, or that only the replica keeps, costs an at-most-once job its run (`lost`), never a second one.
+   */
+  private async isStartConfirmed({ lane, jobId }: ReceivedJob, { token }: TakenJob): Promise<boolean> {
+    const { redis, keys, replicas, logger } = this.options;
+    if (replicas === undefined) return true;
+    const record = keys.jobRecord(lane, jobId);
+    if (await replicas.confirm(lane, { record, field: RECORD_FIELDS.token, value: token })) return true;
+    logger.warn(
+      { jobId, lane, errorCode: 'DURABILITY_UNAVAILABLE' },
+      'no replica confirmed the start; the job is not run and goes back to its lane',
+    );
+    await redis.undoStart(record, token);
+    return false;
   }
 
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
@@ -144,16 +214,16 @@ export class JobProcessor {
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
     const target = head
       ? { ...targetOf(head), lane }
-      : { jobId, lane, issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
-    return this.close(received, target, head?.delivery ?? 'at-least-once', rejected(code, message));
+      : { jobId, lane, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
+    return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
   /** Ends a job without running it (again). */
-  private async close(received: ReceivedJob, target: Target, delivery: Job['delivery'], verdict: Verdict): Promise<Processed> {
-    return this.settle(received, target, await takeJob(this.options, received, delivery, 'close'), verdict);
+  private async close(received: ReceivedJob, target: Target, rules: StartRules, verdict: Verdict): Promise<Processed> {
+    return this.settle(received, target, await takeJob(this.options, received, rules, 'close'), verdict);
   }
 
-  /** Writes the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
+  /** Delivers the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
     const { outcomes, logger } = this.options;
     if (taken.verdict === 'cancelled') {
@@ -170,12 +240,19 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
-    await outcomes.write({ ...target, ...taken }, verdictOf(taken) ?? verdict);
+    const ended = { ...target, ...taken };
+    // Too late for the retry that was due: what the last attempt ended with stands.
+    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, ended) : undefined;
+    received.deliver(lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, verdictOf(taken) ?? verdict));
     return 'done';
   }
 }
 
 const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
+const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndelivered && report.killReason === undefined;
+
+/** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
+const MAX_DEAD_CHILDREN = 3;
 
 /** A process that met a limit is not trusted with another job. */
 const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || status === 'failed';
@@ -190,8 +267,17 @@ function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
 
 const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
 
+const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
+
+/** Goes back to wait for its time. One that is being cancelled meanwhile is settled as any that nobody runs. */
+async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
+  const notBefore = Date.now() + leftMs;
+  await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
+  return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : { notBefore };
+}
+
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  return { jobId: job.id, lane: job.lane, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
+  return { jobId: job.id, lane: job.lane, owner: job.owner, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
 }

@@ -1,4 +1,4 @@
-import { assertJsonValue, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
+import { checkingJsonValue, inTurns, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
 import type { Child, ChildAnswer } from '../runner/child';
 import { LimitWatch, type Breach } from '../runner/limit-watch';
 import type { Slot } from '../pool/slot';
@@ -67,15 +67,18 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const onAbort = (): void => kill('cancelled');
   signal.addEventListener('abort', onAbort, { once: true });
   let exitTimer: NodeJS.Timeout | undefined;
+  let checked: Promise<void> | undefined;
   const onAnswer = (given: ChildAnswer): void => {
     watch.stop();
-    if (given.result.hasValue && !isJson(given.value)) return kill('protocol');
-    answer = given;
+    checked = isJson(given.value, given.result.hasValue).then((isWell) => {
+      if (isWell) answer = given;
+      else kill('protocol');
+    });
     // It has said all it may say; a child that then does not end is ended.
     exitTimer = setTimeout(() => child.kill(), KILL_GRACE_MS);
   };
-  let onWaiting!: () => void;
-  const waits = new Promise<undefined>((resolve) => (onWaiting = () => resolve(undefined)));
+  let onEnd!: (exit: ChildExited | undefined) => void;
+  const end = new Promise<ChildExited | undefined>((resolve) => (onEnd = resolve));
   child.run(
     {
       kind: job.kind,
@@ -96,13 +99,14 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
       keep: request.keep ?? false,
     },
     request.payload,
-    { onAnswer, onWaiting, onProtocolError: () => kill('protocol') },
+    { onAnswer, onWaiting: () => onEnd(undefined), onExited: onEnd, onProtocolError: () => kill('protocol') },
   );
   if (signal.aborted) onAbort();
-  let exit = await Promise.race([child.exited, waits]);
-  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid) : undefined;
-  watch.stop();
+  let exit = await end;
   clearTimeout(exitTimer);
+  await checked;
+  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid, child.descriptors ?? []) : undefined;
+  watch.stop();
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);
   if (exit === undefined) {
@@ -131,9 +135,10 @@ const endOfJob = (childId: string, { cpuMs, residentBytes }: ChildInspection): C
 /** Lets the event loop deliver the output that was written before the end was reported. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function isJson(bytes: Buffer): boolean {
+async function isJson(bytes: Buffer, hasValue: boolean): Promise<boolean> {
+  if (!hasValue) return true;
   try {
-    assertJsonValue(bytes);
+    await inTurns(checkingJsonValue(bytes));
     return true;
   } catch {
     return false;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { MAX_STARTS, type Attempt, type Delivery, type RedisKeys, type TakeIntent, type TakeVerdict } from '@python3-cluster/shared';
+import { mostStartsOf, type Attempt, type Job, type RedisKeys, type TakeIntent, type TakeVerdict } from '@python3-cluster/shared';
 
 export interface TakenJob {
   readonly verdict: TakeVerdict;
@@ -8,18 +8,25 @@ export interface TakenJob {
   readonly token: string;
   /** All starts so far, this one included if it is one. */
   readonly attempts: readonly Attempt[];
+  /** With `early`: how long until it may start. */
+  readonly leftMs: number;
 }
+
+/** What the record must know about a job to say whether it may start (again). */
+export type StartRules = Pick<Job, 'attempts' | 'delivery'>;
 
 /** Makes the job this node's in its record, and marks the start if it is to run. */
 export async function takeJob(
   { redis, keys, workerId }: { readonly redis: Redis; readonly keys: RedisKeys; readonly workerId: string },
   { lane, jobId, lockToken }: { readonly lane: string; readonly jobId: string; readonly lockToken?: string | undefined },
-  delivery: Delivery,
+  rules: StartRules,
   intent: TakeIntent,
 ): Promise<TakenJob> {
   const token = randomUUID();
   const record = keys.jobRecord(lane, jobId);
   const lock: [] | [string, string] = lockToken === undefined ? [] : [keys.queueLock(lane, jobId), lockToken];
-  const [verdict, attempts] = await redis.takeJob(record, token, workerId, Date.now(), delivery, MAX_STARTS, intent, ...lock);
-  return { verdict, token, attempts: JSON.parse(attempts) as Attempt[] };
+  const [verdict, attempts, leftMs = 0] = await redis.takeJob(
+    record, token, workerId, Date.now(), rules.delivery, mostStartsOf(rules), intent, ...lock,
+  ); // prettier-ignore
+  return { verdict, token, attempts: JSON.parse(attempts) as Attempt[], leftMs };
 }

@@ -1,4 +1,4 @@
-import { findSigningLane, openJob, type ErrorCode, type Job, type KeyRing } from '@python3-cluster/shared';
+import { findSigningLane, inTurns, openingJob, type ErrorCode, type Job, type KeyRing } from '@python3-cluster/shared';
 
 export type Verification =
   | { readonly ok: true; readonly job: Job; readonly payload: Buffer }
@@ -10,8 +10,8 @@ export type RejectionCode = Extract<
 >;
 
 /** Whether this job was signed by the API, for this lane, under this id, and still counts. The last check before it runs. */
-export function verifyJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer, now: number): Verification {
-  const opened = openJob(keyRing, lane, jobId, sealed);
+export async function verifyJob(keyRing: KeyRing, lane: string, jobId: string, sealed: Buffer, now: number): Promise<Verification> {
+  const opened = await inTurns(openingJob(keyRing, lane, jobId, sealed));
   if (opened === undefined) {
     const other = findSigningLane(keyRing, jobId, sealed);
     return other === undefined

@@ -11,7 +11,7 @@ export interface CancellableLane {
 }
 
 export interface CancelWatchOptions {
-  /** A connection of its own: a subscriber can do nothing else. */
+  /** A subscriber can do nothing else; other channels may be heard through it, too. It ends with this watch. */
   readonly subscriber: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;

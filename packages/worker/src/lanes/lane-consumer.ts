@@ -3,13 +3,16 @@ import type { Redis } from 'ioredis';
 import {
   LOCK_DURATION_MS,
   LOCK_RENEW_MS,
-  MAX_STARTS,
+  RECORD_FIELDS,
   STALLED_CHECK_MS,
+  STARTS_CEILING,
   type Logger,
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
 import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
+import type { PreparedOutcome } from '../jobs/outcome-writer';
+import { writeOutcomesOnCompletion, type DeliveredOutcome } from './finish-and-complete';
 import { LockWatch } from './lock-watch';
 import { WatchedWorker } from './watched-worker';
 
@@ -20,8 +23,13 @@ export interface LaneConsumerOptions {
   readonly concurrency: number;
   readonly processor: JobProcessor;
   readonly workerId: string;
+  /** Whether Redis is as it must be for jobs to be started. */
+  readonly mayTake: (lane: string) => Promise<boolean>;
   readonly logger: Logger;
 }
+
+/** After a failure of Redis that is none of the connection, as in a failover. BullMQ's own is 15 s. */
+const RETRY_MS = 500;
 
 /** Pause before a job that found no slot here, or met a failure of ours, may be fetched again, by any node. */
 const PAUSE_MS = 250;
@@ -35,6 +43,9 @@ export class LaneConsumer {
   private readonly worker: WatchedWorker<QueueEntry>;
   private readonly locks = new LockWatch();
   private readonly running = new Map<string, AbortController>();
+  private isStarted = false;
+  /** Outcomes of jobs that the queue is about to be told are done. */
+  private readonly outcomes = new Map<string, DeliveredOutcome>();
 
   constructor(options: LaneConsumerOptions) {
     this.options = options;
@@ -47,11 +58,14 @@ export class LaneConsumer {
       lockDuration: LOCK_DURATION_MS,
       lockRenewTime: LOCK_RENEW_MS,
       stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MAX_STARTS,
+      // The record counts starts; the queue must not give up before it does.
+      maxStalledCount: STARTS_CEILING,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
+      runRetryDelay: RETRY_MS,
       autorun: false,
     });
+    writeOutcomesOnCompletion(this.worker.getBackend(), options.redis, (jobId) => this.outcomes.get(jobId));
     this.worker.on('error', (error) => options.logger.warn({ lane: options.lane, error: error.message }, 'queue'));
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.running.get(jobId)?.abort(LOCK_LOST);
@@ -62,10 +76,22 @@ export class LaneConsumer {
     return this.options.lane;
   }
 
+  /** Begins to fetch, or goes on after a pause. */
   start(): void {
+    if (this.isStarted) {
+      void this.worker.resume();
+      return;
+    }
+    this.isStarted = true;
     this.worker
       .run()
       .catch((error: unknown) => this.options.logger.error({ lane: this.options.lane, error: String(error) }, 'queue consumer ended'));
+  }
+
+  /** Fetches no more until it is started again; what runs goes on. */
+  pause(): void {
+    // The promise is that of a fetch that may be waiting for jobs.
+    if (this.isStarted) void this.worker.pause(true).catch(() => undefined);
   }
 
   /** Fetches no more, and resolves when what runs has ended. */
@@ -92,13 +118,18 @@ export class LaneConsumer {
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
     const processed = await this.processOnce(job, token);
+    if (processed !== 'done') this.outcomes.delete(job.id ?? '');
+    if (typeof processed === 'object') {
+      await job.moveToDelayed(processed.notBefore, token);
+      await this.dropIfFinished(job);
+      throw new DelayedError();
+    }
     switch (processed) {
       case 'done':
         return;
       case 'busy':
       case 'failed':
-        await job.moveToDelayed(Date.now() + PAUSE_MS, token);
-        throw new DelayedError();
+        return this.putBack(job, token);
       case 'stopped':
         await job.moveToWait(token);
         throw new WaitingError();
@@ -112,8 +143,37 @@ export class LaneConsumer {
     }
   }
 
+  /** A job may have been cancelled just before its entry went back; then nobody else would look for the entry. */
+  private async dropIfFinished({ id = '' }: QueueJob<QueueEntry>): Promise<void> {
+    const { redis, keys, lane } = this.options;
+    if ((await redis.hget(keys.jobRecord(lane, id), RECORD_FIELDS.state)) === 'finished') await this.removeEntry(id);
+  }
+
+  private async putBack(job: QueueJob<QueueEntry>, token: string | undefined): Promise<never> {
+    await job.moveToDelayed(Date.now() + PAUSE_MS, token);
+    throw new DelayedError();
+  }
+
+  /** Keeps an outcome until BullMQ completes the job, which it does as soon as `process` has returned. */
+  private keep(job: QueueJob<QueueEntry>, token: string | undefined, { finish, onWritten }: PreparedOutcome): void {
+    const { lane, logger } = this.options;
+    const jobId = job.id ?? '';
+    this.outcomes.set(jobId, {
+      finish,
+      onWritten: (written) => {
+        this.outcomes.delete(jobId);
+        onWritten(written);
+      },
+      onRefused: (error) => {
+        this.outcomes.delete(jobId);
+        logger.error({ jobId, lane, err: error }, 'the outcome could not be written; the job goes back to its lane');
+        return this.putBack(job, token);
+      },
+    });
+  }
+
   private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
-    const { lane, processor, logger } = this.options;
+    const { lane, processor, mayTake, logger } = this.options;
     const jobId = job.id ?? '';
     const aborter = new AbortController();
     this.running.set(jobId, aborter);
@@ -122,8 +182,12 @@ export class LaneConsumer {
       aborter.abort(LOCK_LOST);
     });
     try {
+      if (!(await mayTake(lane))) return 'busy';
       const isRedelivered = job.stalledCounter > 0;
-      return await processor.process({ lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal });
+      const deliver = (outcome: PreparedOutcome): void => this.keep(job, token, outcome);
+      return await processor.process({
+        lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal, deliver,
+      }); // prettier-ignore
     } catch (error) {
       logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
       return 'failed';

@@ -1,35 +1,88 @@
-import { chmodSync, lchownSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  opendirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  type Dirent,
+} from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { inTurns, type Steps } from '@python3-cluster/shared';
+
+/** Files and folders that are removed at once; each takes some 20 µs of the event loop. */
+const FEW = 200;
 
 /**
- * Removes all that is in a folder, following no link. No process may have it in use.
- * @returns whether folders had to be taken back from another user: the folder itself is ours then
+ * Empties a folder at once if there is little in it. Else it is put aside, a new one takes its place, and a process of its
+ * own removes the old one: a program can write a million files, and the loop that renews locks must not wait for their end.
+ * No process may have it in use.
+ * @throws Error where it cannot be done; a promise says so by false. After a promise the folder is ours, whosever it was
  */
-export function emptyFolder(path: string): boolean {
+export function emptyFolder(path: string): undefined | Promise<boolean> {
   try {
-    removeContent(path);
-    return false;
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
+    removeFew(path, { left: FEW });
+    return undefined;
+  } catch {
+    // Too many, too deep for a path, or not ours to remove: what follows knows what to do, or fails as well.
+    return replaceFolder(path);
   }
-  // Root without its rights over other users' files, as in a container: it may change owners all the same.
-  takeBack(path);
-  removeContent(path);
-  return true;
 }
 
-function removeContent(path: string): void {
-  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+/** Links are removed, never followed. */
+function removeFew(path: string, budget: { left: number }): void {
+  for (const entry of listFew(path, budget)) {
+    const inner = join(path, entry.name);
+    if (!entry.isDirectory()) unlinkSync(inner);
+    else {
+      removeFew(inner, budget);
+      rmdirSync(inner);
+    }
+  }
+}
+
+/** Reads no further than the budget goes. */
+function listFew(path: string, budget: { left: number }): Dirent[] {
+  const folder = opendirSync(path);
+  try {
+    const entries: Dirent[] = [];
+    for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+      if ((budget.left -= 1) < 0) throw new Error('too many');
+      entries.push(entry);
+    }
+    return entries;
+  } finally {
+    folder.closeSync();
+  }
+}
+
+async function replaceFolder(path: string): Promise<boolean> {
+  const aside = `${path}-old`;
+  try {
+    renameSync(path, aside);
+    mkdirSync(path, { mode: 0o700 });
+    // Root without its rights over other users' files, as in a container: it may change owners all the same.
+    await inTurns(takingBack(aside));
+    await promisify(execFile)('rm', ['-rf', '--', aside]);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** From the top: a folder can be looked into once it is ours. Removing a file takes no rights over the file. */
-function takeBack(path: string): void {
-  lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
-  chmodSync(path, 0o700);
-  for (const name of readdirSync(path)) {
-    const entry = join(path, name);
-    if (lstatSync(entry).isDirectory()) takeBack(entry);
+function* takingBack(path: string): Steps<void> {
+  if (lstatSync(path).uid !== process.getuid?.()) {
+    lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+    chmodSync(path, 0o700);
+  }
+  yield;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) yield* takingBack(join(path, entry.name));
   }
 }
-
-const isRefusal = (error: unknown): boolean => ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');

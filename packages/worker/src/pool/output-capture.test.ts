@@ -155,6 +155,44 @@ describe('bytes that are no text', () => {
   });
 });
 
+describe('what is read while the job runs', () => {
+  it('is what has come so far, from any place; the end is the same as without', async () => {
+    capture.begin(100);
+    write('one ', [0xe2, 0x82]);
+    await turn();
+    expect(capture.read(0, 100)).toEqual({ bytes: Buffer.from('one '), truncated: false });
+    write([0xac], ' two');
+    await turn();
+    expect(capture.read(4, 100).bytes.toString()).toBe('€ two');
+    expect(capture.read(0, 5).bytes.toString()).toBe('one ');
+    expect(await finish()).toEqual({ text: 'one € two', truncated: false });
+  });
+
+  it('says with its last bytes, and only with those, that more was written than is kept', async () => {
+    capture.begin(6);
+    write('abcdefgh');
+    await turn();
+    expect(capture.read(0, 3)).toEqual({ bytes: Buffer.from('abc'), truncated: false });
+    expect(capture.read(3, 100)).toEqual({ bytes: Buffer.from('def'), truncated: true });
+    expect(await finish()).toEqual({ text: 'abcdef', truncated: true });
+  });
+
+  it('is announced, until the end, and is nothing of a job that has ended', async () => {
+    let news = 0;
+    capture.begin(100);
+    capture.onNews = () => (news += 1);
+    write('secret');
+    await turn();
+    expect(news).toBeGreaterThan(0);
+    expect(await finish()).toEqual({ text: 'secret', truncated: false });
+    const before = news;
+    expect(capture.read(0, 100)).toEqual({ bytes: Buffer.alloc(0), truncated: false });
+    write('left over');
+    await turn();
+    expect([news, capture.read(0, 100).bytes.length]).toEqual([before, 0]);
+  });
+});
+
 describe('the next job of the slot', () => {
   it('sees nothing that was written between two jobs', async () => {
     capture.begin(100);

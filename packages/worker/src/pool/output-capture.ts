@@ -1,7 +1,9 @@
 import { constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { OutputText } from './output-text';
 
 const READ_BYTES = 65_536;
+const NOTHING = { bytes: Buffer.alloc(0), truncated: false };
 
 /**
  * The reading end of one named pipe that a slot's children write their output to. Always drained, so that nobody can
@@ -15,12 +17,16 @@ export class OutputCapture {
   private readonly descriptor: number;
   private readonly stream: Socket;
   private readonly scratch = Buffer.allocUnsafe(READ_BYTES);
+  /** As it came, until somebody wants to read it: at the job's end, or sooner where it is watched. */
   private chunks: Buffer[] = [];
+  private text = new OutputText(0);
   private keptBytes = 0;
   private limitBytes = 0;
   private isTruncated = false;
   /** Whether anything came at all. Most jobs print nothing, and asking the pipe costs an exception. */
   private hasHeard = false;
+  /** Called whenever something was written. */
+  onNews: (() => void) | undefined;
 
   constructor(path: string) {
     // Read and write: the pipe then never reports end of file between two jobs.
@@ -33,32 +39,59 @@ export class OutputCapture {
   /** Keeps up to `limitBytes` from now on. The last job's `finish` has left the pipe empty. */
   begin(limitBytes: number): void {
     this.chunks = [];
+    this.text = new OutputText(limitBytes);
     this.keptBytes = 0;
     this.limitBytes = limitBytes;
     this.isTruncated = false;
   }
 
+  /**
+   * Up to `most` bytes of the text so far, from byte `offset` on, in whole characters; `truncated` with the last of those
+   * that are kept, where more was written. Nothing once `finish` was called.
+   */
+  read(offset: number, most: number): { readonly bytes: Buffer; readonly truncated: boolean } {
+    this.decode();
+    const bytes = this.text.read(offset, most);
+    return { bytes, truncated: (this.isTruncated || this.text.wasCut) && offset + bytes.length === this.text.length };
+  }
+
   /** All that was written, as valid UTF-8. Call it when no writer is left, at least one turn after hearing so. */
   finish(): { readonly bytes: Buffer; readonly truncated: boolean } {
-    if (this.hasHeard) this.drain();
+    if (!this.hasHeard) {
+      this.text = new OutputText(0);
+      this.onNews = undefined;
+      return NOTHING;
+    }
+    this.drain();
     this.hasHeard = false;
-    const bytes = toValidUtf8(Buffer.concat(this.chunks), this.isTruncated);
-    const kept = cutAtCharacter(bytes, this.limitBytes);
-    return { bytes: kept, truncated: this.isTruncated || kept.length < bytes.length };
+    this.decode();
+    // A character cut in two by the bound is left out; one that the program itself broke off is told.
+    if (!this.isTruncated) this.text.end();
+    const { text } = this;
+    this.text = new OutputText(0);
+    this.onNews = undefined;
+    return { bytes: text.all(), truncated: this.isTruncated || text.wasCut };
   }
 
   close(): void {
     this.stream.destroy();
   }
 
+  private decode(): void {
+    if (this.chunks.length > 0) this.text.add(Buffer.concat(this.chunks));
+    this.chunks = [];
+  }
+
   private keep(chunk: Buffer): void {
     this.hasHeard = true;
     const room = this.limitBytes - this.keptBytes;
     if (chunk.length > room) this.isTruncated = true;
-    if (room <= 0) return;
-    const kept = Buffer.from(chunk.subarray(0, room));
-    this.chunks.push(kept);
-    this.keptBytes += kept.length;
+    if (room > 0) {
+      const kept = Buffer.from(chunk.subarray(0, room));
+      this.chunks.push(kept);
+      this.keptBytes += kept.length;
+    }
+    this.onNews?.();
   }
 
   /** Reads past the event loop what it has not delivered yet: it takes a bounded number of bytes a turn. */
@@ -74,18 +107,4 @@ export class OutputCapture {
       }
     }
   }
-}
-
-/** Each byte that is no UTF-8 has become a character of three, so valid text can be longer than what was kept. */
-function cutAtCharacter(bytes: Buffer, limitBytes: number): Buffer {
-  if (bytes.length <= limitBytes) return bytes;
-  let end = limitBytes;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end);
-}
-
-/** Programs may write any bytes; JSON text may not hold any. A character cut in two by the bound is left out. */
-function toValidUtf8(bytes: Buffer, wasCut: boolean): Buffer {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: wasCut });
-  return Buffer.from(text, 'utf8');
 }

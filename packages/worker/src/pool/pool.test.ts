@@ -122,7 +122,7 @@ describe('the size of a pool', () => {
     release(slots[1] as Slot);
     await waitFor('the free ones to be given up', () => pool.size === 3);
     expect(pool.stats(true)).toMatchObject({ inUse: 3 });
-    for (const slot of slots.slice(2)) expect(slot.clean()).toBe(true);
+    for (const slot of slots.slice(2)) expect(await slot.clean()).toBe(true);
   });
 });
 
@@ -183,7 +183,7 @@ describe('a slot that is released', () => {
     await waitFor('another slot', () => pool.stats(true).healthy === 3);
     const slots = await borrowMany(3);
     expect(slots).not.toContain(slot);
-    for (const other of slots) expect(other.clean()).toBe(true);
+    for (const other of slots) expect(await other.clean()).toBe(true);
   });
 
   it('is replaced for whoever waits for it', async () => {

@@ -87,12 +87,10 @@ export class Pool {
 
   /** Call it when every process of the job is dead. */
   release(slot: Slot): void {
-    this.inUse -= 1;
-    if (this.closed) return slot.close();
-    if (slot.clean()) return this.offer(slot);
-    this.options.logger.error({ slot: slot.index }, 'scratch folder could not be emptied; the slot is replaced');
-    slot.close();
-    void this.create();
+    const cleaned = slot.clean();
+    // In use until it is clean.
+    if (typeof cleaned === 'boolean') this.takeBack(slot, cleaned);
+    else void cleaned.then((isClean) => this.takeBack(slot, isClean));
   }
 
   close(): void {
@@ -105,6 +103,15 @@ export class Pool {
       clearTimeout(waiter.timer);
       waiter.reject(new ClusterError('POOL_BUSY', 'The worker node is stopping.'));
     }
+  }
+
+  private takeBack(slot: Slot, isClean: boolean): void {
+    this.inUse -= 1;
+    if (this.closed) return slot.close();
+    if (isClean) return this.offer(slot);
+    this.options.logger.error({ slot: slot.index }, 'scratch folder could not be emptied; the slot is replaced');
+    slot.close();
+    void this.create();
   }
 
   private offer(slot: Slot): void {

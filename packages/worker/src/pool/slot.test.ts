@@ -63,6 +63,10 @@ describe('cleaning removes', () => {
       for (let level = 0; level < 15; level += 1) deep = join(deep, 'd'.repeat(200));
       mkdirSync(deep, { recursive: true });
     }],
+    ['more files than are removed at once, hidden in a folder', () => {
+      mkdirSync(inScratch('many'));
+      for (let count = 0; count < 1_000; count += 1) writeFileSync(inScratch('many', String(count)), 'x');
+    }],
     ['read-only files', () => {
       writeFileSync(inScratch('file'), 'x');
       chmodSync(inScratch('file'), 0o400);
@@ -71,18 +75,18 @@ describe('cleaning removes', () => {
       symlinkSync('/nowhere/at/all', inScratch('nowhere'));
       symlinkSync('loop', inScratch('loop'));
     }],
-  ])('%s', (_, leave) => {
+  ])('%s', async (_, leave) => {
     leave();
-    expect(slot.clean()).toBe(true);
+    expect(await slot.clean()).toBe(true);
     expect(readdirSync(slot.scratchPath)).toEqual([]);
   }); // prettier-ignore
 
-  it.each([0o500, 0o000])('folders with mode %o, or says that it cannot', (mode) => {
+  it.each([0o500, 0o000])('folders with mode %o, or says that it cannot', async (mode) => {
     mkdirSync(inScratch('locked', 'inner'), { recursive: true });
     writeFileSync(inScratch('locked', 'inner', 'file'), 'x');
     chmodSync(inScratch('locked', 'inner'), mode);
     chmodSync(inScratch('locked'), mode);
-    const cleaned = slot.clean();
+    const cleaned = await slot.clean();
     // Root removes them; anybody else cannot, and must not lend the slot again.
     expect(cleaned).toBe(process.getuid?.() === 0);
     if (!cleaned) {
@@ -92,13 +96,13 @@ describe('cleaning removes', () => {
     expect(readdirSync(slot.scratchPath)).toEqual(cleaned ? [] : ['locked']);
   });
 
-  it('links, and nothing of what they point to', () => {
+  it('links, and nothing of what they point to', async () => {
     const precious = join(path, 'precious');
     mkdirSync(precious);
     writeFileSync(join(precious, 'file'), 'x');
     symlinkSync(precious, inScratch('folder'));
     symlinkSync(join(precious, 'file'), inScratch('file'));
-    expect(slot.clean()).toBe(true);
+    expect(await slot.clean()).toBe(true);
     expect(readdirSync(slot.scratchPath)).toEqual([]);
     expect(readdirSync(precious)).toEqual(['file']);
   });
@@ -106,56 +110,72 @@ describe('cleaning removes', () => {
 
 describe('cleaning is not skipped', () => {
   // Where file times have the step of the kernel's tick, both changes of a round bear one time (ramfs; Linux before 6.13).
-  it('for what is made in the very moment after a cleaning', () => {
+  it('for what is made in the very moment after a cleaning', async () => {
     for (let round = 0; round < 500; round += 1) {
       writeFileSync(inScratch('first'), 'x');
-      expect(slot.clean()).toBe(true);
+      expect(await slot.clean()).toBe(true);
       writeFileSync(inScratch('second'), 'x');
-      expect(slot.clean()).toBe(true);
+      expect(await slot.clean()).toBe(true);
       expect(readdirSync(slot.scratchPath)).toEqual([]);
     }
   });
 
   it('for a folder that was replaced by another', async () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
-    expect(slot.clean()).toBe(true);
+    expect(await slot.clean()).toBe(true);
     renameSync(slot.scratchPath, join(path, 'moved'));
     mkdirSync(slot.scratchPath);
     writeFileSync(inScratch('file'), 'x');
-    expect(slot.clean()).toBe(true);
+    expect(await slot.clean()).toBe(true);
     expect(readdirSync(slot.scratchPath)).toEqual([]);
   });
 
   it('for what is made long after it', async () => {
     for (let round = 0; round < 3; round += 1) {
       await new Promise((resolve) => setTimeout(resolve, 60));
-      expect(slot.clean()).toBe(true);
+      expect(await slot.clean()).toBe(true);
       writeFileSync(inScratch('file'), 'x');
-      expect(slot.clean()).toBe(true);
+      expect(await slot.clean()).toBe(true);
       expect(readdirSync(slot.scratchPath)).toEqual([]);
     }
   });
 });
 
+it('cleaning does not hold the event loop up, however many files a program wrote', async () => {
+  const cleaningMs = async (files: number): Promise<number> => {
+    for (let count = 0; count < files; count += 1) writeFileSync(inScratch(String(count)), '');
+    const startedAt = performance.now();
+    const cleaned = slot.clean();
+    const heldUpMs = performance.now() - startedAt;
+    expect(await cleaned).toBe(true);
+    expect([readdirSync(slot.scratchPath), lstatSync(slot.scratchPath).mode & 0o777]).toEqual([[], 0o700]);
+    expect(readdirSync(join(path, '7'))).toHaveLength(3);
+    return heldUpMs;
+  };
+  const few = Math.min(await cleaningMs(150), await cleaningMs(150));
+  // Two hundred times as many would take two hundred times as long.
+  expect(await cleaningMs(30_000)).toBeLessThan(10 * Math.max(few, 5));
+});
+
 describe('a slot whose folder', () => {
-  it('is gone cannot be used again', () => {
+  it('is gone cannot be used again', async () => {
     rmSync(slot.scratchPath, { recursive: true });
-    expect(slot.clean()).toBe(false);
+    expect(await slot.clean()).toBe(false);
   });
 
-  it('became a file cannot be used again', () => {
+  it('became a file cannot be used again', async () => {
     rmSync(slot.scratchPath, { recursive: true });
     writeFileSync(slot.scratchPath, 'x');
-    expect(slot.clean()).toBe(false);
+    expect(await slot.clean()).toBe(false);
   });
 
-  it('became a link cannot be used again, and what the link points to is left alone', () => {
+  it('became a link cannot be used again, and what the link points to is left alone', async () => {
     const precious = join(path, 'precious');
     mkdirSync(precious);
     writeFileSync(join(precious, 'file'), 'x');
     rmSync(slot.scratchPath, { recursive: true });
     symlinkSync(precious, slot.scratchPath);
-    expect(slot.clean()).toBe(false);
+    expect(await slot.clean()).toBe(false);
     expect(existsSync(join(precious, 'file'))).toBe(true);
   });
 });

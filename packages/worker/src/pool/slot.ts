@@ -57,15 +57,23 @@ export class Slot {
     this.cleanedAt = -1n;
   }
 
-  /** Removes what the last job left. @returns false if something would not go: the slot must not be used again */
-  clean(): boolean {
+  /**
+   * Removes what the last job left; a promise where that takes a while.
+   * @returns false if something would not go: the slot must not be used again
+   */
+  clean(): boolean | Promise<boolean> {
     try {
       const folder = lstatSync(this.scratchPath, { bigint: true });
       // User code could have replaced its own folder: what a link points to is not ours to empty.
       if (!folder.isDirectory()) return false;
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
-      if (emptyFolder(this.scratchPath)) this.owner = undefined;
+      const emptied = emptyFolder(this.scratchPath);
+      if (emptied !== undefined) {
+        // A new folder, of ours.
+        this.owner = undefined;
+        return emptied;
+      }
       this.rememberClean();
       return true;
     } catch {

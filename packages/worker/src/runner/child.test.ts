@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { encodeFrame, FrameReader, type ChildExited, type Frame } from '@python3-cluster/shared';
 import { waitFor } from '../../../../test/support/wait-for';
 import { Child, type ChildAnswer } from './child';
-import { ChildSocket } from './child-socket';
+import { ChildSocket, type ChildConnection } from './child-socket';
 
 const directory = mkdtempSync(join(tmpdir(), 'python3-child-'));
 const childSocket = new ChildSocket(1_000);
@@ -51,16 +51,20 @@ class Pair {
   /** Runs a job, and waits until the peer has it. */
   async run(keep = false): Promise<Frame> {
     const before = this.frames.length;
+    this.give(Buffer.from('{"code":"é"}'), keep);
+    return waitFor('the run frame', () => this.frames.slice(before).find(({ header }) => header.type === 'run'));
+  }
+
+  give(payload: Buffer, keep = false): void {
     this.child.run(
       {
         kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep,
         limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
-        policy: { allowedModules: [], blockedModules: [] },
+        policy,
       },
-      Buffer.from('{"code":"é"}'),
+      payload,
       { onAnswer: (answer) => this.answers.push(answer), onWaiting: () => (this.waits += 1), onProtocolError: (error) => this.errors.push(error) },
     ); // prettier-ignore
-    return waitFor('the run frame', () => this.frames.slice(before).find(({ header }) => header.type === 'run'));
   }
 
   say(...frames: Buffer[]): void {
@@ -68,6 +72,7 @@ class Pair {
   }
 }
 
+const policy = { allowedModules: [], blockedModules: [] };
 const pairs: Pair[] = [];
 afterEach(() => pairs.forEach((pair) => pair.peer.destroy()));
 
@@ -87,6 +92,17 @@ describe('a child', () => {
     await waitFor('the answer', () => pair.answers.length > 0);
     expect(pair.answers[0]?.value.toString()).toBe('9007199254740993');
     expect([pair.child.state, pair.kills, pair.errors]).toEqual(['answered', 0, []]);
+  });
+
+  it('hears its policy once, while it stays the same', async () => {
+    const pair = await Pair.open();
+    for (const expected of [policy, null, null]) {
+      const run = await pair.run(true);
+      expect(run.header['policy']).toEqual(expected);
+      const before = pair.waits;
+      pair.say(result(run.header['nonce']), encodeFrame({ type: 'waiting', nonce: run.header['nonce'] }));
+      await waitFor('it to wait', () => pair.waits > before);
+    }
   });
 
   it('that has run cannot run again', async () => {
@@ -155,6 +171,57 @@ describe('a child', () => {
     const ping = await waitFor('the ping', () => pair.frames.find(({ header }) => header.type === 'ping'));
     pair.say(encodeFrame({ type: 'pong', nonce: ping.header['nonce'] }));
     expect(await answered).toBe(true);
+  });
+
+  it('that is given its job while it is pinged answers both; a second pong is a lie', async () => {
+    const pair = await Pair.open();
+    const answered = pair.child.ping(5_000);
+    const late = pair.child.ping(1);
+    const run = await pair.run();
+    expect(await late).toBe(false);
+    const pongs = pair.frames.filter(({ header }) => header.type === 'ping').map(({ header }) => encodeFrame({ type: 'pong', nonce: header['nonce'] })); // prettier-ignore
+    expect(pongs).toHaveLength(2);
+    pair.say(...pongs);
+    expect(await answered).toBe(true);
+    expect([pair.child.state, pair.kills, pair.errors]).toEqual(['running', 0, []]);
+    pair.say(pongs[0] as Buffer, result(run.header['nonce']));
+    await waitFor('the protocol error', () => pair.errors.length > 0);
+    expect([pair.kills, pair.answers]).toEqual([1, []]);
+  });
+
+  it('that ends before it has read its whole job is known for it; one that has read it is not', async () => {
+    const job = Buffer.alloc(4_000_000, 'x');
+    const closed = await Pair.open();
+    closed.peer.destroy();
+    await waitFor('the end to be seen', () => !(closed.child as unknown as { connection: ChildConnection }).connection.socket.writable);
+    closed.give(job);
+    expect(closed.child.isUndelivered).toBe(true);
+
+    const ended = await Pair.open();
+    ended.child.handleExit(exit);
+    ended.peer.destroy();
+    await ended.child.exited;
+    ended.give(job);
+    expect(ended.child.isUndelivered).toBe(true);
+
+    const inTheMiddle = await Pair.open();
+    inTheMiddle.peer.pause();
+    inTheMiddle.give(job);
+    inTheMiddle.peer.destroy();
+    await waitFor('the refusal', () => inTheMiddle.child.isUndelivered);
+
+    const unread = await Pair.open();
+    unread.peer.pause();
+    unread.give(Buffer.from('{}'));
+    unread.peer.destroy();
+    await waitFor('the reset', () => unread.child.isUndelivered);
+
+    const taken = await Pair.open();
+    await taken.run();
+    taken.peer.destroy();
+    taken.child.handleExit(exit);
+    await taken.child.exited;
+    expect(taken.child.isUndelivered).toBe(false);
   });
 
   it('that gives another nonce, or none in time, has not answered', async () => {

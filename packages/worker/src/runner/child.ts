@@ -3,6 +3,7 @@ import {
   encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { listDescriptors } from '../warm/inspect-child';
 import type { ChildConnection } from './child-socket';
 import { Pings } from './pings';
 
@@ -20,6 +21,8 @@ export interface RunListener {
   /** After the answer to a run with `keep`, where the child says that it can run again. */
   readonly onWaiting?: () => void;
   readonly onProtocolError: (error: FrameError) => void;
+  /** Instead of `onWaiting`, or before anything: the child is gone. */
+  readonly onExited?: (exit: ChildExited) => void;
 }
 
 /**
@@ -40,12 +43,18 @@ export class Child {
   state: ChildState = 'idle';
   /** Whether it ended because its template did, and not by what its code did. */
   lostWithTemplate = false;
+  /** It ended before it had read the whole `run` frame, so the job cannot have run there. */
+  isUndelivered = false;
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
   private settleExit!: (exit: ChildExited) => void;
   private listener: RunListener | undefined;
+  /** Of a child that is asked to stay: what it had open before its first job. */
+  descriptors: readonly string[] | undefined;
+  private policy: RunMessage['policy'] = null;
   private isKept = false;
   private isDoomed = false;
+  private isRetired = false;
   private readonly pings = new Pings();
   private runNonce = '';
 
@@ -55,17 +64,32 @@ export class Child {
     this.connection = connection;
     this.killInTemplate = kill;
     this.exited = new Promise((resolve) => (this.settleExit = resolve));
+    connection.socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.state === 'running' && isUnread(error)) this.isUndelivered = true;
+    });
     connection.socket.on('data', (chunk: Buffer) => this.read(chunk));
   }
 
-  /** Sends the job. Each of the listener's functions is called at most once. */
+  /** Sends the job, or notes that nobody is there to take it. Each of the listener's functions is called at most once. */
   run(message: Omit<RunMessage, 'type' | 'nonce'>, payload: Buffer, listener: RunListener): void {
+    if (this.state === 'gone') {
+      this.isUndelivered = true;
+      void this.exited.then(listener.onExited);
+      return;
+    }
     if (this.state !== 'idle') throw new Error(`a child that is ${this.state} cannot run a job`);
     this.state = 'running';
     this.runNonce = randomUUID();
     this.listener = listener;
     this.isKept = message.keep;
-    this.connection.socket.write(encodeFrame({ type: 'run', nonce: this.runNonce, ...message } satisfies RunMessage, payload));
+    if (message.keep) this.descriptors ??= listDescriptors(this.pid);
+    const policy = this.isSamePolicy(message.policy) ? null : message.policy;
+    this.policy = message.policy;
+    const { socket } = this.connection;
+    const frame = encodeFrame({ type: 'run', nonce: this.runNonce, ...message, policy } satisfies RunMessage, payload);
+    // Its end may be closed although the template has not told yet.
+    if (!socket.writable) this.isUndelivered = true;
+    else socket.write(frame);
   }
 
   /** Whether an idle child answers within the time. */
@@ -75,7 +99,12 @@ export class Child {
 
   /** Whether it can be given a job: idle, and not about to end. */
   get isUsable(): boolean {
-    return this.state === 'idle' && !this.isDoomed;
+    return this.state === 'idle' && !this.isDoomed && !this.isRetired;
+  }
+
+  /** The job it has, or was just taken for, is its last. */
+  retire(): void {
+    this.isRetired = true;
   }
 
   kill(): void {
@@ -100,18 +129,24 @@ export class Child {
     }
   }
 
+  /** Lists of a configuration are the same objects for all its jobs; to the child they are two thirds of what it reads. */
+  private isSamePolicy(policy: RunMessage['policy']): boolean {
+    return policy?.allowedModules === this.policy?.allowedModules && policy?.blockedModules === this.policy?.blockedModules;
+  }
+
   private finish(exit: ChildExited): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.settleExit(exit);
+    this.listener?.onExited?.(exit);
   }
 
   private read(chunk: Buffer): void {
     try {
       for (const frame of this.connection.reader.push(chunk)) {
         const message = parseChildMessage(frame);
-        if (message.type === 'pong' && this.state === 'idle') this.pings.handlePong(message.nonce);
-        else if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
+        if (message.type === 'pong' && this.mayPong(message.nonce)) continue;
+        if (message.type === 'result' && this.state === 'running' && message.nonce === this.runNonce) this.answer(message, frame.body);
         else if (message.type === 'waiting' && this.state === 'answered' && this.isKept && message.nonce === this.runNonce) this.wait();
         else throw new FrameError(`unexpected '${message.type}' while ${this.state}`);
       }
@@ -120,6 +155,12 @@ export class Child {
       this.listener?.onProtocolError(error instanceof FrameError ? error : new FrameError('unreadable frame', { cause: error }));
       this.kill();
     }
+  }
+
+  /** A child that was pinged and then given its job answers the ping first: that is no word of the caller's code. */
+  private mayPong(nonce: string): boolean {
+    const isAwaited = this.pings.handlePong(nonce);
+    return this.state === 'idle' || (this.state === 'running' && isAwaited);
   }
 
   private answer(result: ChildResult, body: Buffer): void {
@@ -137,3 +178,9 @@ export class Child {
     listener?.onWaiting?.();
   }
 }
+
+/**
+ * What the kernel says of a Unix socket whose other end was closed: EPIPE, it takes no (more) bytes; ECONNRESET, what it
+ * had taken was not read to its end. `run` is the last that is sent before its answer, so either is about it.
+ */
+const isUnread = ({ code, syscall }: NodeJS.ErrnoException): boolean => code === 'ECONNRESET' || (code === 'EPIPE' && syscall === 'write');

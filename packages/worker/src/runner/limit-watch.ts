@@ -1,4 +1,5 @@
-import { readPrivateBytes, readTreeUsage } from './process-usage';
+import { inTurns } from '@python3-cluster/shared';
+import { readingPrivateBytes, readingTreeUsage } from './process-usage';
 import { readScratchBytes } from './scratch-usage';
 
 export type Breach = 'wall' | 'cpu' | 'memory' | 'scratch';
@@ -19,10 +20,13 @@ const LOOK_MS = 100;
 /** Looking through a folder costs more than a look into /proc. */
 const LOOKS_PER_SCRATCH_LOOK = 10;
 
+/** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
+const PAUSE_PER_LOOK = 4;
+
 /**
  * Watches a running job from outside: wall clock by a timer, CPU and memory of its whole process tree by looking into
- * /proc, and once a second its scratch folder. Calls `onBreach` once. Overshoot: at most one look (100 ms) of CPU per core and of allocation speed; the
- * child's own rlimits stop a single process earlier.
+ * /proc, and once in ten looks its scratch folder. Calls `onBreach` once. Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and
+ * of allocation speed; the child's own rlimits stop a single process earlier.
  */
 export class LimitWatch {
   private readonly wall: NodeJS.Timeout;
@@ -40,7 +44,7 @@ export class LimitWatch {
     this.limits = limits;
     this.onBreach = onBreach;
     this.wall = setTimeout(() => this.breach('wall'), limits.timeoutMs);
-    this.looks = setTimeout(() => this.look(), FIRST_LOOK_MS);
+    this.looks = setTimeout(() => void this.look(), FIRST_LOOK_MS);
   }
 
   /** Highest memory seen over the tree; 0 if the job was over before the first look. */
@@ -54,16 +58,20 @@ export class LimitWatch {
     clearTimeout(this.looks);
   }
 
-  private look(): void {
-    const usage = readTreeUsage(this.pid);
+  private async look(): Promise<void> {
+    const startedAt = performance.now();
+    const usage = await inTurns(readingTreeUsage(this.pid));
     // The cheap figure counts shared pages too, so only one that is over the limit needs the exact one.
-    const bytes = usage.residentBytes > this.limits.memoryBytes ? readPrivateBytes(usage.pids) : usage.residentBytes;
+    const isOver = usage.residentBytes > this.limits.memoryBytes;
+    const bytes = isOver ? await inTurns(readingPrivateBytes(usage.pids)) : usage.residentBytes;
     this.peakBytes = Math.max(this.peakBytes, bytes);
     if (bytes > this.limits.memoryBytes) return this.breach('memory');
     if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
+    if (this.ended) return;
     this.lookCount += 1;
     if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === 0) void this.lookAtScratch(usage.pids);
-    this.looks = setTimeout(() => this.look(), LOOK_MS);
+    const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
+    this.looks = setTimeout(() => void this.look(), pauseMs);
   }
 
   private async lookAtScratch(pids: readonly number[]): Promise<void> {

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 
-/** Pings that are under way on one channel, by nonce. */
+/** Pings that were not answered yet on one channel, by nonce; also those nobody waits for any more. */
 export class Pings {
-  private readonly waiting = new Map<string, () => void>();
+  private readonly unanswered = new Map<string, () => void>();
 
   /** Whether the other side answers within the time. */
   send(timeoutMs: number, write: (message: { readonly type: 'ping'; readonly nonce: string }) => void): Promise<boolean> {
     const nonce = randomUUID();
     return new Promise((resolve) => {
-      const settle = (answered: boolean): void => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.unanswered.set(nonce, () => {
         clearTimeout(timer);
-        this.waiting.delete(nonce);
-        resolve(answered);
-      };
-      const timer = setTimeout(() => settle(false), timeoutMs);
-      this.waiting.set(nonce, () => settle(true));
+        resolve(true);
+      });
       write({ type: 'ping', nonce });
     });
   }
 
-  handlePong(nonce: string): void {
-    this.waiting.get(nonce)?.();
+  /** @returns whether it answers a ping that had no answer yet */
+  handlePong(nonce: string): boolean {
+    this.unanswered.get(nonce)?.();
+    return this.unanswered.delete(nonce);
   }
 }

@@ -6,7 +6,9 @@ import { readScratchBytes } from './scratch-usage';
 
 const MIB = 1 << 20;
 let folder: string;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'python3-scratch-'))));
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'python3-scratch-'));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const read = (enough = 1_000 * MIB, pids: readonly number[] = []): Promise<number | undefined> => readScratchBytes(folder, pids, enough);

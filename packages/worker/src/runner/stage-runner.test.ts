@@ -38,7 +38,7 @@ describe('a run directory', () => {
     expect(readFileSync(join(run.runnerPath, '__main__.py'), 'utf8')).toBe('main');
     expect(readFileSync(join(run.runnerPath, 'package', 'module.py'), 'utf8')).toBe('module');
     expect(readdirSync(join(run.runnerPath, 'package'))).toEqual(['module.py']);
-    expect(readFileSync(join(run.path, 'worker.pid'), 'utf8')).toBe(String(process.pid));
+    expect(readFileSync(join(run.path, 'worker.pid'), 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+$`));
     expect(run.slotPath(3)).toBe(join(run.path, 'slots', '3'));
     expect(run.socketPath.startsWith(run.path)).toBe(true);
   });
@@ -67,6 +67,12 @@ describe('what other worker nodes left', () => {
     const abandoned = leave('python3-cluster-dead', String(await deadPid()));
     stageRunner(base, source);
     expect(existsSync(abandoned)).toBe(false);
+  });
+
+  it('is swept where another process has their pid by now', () => {
+    const former = leave('python3-cluster-former', `${process.pid} 1`);
+    stageRunner(base, source);
+    expect(existsSync(former)).toBe(false);
   });
 
   it('is kept where they live', () => {

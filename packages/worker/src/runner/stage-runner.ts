@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,7 +36,7 @@ export function stageRunner(parent: string, runnerSource: string): RunDirectory 
   mkdirSync(base, { recursive: true });
   removeAbandoned(base);
   const path = mkdtempSync(join(base, PREFIX));
-  writeFileSync(join(path, OWNER_FILE), String(process.pid));
+  writeFileSync(join(path, OWNER_FILE), `${process.pid} ${startTimeOf(process.pid) ?? ''}`);
   // Passable but not listable by slots.
   chmodSync(path, 0o711);
   const runnerPath = join(path, 'runner');
@@ -60,10 +71,37 @@ function removeAbandoned(base: string): void {
     const owner = join(base, name, OWNER_FILE);
     if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
     try {
-      if (!isAlive(Number(readFileSync(owner, 'utf8')))) rmSync(join(base, name), { recursive: true, force: true });
+      if (!isOwned(readFileSync(owner, 'utf8'))) removeOwnerLast(join(base, name));
     } catch {
       // Another user's, or another worker node is sweeping it at this moment.
     }
+  }
+}
+
+/** A sweep that is cut short, by a process that dies slowly say, is finished by the next one: it must find the owner file. */
+function removeOwnerLast(path: string): void {
+  // A link is removed, not followed.
+  for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
+    if (name !== OWNER_FILE) rmSync(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  rmSync(path, { recursive: true, force: true });
+}
+
+/** Pids are used again: soon where jobs fork, and in a container after every restart. */
+function isOwned(owner: string): boolean {
+  const [pid, startTime] = owner.split(' ');
+  if (!isAlive(Number(pid))) return false;
+  const now = startTimeOf(Number(pid));
+  return !startTime || now === undefined || now === startTime;
+}
+
+/** Field 22 of proc(5) stat: kernel ticks since boot; undefined where there is none to read. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
   }
 }
 

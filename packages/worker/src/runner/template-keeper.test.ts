@@ -3,6 +3,7 @@ import { childrenOf, isAlive, StagedRunner } from '../../../../test/contracts/st
 import { waitFor } from '../../../../test/support/wait-for';
 import type { Child } from './child';
 import { TemplateKeeper } from './template-keeper';
+import type { WearLimits } from './template-wear';
 
 const runner = new StagedRunner(1_024);
 beforeAll(() => runner.start());
@@ -14,8 +15,10 @@ afterEach(async () => {
   await runner.allGone();
 });
 
-const createKeeper = (idleChildren: number, preload = ['json']): TemplateKeeper =>
-  new TemplateKeeper({ ...runner.templateOptions, preload, idleChildren: () => idleChildren });
+const NEVER: WearLimits = { forks: 0, ageMs: 0, grownBytes: 0 };
+
+const createKeeper = (idleChildren: number, preload = ['json'], wearLimits = NEVER): TemplateKeeper =>
+  new TemplateKeeper({ ...runner.templateOptions, preload, idleChildren: () => idleChildren, wearLimits });
 
 /** Started, and its idle children are connected: that they run is not yet that they are ready. */
 async function startKeeper(idleChildren: number): Promise<TemplateKeeper> {

@@ -1,10 +1,13 @@
 import type { JobMode, Logger } from '@python3-cluster/shared';
 import type { Child } from './child';
 import { Template, type TemplateOptions, type TemplateReady } from './template';
+import { reasonToRecycle, type WearLimits } from './template-wear';
 
 export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost'> {
   /** Children forked ahead of demand. */
   readonly idleChildren: () => number;
+  /** When a template is replaced though it is well: what it leaks, and what its children share, ends with it. */
+  readonly wearLimits: WearLimits;
 }
 
 /** First pause before a lost template is started again; doubles up to the second figure while starts fail. */
@@ -14,13 +17,17 @@ const PROBE_TIMEOUT_MS = 5_000;
 
 /**
  * Keeps one mode's template alive and a few idle children ready, so that a job finds its process forked already.
- * A template that is lost is replaced in the background while children of other templates go on.
+ * A template that is lost is replaced in the background while children of other templates go on. One that is worn is
+ * replaced while it still serves; it ends when the last job of its children has ended.
+ *
+ *   starting ──▶ up ──worn, and the next one is up──▶ retired ──no children──▶ gone
  */
 export class TemplateKeeper {
   readonly mode: JobMode;
   private readonly options: TemplateKeeperOptions;
   private readonly logger: Logger;
   private template: Template | undefined;
+  private readonly retired = new Set<Template>();
   private starting: Promise<Template> | undefined;
   private idle: Child[] = [];
   private forking = 0;
@@ -78,18 +85,45 @@ export class TemplateKeeper {
       child.kill();
     });
     this.refill();
+    await this.checkRetired();
+    const reason = reasonToRecycle(template.wear, this.options.wearLimits);
+    if (reason !== undefined) this.recycle(template, reason).catch(() => undefined);
     return answers.every(Boolean);
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     await this.starting?.catch(() => undefined);
-    await this.template?.stop();
+    await Promise.all([this.template, ...this.retired].map(async (template) => template?.stop()));
   }
 
   kill(): void {
     this.stopped = true;
-    this.template?.kill();
+    for (const template of [this.template, ...this.retired]) template?.kill();
+  }
+
+  /** The old one serves until the new one is up, and if it does not come up. */
+  private async recycle(old: Template, reason: string): Promise<void> {
+    if (this.starting !== undefined || this.stopped || old !== this.template) return;
+    this.logger.info({ mode: this.mode, pid: old.pid, reason }, 'template is worn and is replaced');
+    this.starting = this.startTemplate()
+      .catch((error: unknown) => {
+        this.logger.error({ mode: this.mode, error: String(error) }, 'the next template did not come up');
+        return old.lost ? this.restartUntilUp() : old;
+      })
+      .finally(() => (this.starting = undefined));
+    const next = await this.starting;
+    if (next === old || old.lost) return;
+    this.retired.add(old);
+    for (const child of this.idle.splice(0)) child.kill();
+    old.retire();
+    this.refill();
+  }
+
+  private async checkRetired(): Promise<void> {
+    const asked = [...this.retired];
+    const answers = await Promise.all(asked.map((template) => template.ping(PROBE_TIMEOUT_MS)));
+    for (const [index, template] of asked.entries()) if (!answers[index]) template.kill();
   }
 
   private refill(): void {
@@ -132,6 +166,7 @@ export class TemplateKeeper {
   }
 
   private handleLoss(lost: Template): void {
+    this.retired.delete(lost);
     if (lost !== this.template) return;
     this.template = undefined;
     this.idle = [];

@@ -10,6 +10,8 @@ import type { ChildConnection, ChildSocket } from './child-socket';
 import { findHostPid, isRunning } from '../sandbox/host-pid';
 import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
 import { Pings } from './pings';
+import { readResidentBytes } from './process-usage';
+import type { TemplateWear } from './template-wear';
 
 export interface TemplateOptions {
   readonly mode: JobMode;
@@ -61,7 +63,11 @@ export class Template {
   private readonly forks = new Map<string, PendingFork>();
   private readonly children = new Map<string, Child>();
   private readonly pings = new Pings();
+  private readonly startedAt = performance.now();
+  private readonly residentBytesAtStart: number;
+  private forkCount = 0;
   private isLost = false;
+  private isRetired = false;
 
   private constructor(options: TemplateOptions, started: StartedProcess, ready: TemplateReady) {
     this.mode = options.mode;
@@ -70,6 +76,7 @@ export class Template {
     this.control = started.control;
     this.ready = ready;
     this.pid = this.toHostPid(started.process.pid ?? 0, ready.pid) ?? 0;
+    this.residentBytesAtStart = readResidentBytes(this.pid);
   }
 
   /** Spawns the process and waits until its imports are done. @throws ClusterError TEMPLATE_START_FAILED */
@@ -89,6 +96,14 @@ export class Template {
     return this.isLost;
   }
 
+  get wear(): TemplateWear {
+    return {
+      forks: this.forkCount,
+      ageMs: performance.now() - this.startedAt,
+      grownBytes: readResidentBytes(this.pid) - this.residentBytesAtStart,
+    };
+  }
+
   /** Forks one child and waits for its connection. @throws Error where that fails; the template may still be well */
   fork(): Promise<Child> {
     const childId = randomUUID();
@@ -104,6 +119,7 @@ export class Template {
       });
       if (this.isLost) this.failFork(childId, 'the template is gone');
       else this.send({ type: 'fork', childId, nonce });
+      this.forkCount += 1;
     });
   }
 
@@ -118,6 +134,13 @@ export class Template {
       this.process.once('exit', () => resolve());
       this.send({ type: 'stop' });
     });
+  }
+
+  /** Ends when its children have ended; what they run now is their last job. */
+  retire(): void {
+    this.isRetired = true;
+    for (const child of this.children.values()) child.retire();
+    this.stopIfDone();
   }
 
   /** The first process of a namespace takes all others along before anybody hears of its end. */
@@ -141,6 +164,10 @@ export class Template {
 
   private toHostPid(parentPid: number, pid: number): number | undefined {
     return this.options.sandbox?.bubblewrap === undefined ? pid : findHostPid(parentPid, pid);
+  }
+
+  private stopIfDone(): void {
+    if (this.isRetired && this.children.size === 0 && this.forks.size === 0) void this.stop();
   }
 
   private send(message: WorkerControlMessage): void {
@@ -170,7 +197,8 @@ export class Template {
       case 'exited':
         return this.handleExit(message);
       case 'pong':
-        return this.pings.handlePong(message.nonce);
+        this.pings.handlePong(message.nonce);
+        return;
       case 'ready':
       case 'refused':
         throw new Error(`unexpected '${message.type}'`);
@@ -183,6 +211,7 @@ export class Template {
     this.forks.delete(childId);
     const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }));
     this.children.set(childId, child);
+    if (this.isRetired) child.retire();
     fork.resolve(child);
   }
 
@@ -201,6 +230,7 @@ export class Template {
     this.failFork(exit.childId, 'the child ended before it connected');
     this.children.get(exit.childId)?.handleExit(exit);
     this.children.delete(exit.childId);
+    this.stopIfDone();
   }
 
   private handleLoss(): void {

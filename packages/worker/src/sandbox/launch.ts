@@ -31,7 +31,7 @@ export interface Launch {
 }
 
 export function toLaunch({ sandbox, mode, runnerPath, socketPath, command }: LaunchRequest): Launch {
-  const identity = sandbox?.uid == null ? {} : { uid: sandbox.uid, gid: sandbox.uid };
+  const identity = typeof sandbox?.uid !== 'number' ? {} : { uid: sandbox.uid, gid: sandbox.uid };
   const [file, ...args] = command;
   if (sandbox?.bubblewrap === undefined) return { file, args, identity };
   const { view, slotsPath } = sandbox;

@@ -133,6 +133,7 @@ describe('kept children', () => {
     ['a process', 'import os, time\nif os.fork() == 0:\n  time.sleep(600)\nresult = 1'],
     ['a thread', 'import sched\nsched.threading.Thread(target=sched.threading.Event().wait, daemon=True).start()\nresult = 1'],
     ['a copy of its output', 'import os\nos.dup(1)\nresult = 1'],
+    ['an open file', 'import os\nos.open("/dev/null", 0)\nresult = 1'],
   ])('that leave %s behind end, after their answer', async (_, code) => {
     const warm = create();
     const { value, child } = await call(warm, code);
@@ -177,7 +178,7 @@ def frame(**members):
     return struct.pack('>II', len(text), 0) + text
 said = frame(type='result', nonce=header['nonce'], status='succeeded', hasValue=False, error=None)
 null = os.open('/dev/null', os.O_RDWR)
-os.dup2(null, 1), os.dup2(null, 2)
+os.dup2(null, 1), os.dup2(null, 2), os.close(null)
 channel = next(n for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}') and 'socket' in os.readlink(f'/proc/self/fd/{n}'))
 os.write(channel, said + frame(type='waiting', nonce=header['nonce']))
 while True: pass`;
@@ -283,16 +284,16 @@ describe('uses', () => {
 });
 
 describe('warm keys', () => {
-  const key = (payload: object, change: Partial<Job> = {}): string | undefined =>
+  const key = (payload: object, change: Partial<Job> = {}): Promise<string | undefined> =>
     warmKeyOf(job(change), Buffer.from(JSON.stringify(payload)));
-  it('name the program and not what it is called with', () => {
-    expect(key({ code: 'x', variables: { a: 1 } })).toBe(key({ code: 'x', variables: { a: 2 } }));
-    expect(key({ code: 'x' })).not.toBe(key({ code: 'y' }));
-    expect(key({ expression: 'x' }, { kind: 'eval' })).not.toBe(key({ code: 'x' }));
+  it('name the program and not what it is called with', async () => {
+    expect(await key({ code: 'x', variables: { a: 1 } })).toBe(await key({ code: 'x', variables: { a: 2 } }));
+    expect(await key({ code: 'x' })).not.toBe(await key({ code: 'y' }));
+    expect(await key({ expression: 'x' }, { kind: 'eval' })).not.toBe(await key({ code: 'x' }));
     const called = { kind: 'call' } as const;
-    expect(key({ module: 'a', function: 'bc' }, called)).not.toBe(key({ module: 'ab', function: 'c' }, called));
-    expect(key({ module: 'a', function: 'b', args: [1] }, called)).toBe(key({ module: 'a', function: 'b', args: [2] }, called));
-    expect(key({ code: 'x' }, { kind: 'check' })).toBeUndefined();
-    expect(key(['code'])).toBeUndefined();
+    expect(await key({ module: 'a', function: 'bc' }, called)).not.toBe(await key({ module: 'ab', function: 'c' }, called));
+    expect(await key({ module: 'a', function: 'b', args: [1] }, called)).toBe(await key({ module: 'a', function: 'b', args: [2] }, called));
+    expect(await key({ code: 'x' }, { kind: 'check' })).toBeUndefined();
+    expect(await key(['code'])).toBeUndefined();
   });
 });

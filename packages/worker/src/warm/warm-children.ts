@@ -47,6 +47,7 @@ export class WarmChildren {
   private readonly counter = new UseCounter();
   /** Least recently used first. */
   private readonly kept = new Set<KeptChild>();
+  private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
   constructor(options: WarmChildrenOptions) {
@@ -60,7 +61,7 @@ export class WarmChildren {
 
   /** A kept child where the job may have one and one is free; else what `takeFresh` gives. */
   async lend(job: Job, payload: Buffer, seat: SlotChoice, takeFresh: () => Promise<Child>): Promise<LentChild> {
-    const key = this.keyFor(job, payload);
+    const key = await this.keyFor(job, payload);
     const kept = key === undefined ? undefined : this.take(key, seat);
     if (key === undefined) return lendOnce(await takeFresh());
     const child = kept?.child ?? (await takeFresh());
@@ -77,13 +78,13 @@ export class WarmChildren {
   /** The children end with their templates. */
   close(): void {
     this.closed = true;
-    for (const kept of this.kept) clearInterval(kept.timer);
+    clearInterval(this.timer);
     this.kept.clear();
   }
 
-  private keyFor(job: Job, payload: Buffer): string | undefined {
+  private async keyFor(job: Job, payload: Buffer): Promise<string | undefined> {
     if (job.isolation === 'fresh' || this.options.memoryBytes === 0 || this.closed) return undefined;
-    const key = warmKeyOf(job, payload);
+    const key = await warmKeyOf(job, payload);
     if (key === undefined || job.isolation === 'warm') return key;
     return this.counter.count(key) ? key : undefined;
   }
@@ -107,20 +108,33 @@ export class WarmChildren {
     if (inspection === undefined || !child.isUsable || this.closed) return child.kill();
     const { cpuMs, residentBytes } = inspection;
     const idleUntil = performance.now() + this.options.idleMs;
-    const timer = setInterval(() => this.patrol(kept, idleUntil), Math.min(PATROL_MS, this.options.idleMs));
-    timer.unref();
-    const kept: KeptChild = {
-      key, child, uses, slotIndex, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), timer,
-    }; // prettier-ignore
-    this.kept.add(kept);
+    this.kept.add({
+      key,
+      child,
+      uses,
+      slotIndex,
+      cpuMs,
+      residentBytes,
+      privateBytes: privateBytesOf(child, residentBytes, before),
+      idleUntil,
+    });
+    // One timer for all: making and clearing one for each job costs more than the patrol.
+    this.timer ??= setInterval(() => this.patrol(), Math.min(PATROL_MS, this.options.idleMs)).unref();
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
     this.shrink();
   }
 
   /** Code that answered for us, and only seems to wait, would run on outside every limit. */
-  private patrol(kept: KeptChild, idleUntil: number): void {
-    if (performance.now() >= idleUntil) return this.end(kept, 'unused');
-    const now = inspectChild(kept.child.pid);
+  private patrol(): void {
+    for (const kept of this.kept) this.look(kept);
+    if (this.kept.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private look(kept: KeptChild): void {
+    if (performance.now() >= kept.idleUntil) return this.end(kept, 'unused');
+    const now = inspectChild(kept.child.pid, kept.child.descriptors ?? []);
     const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
     if (!isStill) this.end(kept, 'not idle');
   }
@@ -146,7 +160,6 @@ export class WarmChildren {
   }
 
   private forget(kept: KeptChild): boolean {
-    clearInterval(kept.timer);
     return this.kept.delete(kept);
   }
 }
@@ -160,7 +173,7 @@ interface KeptChild {
   readonly cpuMs: number;
   readonly residentBytes: number;
   readonly privateBytes: number;
-  readonly timer: NodeJS.Timeout;
+  readonly idleUntil: number;
 }
 
 /** A child for a single job; it ends by itself. */

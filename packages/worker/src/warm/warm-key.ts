@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { sliceJsonObject, type Job, type RunKind } from '@python3-cluster/shared';
+import { inTurns, slicingJsonObject, type Job, type RunKind } from '@python3-cluster/shared';
 
 /** The members of each kind's payload that are the program; the others are what it is called with. */
 const PROGRAM_MEMBERS: Readonly<Record<RunKind, readonly string[] | undefined>> = {
@@ -13,12 +13,12 @@ const PROGRAM_MEMBERS: Readonly<Record<RunKind, readonly string[] | undefined>> 
  * Names the process a job may share with others: same owner, same mode, same program, same memory limit (which a process
  * is given once). undefined for what is never kept.
  */
-export function warmKeyOf(job: Job, payload: Buffer): string | undefined {
+export async function warmKeyOf(job: Job, payload: Buffer): Promise<string | undefined> {
   const names = PROGRAM_MEMBERS[job.kind];
   if (names === undefined) return undefined;
   const hash = createHash('sha256').update(JSON.stringify([job.owner, job.mode, job.kind, job.limits.memoryMb]));
   try {
-    const members = sliceJsonObject(payload, 'last');
+    const members = await inTurns(slicingJsonObject(payload, 'last'));
     for (const name of names) {
       const slice = members.get(name);
       if (slice === undefined) return undefined;

@@ -1,0 +1,81 @@
+import {
+  connectRedis, defineJobCommands, RedisSuitability, ReplicaConfirmation, within,
+  type Config, type Logger, type RedisKeys,
+} from '@python3-cluster/shared'; // prettier-ignore
+import type { Redis } from 'ioredis';
+import type { LaneConsumer } from './lanes/lane-consumer';
+
+/** A worker node's way to Redis. */
+export interface NodeConnection {
+  readonly redis: Redis;
+  /** Only with PYTHON3_DURABILITY=replica. */
+  readonly replicas: ReplicaConfirmation | undefined;
+  /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
+  readonly mayTake: (lane: string) => Promise<boolean>;
+  /** Lets the consumers fetch while Redis is suitable, and only then. */
+  readonly govern: (consumers: readonly LaneConsumer[]) => void;
+  readonly close: () => void;
+}
+
+/** How long a start waits for Redis before it goes on without. */
+const FIRST_CONTACT_MS = 1_000;
+
+/** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
+export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
+  const redis = defineJobCommands(
+    connectRedis(config, {
+      profile: 'patient',
+      name: `python3-worker-${workerId}`,
+      onError: (error) => logger.warn({ error: error.message }, 'redis'),
+    }),
+  );
+  const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
+  const replicas = config.durability === 'replica' ? connectReplicas(config, workerId, keys, logger) : undefined;
+  const close = (): void => {
+    suitability.stop();
+    replicas?.confirmation.stop();
+    replicas?.redis.disconnect();
+    redis.disconnect();
+  };
+  suitability.start();
+  await within(FIRST_CONTACT_MS, firstCheck(redis, suitability), 'Redis').catch(() => undefined);
+  if (suitability.state === 'unsuitable') {
+    close();
+    throw suitability.refusal();
+  }
+  return {
+    redis,
+    replicas: replicas?.confirmation,
+    mayTake: async (lane) => {
+      if (suitability.state !== 'suitable') await suitability.settled();
+      return suitability.state === 'suitable' && replicas?.confirmation.isAvailable(lane) !== false;
+    },
+    govern: (consumers) => {
+      suitability.onChange((state) => {
+        // Unchecked ones may fetch on: what they fetch waits for the check.
+        if (state === 'suitable') for (const consumer of consumers) consumer.start();
+        if (state === 'unsuitable') for (const consumer of consumers) consumer.pause();
+      });
+    },
+    close,
+  };
+}
+
+function connectReplicas(
+  config: Config,
+  workerId: string,
+  keys: RedisKeys,
+  logger: Logger,
+): { redis: Redis; confirmation: ReplicaConfirmation } {
+  const redis = connectRedis(config, {
+    profile: 'fail-fast',
+    name: `python3-worker-${workerId}-replicas`,
+    onError: (error) => logger.debug({ error: error.message }, 'redis'),
+  });
+  return { redis, confirmation: new ReplicaConfirmation({ redis, keys, logger }) };
+}
+
+async function firstCheck(redis: Redis, suitability: RedisSuitability): Promise<void> {
+  if (redis.status !== 'ready') await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  await suitability.settled();
+}
