@@ -9,6 +9,7 @@ import {
   renameSync,
   rmdirSync,
   unlinkSync,
+  type Dir,
   type Dirent,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ const FEW = 200;
  * Empties a folder at once if there is little in it. Else it is put aside, a new one takes its place, and a process of its
  * own removes the old one: a program can write a million files, and the loop that renews locks must not wait for their end.
  * No process may have it in use.
- * @throws Error where it cannot be done; a promise says so by false. After a promise the folder is ours, whosever it was
+ * @throws Error where it cannot be done; a promise says so by false. The folder may be ours afterwards, whosever it was
  */
 export function emptyFolder(path: string): undefined | Promise<boolean> {
   try {
@@ -48,7 +49,7 @@ function removeFew(path: string, budget: { left: number }): void {
 
 /** Reads no further than the budget goes. */
 function listFew(path: string, budget: { left: number }): Dirent[] {
-  const folder = opendirSync(path);
+  const folder = openFolder(path);
   try {
     const entries: Dirent[] = [];
     for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
@@ -61,13 +62,32 @@ function listFew(path: string, budget: { left: number }): Dirent[] {
   }
 }
 
+function openFolder(path: string): Dir {
+  try {
+    return opendirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    takeOver(path);
+    return opendirSync(path);
+  }
+}
+
+/**
+ * Root without its rights over other users' files, as in a container, may change owners all the same. Removing a file takes
+ * rights over its folder only.
+ */
+function takeOver(path: string): void {
+  const { uid } = lstatSync(path);
+  if (uid !== process.getuid?.()) lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+  chmodSync(path, 0o700);
+}
+
 async function replaceFolder(path: string): Promise<boolean> {
   const aside = `${path}-old`;
   try {
     renameSync(path, aside);
     mkdirSync(path, { mode: 0o700 });
-    // Root without its rights over other users' files, as in a container: it may change owners all the same.
-    await inTurns(takingBack(aside));
+    await inTurns(takingOver(aside));
     await promisify(execFile)('rm', ['-rf', '--', aside]);
     return true;
   } catch {
@@ -75,14 +95,11 @@ async function replaceFolder(path: string): Promise<boolean> {
   }
 }
 
-/** From the top: a folder can be looked into once it is ours. Removing a file takes no rights over the file. */
-function* takingBack(path: string): Steps<void> {
-  if (lstatSync(path).uid !== process.getuid?.()) {
-    lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
-    chmodSync(path, 0o700);
-  }
+/** From the top: a folder can be looked into once it is ours. */
+function* takingOver(path: string): Steps<void> {
+  takeOver(path);
   yield;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) yield* takingBack(join(path, entry.name));
+    if (entry.isDirectory()) yield* takingOver(join(path, entry.name));
   }
 }

@@ -69,11 +69,9 @@ export class Slot {
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
       const emptied = emptyFolder(this.scratchPath);
-      if (emptied !== undefined) {
-        // A new folder, of ours.
-        this.owner = undefined;
-        return emptied;
-      }
+      // It may have had to be taken from its owner.
+      this.owner = undefined;
+      if (emptied !== undefined) return emptied;
       this.rememberClean();
       return true;
     } catch {
