@@ -163,7 +163,7 @@ describe('DELETE /api/v1/jobs/{id}', () => {
       const code = `import os, time\nwith open('${marks}', 'a') as file: print(os.getcwd(), file=file)\ntime.sleep(60)`;
       const { json } = await call(pair, '/api/v1/jobs', { code, mode: 'admin', delivery: 'at-least-once' }, { key: ADMIN_KEY });
       const scratch = await waitFor('the code to run', () => existsSync(marks) && readFileSync(marks, 'utf8').trim());
-      const workerPid = Number(readFileSync(join(scratch, '..', '..', '..', 'worker.pid'), 'utf8'));
+      const workerPid = Number.parseInt(readFileSync(join(scratch, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
       const victim = pair.workers.findIndex((worker) => worker.pid === workerPid);
       const [killed] = pair.workers.splice(victim, 1);
       await killed?.stop('SIGKILL');

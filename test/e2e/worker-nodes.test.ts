@@ -197,7 +197,7 @@ function killIfThere(pid: number): void {
 
 /** All that a worker node runs by name. */
 function pathWithoutBubblewrap(): string {
-  symlinkSync('/usr/bin/mkfifo', join(cluster.notes, 'mkfifo'));
+  for (const name of ['mkfifo', 'find']) symlinkSync(`/usr/bin/${name}`, join(cluster.notes, name));
   return cluster.notes;
 }
 

@@ -39,7 +39,7 @@ function makeFolder(): string {
 /** All that a worker node runs by name, and no bubblewrap. */
 function pathWithoutBubblewrap(): string {
   const folder = makeFolder();
-  symlinkSync('/usr/bin/mkfifo', join(folder, 'mkfifo'));
+  for (const name of ['mkfifo', 'find']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
   return folder;
 }
 
@@ -108,6 +108,9 @@ async function assertWorksAt(level: string, layers: object, maySeeScratch = true
   const tooFull = { status: 'failed', error: { type: 'ScratchExceeded' } };
   expect(filled.json).toMatchObject(maySeeScratch ? { outcome: tooFull, limitsHit: ['scratch'] } : { outcome: { status: 'succeeded' } });
   expect((await exec(cluster, 'result = 3')).json).toMatchObject({ result: 3 });
+  const code = "import os\nos.calls = getattr(os, 'calls', 0) + 1\nopen('own', 'w').write('x')\nresult = os.calls";
+  const warm = async (): Promise<unknown> => (await runAdminJob(cluster, { code, isolation: 'warm' })).json.outcome?.value;
+  expect([await warm(), await warm()]).toEqual([1, 2]);
   expect(cluster.workers[0]?.log()).not.toContain('could not be emptied');
 }
 

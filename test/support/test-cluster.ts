@@ -93,7 +93,7 @@ export class TestCluster {
 
   /** The process on this host that calls itself by this number in ADMIN mode, on the worker node of that scratch folder. */
   hostPid(pid: number, scratchPath: string): number {
-    const workerPid = Number(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'));
+    const workerPid = Number.parseInt(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
     const found = findAdminPid(workerPid, pid);
     if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
     return found;

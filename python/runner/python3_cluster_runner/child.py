@@ -1,6 +1,6 @@
 """A child: forked for one job, connected to the worker by a socket of its own, gone after one result.
 
-    fork ─▶ shed the template ─▶ connect ─▶ hello ─▶ sandbox ─▶ (ping/pong)* ─▶ run ─▶ sandbox ─▶ result ─▶ _exit(0)
+    fork ─▶ shed the template ─▶ connect ─▶ sandbox ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ sandbox ─▶ result ─▶ _exit(0)
                                                                 └── end of file before run ─▶ _exit(0)
 
 A `run` that says `keep` goes another way: kept_child.py.
@@ -74,14 +74,15 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
     channel = _Socket(_AF_UNIX, _SOCK_STREAM)
     try:
         channel.connect(socket_path)
-        channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
+        # First: the worker may look at what this process has open as soon as it has said hello.
         sandbox.enter_at_birth()
+        channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
         if run is not None and run[0]["policy"] is None:
             raise frames.ProtocolError("a first job without a policy")
         if run is not None:
             header = run[0]
-            sandbox.enter_slot(header["scratchPath"], header["stdoutPath"], header["stderrPath"])
+            sandbox.enter_slot(header["scratchPath"], header["stdoutPath"], header["stderrPath"], header["keep"])
             if header["keep"]:
                 return _live_on(channel, run)
     except frames.ProtocolError as error:

@@ -46,6 +46,7 @@ WORKER_TO_TEMPLATE = {
     "configure": {"mode": _MODE, "socketPath": str, "preload": [str], "sandbox": (_SANDBOX, _NULL)},
     "fork": {"childId": str, "nonce": str},
     "kill": {"childId": str},
+    "inspect": {"childId": str},
     "ping": {"nonce": str},
     "stop": {},
 }
@@ -62,6 +63,7 @@ TEMPLATE_TO_WORKER = {
         "maxRssBytes": int,
         "leftovers": int,
     },
+    "inspected": {"childId": str, "descriptors": [str], "pipes": bool},
     "pong": {"nonce": str},
 }
 WORKER_TO_CHILD = {

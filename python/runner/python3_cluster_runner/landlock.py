@@ -111,8 +111,11 @@ class Ruleset:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, address, 0))
             _close(descriptor)
 
-    def enter(self, *more):
-        """Restrict this process for good; `more` are pairs of a path and the rights there. Raises OSError."""
+    def enter(self, *more, keeps_number=False):
+        """Restrict this process for good; `more` are pairs of a path and the rights there. Raises OSError.
+
+        `keeps_number`: who compares the numbers of open descriptors before and after finds nothing changed.
+        """
         rule = self._last
         for path, rights in more:
             rule.parent = _open(path, _PATH_FLAGS | _NO_LINK)
@@ -120,8 +123,10 @@ class Ruleset:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, self._last_address, 0))
             _close(rule.parent)
         _checked(_call(_RESTRICT_SELF, self._descriptor, 0, None, 0))
-        # The number stays taken: who compares a process's descriptors with what they were finds nothing changed.
-        _dup2(_EMPTY, self._descriptor, False)
+        if keeps_number:
+            _dup2(_EMPTY, self._descriptor, False)
+        else:
+            _close(self._descriptor)
 
 
 def _checked(result):

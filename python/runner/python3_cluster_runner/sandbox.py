@@ -77,8 +77,8 @@ class Sandbox:
         if self._child_filter is not None:
             self._child_filter.enter()
 
-    def enter_slot(self, scratch_path, stdout_path, stderr_path):
-        """In a child, before anything a caller sent is looked at. Raises SandboxFailed."""
+    def enter_slot(self, scratch_path, stdout_path, stderr_path, keeps):
+        """In a child, before anything a caller sent is looked at; `keeps`: it is asked to stay. Raises SandboxFailed."""
         if self._child_ruleset is None:
             return
         try:
@@ -86,6 +86,7 @@ class Sandbox:
                 (scratch_path, self._scratch_rights),
                 (stdout_path, landlock.WRITE_INTO),
                 (stderr_path, landlock.WRITE_INTO),
+                keeps_number=keeps,
             )
         except OSError as error:
             raise SandboxFailed(str(error)) from error

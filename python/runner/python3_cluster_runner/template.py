@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 
-from . import exit_codes, frames, job_environment, limits, preload, process_control, rehearsal, sandbox, standard_streams
+from . import exit_codes, frames, job_environment, limits, preload, process_control, process_tree, rehearsal, sandbox, standard_streams
 from .json_text import quote
 from .reaper import Reaper
 
@@ -159,6 +159,8 @@ class _Template:
             return self._fork(message)
         if kind == "kill":
             self._reaper.kill(message["childId"])
+        elif kind == "inspect":
+            self._inspect(message["childId"])
         elif kind == "ping":
             self._send({"type": "pong", "nonce": message["nonce"]})
         elif kind == "stop":
@@ -241,6 +243,11 @@ class _Template:
         self._reaper.add(pid, child_id)
         self._send_text(_FORKED % (quote(child_id), pid))
         return None
+
+    def _inspect(self, child_id):
+        """Same user, and outside of the child's sandbox: where the worker may not look into it, we may."""
+        descriptors, pipes = process_tree.read_descriptors(self._reaper.pid_of(child_id))
+        self._send({"type": "inspected", "childId": child_id, "descriptors": descriptors, "pipes": pipes})
 
     def _drain_wakeup(self):
         try:

@@ -105,7 +105,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   let exit = await end;
   clearTimeout(exitTimer);
   await checked;
-  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid, child.descriptors ?? []) : undefined;
+  const inspection = exit === undefined && killReason === undefined ? await inspectChild(child) : undefined;
   watch.stop();
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);

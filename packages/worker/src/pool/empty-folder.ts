@@ -1,17 +1,5 @@
 import { execFile } from 'node:child_process';
-import {
-  chmodSync,
-  lchownSync,
-  lstatSync,
-  mkdirSync,
-  opendirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-  type Dir,
-  type Dirent,
-} from 'node:fs';
+import { chmodSync, lchownSync, lstatSync, opendirSync, readdirSync, rmdirSync, unlinkSync, type Dir, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inTurns, type Steps } from '@python3-cluster/shared';
@@ -20,9 +8,9 @@ import { inTurns, type Steps } from '@python3-cluster/shared';
 const FEW = 200;
 
 /**
- * Empties a folder at once if there is little in it. Else it is put aside, a new one takes its place, and a process of its
- * own removes the old one: a program can write a million files, and the loop that renews locks must not wait for their end.
- * No process may have it in use.
+ * Empties a folder at once if there is little in it. Else a process of its own does: a program can write a million files,
+ * and the loop that renews locks must not wait for their end. The folder itself stays, as the sandbox of a kept child is
+ * closed around it. No process may have it in use.
  * @throws Error where it cannot be done; a promise says so by false. The folder may be ours afterwards, whosever it was
  */
 export function emptyFolder(path: string): undefined | Promise<boolean> {
@@ -31,7 +19,7 @@ export function emptyFolder(path: string): undefined | Promise<boolean> {
     return undefined;
   } catch {
     // Too many, too deep for a path, or not ours to remove: what follows knows what to do, or fails as well.
-    return replaceFolder(path);
+    return emptyByProcess(path);
   }
 }
 
@@ -82,13 +70,10 @@ function takeOver(path: string): void {
   chmodSync(path, 0o700);
 }
 
-async function replaceFolder(path: string): Promise<boolean> {
-  const aside = `${path}-old`;
+async function emptyByProcess(path: string): Promise<boolean> {
+  const empty = async (): Promise<unknown> => promisify(execFile)('find', [path, '-mindepth', '1', '-delete']);
   try {
-    renameSync(path, aside);
-    mkdirSync(path, { mode: 0o700 });
-    await inTurns(takingOver(aside));
-    await promisify(execFile)('rm', ['-rf', '--', aside]);
+    await empty().catch(() => inTurns(takingOver(path)).then(empty));
     return true;
   } catch {
     return false;

@@ -1,6 +1,6 @@
 import { ClusterError, type Logger, type PoolStats } from '@python3-cluster/shared';
 import type { RunDirectory } from '../runner/stage-runner';
-import type { SlotOwners } from '../sandbox/isolation';
+import type { SlotOwners } from '../sandbox/slot-owners';
 import { Slot } from './slot';
 
 export interface PoolOptions {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, rmSync } from '
 import { join } from 'node:path';
 import type { JobMode } from '@python3-cluster/shared';
 import { makeNamedPipes, type RunDirectory } from '../runner/stage-runner';
-import type { SlotOwners } from '../sandbox/isolation';
+import type { SlotOwners } from '../sandbox/slot-owners';
 import { emptyFolder } from './empty-folder';
 import { OutputCapture } from './output-capture';
 
@@ -69,9 +69,11 @@ export class Slot {
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
       const emptied = emptyFolder(this.scratchPath);
-      // It may have had to be taken from its owner.
-      this.owner = undefined;
-      if (emptied !== undefined) return emptied;
+      if (emptied !== undefined) {
+        // It may have had to be taken from its owner.
+        this.owner = undefined;
+        return emptied;
+      }
       this.rememberClean();
       return true;
     } catch {
@@ -82,6 +84,7 @@ export class Slot {
   private rememberClean(): void {
     const folder = lstatSync(this.scratchPath, { bigint: true });
     this.cleanInode = folder.ino;
+    this.owner = Number(folder.uid);
     // A time that the kernel's clock may still be showing would not tell what is made next from what was just removed.
     const isSettled = BigInt(Date.now()) * 1_000_000n - folder.ctimeNs > CLOCK_STEP_NS;
     this.cleanedAt = isSettled ? folder.ctimeNs : -1n;

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader, parseChildMessage, type Frame } from '@python3-cluster/shared';
-import type { SlotOwners } from '../sandbox/isolation';
+import type { SlotOwners } from '../sandbox/slot-owners';
 
 /** A connected child's end, from its `hello` on. */
 export interface ChildConnection {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Config, Logger } from '@python3-cluster/shared';
 import { ChildSocket } from '../runner/child-socket';
 import { removeRunDirectory, stageRunner } from '../runner/stage-runner';
-import type { PythonCommand } from '../runner/template';
+import type { PythonCommand } from '../runner/template-start';
 import { createIsolation, type Isolation } from './isolation';
 
 const RUNNER_SOURCE = join(__dirname, '..', '..', '..', '..', 'python', 'runner');

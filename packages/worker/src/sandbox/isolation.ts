@@ -2,17 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterError, type Config, type IsolationLevel, type JobMode, type Logger } from '@python3-cluster/shared';
 import type { RunDirectory } from '../runner/stage-runner';
-import type { PythonCommand } from '../runner/template';
+import type { PythonCommand } from '../runner/template-start';
 import { assertOutside } from './assert-outside';
 import { readInterpreterPaths } from './interpreter-paths';
 import type { TemplateSandbox } from './launch';
 import { levelOf, type Layers } from './layers';
 import { createMountView } from './mount-view';
 import { probeLayers, type LayerReasons } from './probe-layers';
+import type { SlotOwners } from './slot-owners';
 import { findOverlaps, leaseUid, type UidLease } from './slot-uids';
-
-/** Users that own a slot while it is lent, by mode. */
-export type SlotOwners = Readonly<Record<JobMode, number>>;
 
 /** What this host gives, found out by trying. */
 export interface Isolation {

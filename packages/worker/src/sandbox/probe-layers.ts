@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { JobMode } from '@python3-cluster/shared';
-import type { PythonCommand } from '../runner/template';
+import type { PythonCommand } from '../runner/template-start';
 import { toLaunch, type TemplateSandbox } from './launch';
 import type { Layers } from './layers';
 import type { MountView } from './mount-view';

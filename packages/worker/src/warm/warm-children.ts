@@ -65,6 +65,7 @@ export class WarmChildren {
     const kept = key === undefined ? undefined : this.take(key, seat);
     if (key === undefined) return lendOnce(await takeFresh());
     const child = kept?.child ?? (await takeFresh());
+    await child.noteDescriptors();
     const uses = (kept?.uses ?? 0) + 1;
     return {
       child,
@@ -126,15 +127,17 @@ export class WarmChildren {
 
   /** Code that answered for us, and only seems to wait, would run on outside every limit. */
   private patrol(): void {
-    for (const kept of this.kept) this.look(kept);
+    for (const kept of this.kept) void this.look(kept);
     if (this.kept.size > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  private look(kept: KeptChild): void {
+  private async look(kept: KeptChild): Promise<void> {
     if (performance.now() >= kept.idleUntil) return this.end(kept, 'unused');
-    const now = inspectChild(kept.child.pid, kept.child.descriptors ?? []);
+    const now = await inspectChild(kept.child);
+    // Lent meanwhile: it is not to be idle then.
+    if (!this.kept.has(kept)) return;
     const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
     if (!isStill) this.end(kept, 'not idle');
   }
