@@ -1,11 +1,11 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect } from '@jest/globals';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
-import { ADMIN_KEY, DEVELOPER_KEY, TestCluster, type TestProcess } from '../support/test-cluster';
+import { ADMIN_KEY, DEVELOPER_KEY, listProcessesMentioning, TestCluster, type TestProcess } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
 const isRoot = process.getuid?.() === 0;
@@ -128,6 +128,23 @@ describe('a worker node', () => {
   itAsRoot('with the four capabilities of the image and without namespaces has level B, by users', async () => {
     await start({ PATH: pathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' }, FOUR_CAPABILITIES);
     await assertWorksAt('B', { uid: true, namespaces: false, seccomp: true }, false);
+  });
+
+  itAsRoot('with the four capabilities of the image sweeps what a killed one of them left, files of its slots’ users too', async () => {
+    const killed = await start({}, FOUR_CAPABILITIES);
+    await cluster.waitForWorkers(1);
+    const code =
+      "import os, time\nos.makedirs('a/b', mode=0o700)\nopen('a/b/c', 'w').write('c')\nprint('made', flush=True)\ntime.sleep(60)";
+    const job = { code, mode: 'admin', delivery: 'at-most-once' };
+    await call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY });
+    const left = join(cluster.runDirectory, readdirSync(cluster.runDirectory)[0] as string, 'slots');
+    await waitFor('the file', () => readdirSync(left).some((slot) => existsSync(join(left, slot, 'scratch', 'a', 'b', 'c'))));
+    await killed.stop('SIGKILL');
+    cluster.workers.splice(0);
+    await waitFor('what ran there to be gone', () => listProcessesMentioning(left.replace('/slots', '')).length === 0);
+    cluster.startWorker({}, FOUR_CAPABILITIES);
+    await waitFor('the new node', async () => (await exec(cluster, 'result = 1')).json.result === 1);
+    expect(readdirSync(cluster.runDirectory)).toHaveLength(1);
   });
 
   itAsRoot('of a plain user has level B, by namespaces', async () => {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, lchownSync, lstatSync, opendirSync, readdirSync, rmdirSync, unlinkSync, type Dir, type Dirent } from 'node:fs';
+import { chmodSync, lchownSync, lstatSync, opendirSync, readdirSync, rmdirSync, rmSync, unlinkSync, type Dir, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { inTurns, type Steps } from '@python3-cluster/shared';
+import { atOnce, inTurns, type Steps } from '@python3-cluster/shared';
 
 /** Files and folders that are removed at once; each takes some 20 µs of the event loop. */
 const FEW = 200;
@@ -77,6 +77,17 @@ async function emptyByProcess(path: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** A folder with all in it, whosever that is, following no link. No process may have it in use. @throws Error */
+export function removeTree(path: string): void {
+  const remove = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    remove();
+  } catch {
+    atOnce(takingOver(path));
+    remove();
   }
 }
 

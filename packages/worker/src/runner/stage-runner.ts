@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { removeTree } from '../pool/empty-folder';
 
 /** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
 export interface RunDirectory {
@@ -58,7 +59,7 @@ function openToReaders(path: string): void {
 }
 
 export function removeRunDirectory(directory: RunDirectory): void {
-  rmSync(directory.path, { recursive: true, force: true });
+  removeTree(directory.path);
 }
 
 /** Named pipes have no call of their own in Node. */
@@ -82,7 +83,7 @@ function removeAbandoned(base: string): void {
 function removeOwnerLast(path: string): void {
   // A link is removed, not followed.
   for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
-    if (name !== OWNER_FILE) rmSync(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+    if (name !== OWNER_FILE) removeTree(join(path, name));
   }
   rmSync(path, { recursive: true, force: true });
 }
