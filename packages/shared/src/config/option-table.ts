@@ -1,4 +1,3 @@
-/* eslint-disable max-lines -- one table in one place */
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, uidRange, type Option } from './option';
