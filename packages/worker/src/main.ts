@@ -5,6 +5,8 @@ import type { PythonCommand } from './runner/template';
 export interface RunWorkerOptions {
   /** Finds the interpreter; the command line knows how, a worker node does not. */
   readonly findPython: (explicitPath: string) => Promise<PythonCommand>;
+  /** Finds bwrap(1), or says why there is none. */
+  readonly findBubblewrap: () => Promise<string | { readonly missing: string }>;
   /** Its end means that the parent process is gone. */
   readonly aliveStream?: NodeJS.ReadableStream;
   readonly onReady?: (node: { readonly id: string; readonly level: string; readonly pythonVersion: string }) => void;
@@ -19,7 +21,8 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   const logger = createLogger('worker', config.logLevel);
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
-  const node = await createWorkerNode({ config, python, logger });
+  const bubblewrap = await options.findBubblewrap();
+  const node = await createWorkerNode({ config, python, bubblewrap, logger });
   watchEventLoop(logger);
   handleStopSignals({
     stop: () => node.stop(),

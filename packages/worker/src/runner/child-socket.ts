@@ -1,6 +1,7 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader, parseChildMessage, type Frame } from '@python3-cluster/shared';
+import type { SlotOwners } from '../sandbox/slot-owners';
 
 /** A connected child's end, from its `hello` on. */
 export interface ChildConnection {
@@ -21,6 +22,7 @@ export class ChildSocket {
   private readonly sockets = new Set<Socket>();
   private readonly maxBodyBytes: number;
   private readonly server: Server;
+  private path = '';
 
   constructor(maxBodyBytes: number) {
     this.maxBodyBytes = maxBodyBytes;
@@ -28,6 +30,7 @@ export class ChildSocket {
   }
 
   listen(path: string): Promise<void> {
+    this.path = path;
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ path, backlog: 128 }, () => {
@@ -35,6 +38,12 @@ export class ChildSocket {
         resolve();
       });
     });
+  }
+
+  /** Lets processes of these users connect, one as the owner of the socket and the other by its group; still nobody else. */
+  admit(owners: SlotOwners): void {
+    chmodSync(this.path, 0o660);
+    chownSync(this.path, owners.restricted, owners.admin);
   }
 
   /** Calls `accept` once, when the child with this pair connects. */
