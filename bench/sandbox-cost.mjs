@@ -17,12 +17,14 @@ const { ChildSocket } = ofWorker('runner/child-socket');
 const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
 const { Template } = ofWorker('runner/template');
 const { createIsolation } = ofWorker('sandbox/isolation');
+const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));
 
 const JOBS = Number(process.argv[2] ?? 600);
 const TURN = 20;
 const WARM_UP = 50;
 const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'all'];
 const config = loadConfig({ PYTHON3_ISOLATION: 'A' }).config;
+const bubblewrap = await findBubblewrap(join(root, '.data'));
 const logger = createLogger('worker', 'silent');
 const payload = Buffer.from('{"code":"result = a + b","variables":{"a":1,"b":2}}');
 const limits = { timeoutMs: 20_000, memoryMb: 256, cpuSeconds: 20 };
@@ -37,7 +39,7 @@ class Side {
     await this.socket.listen(this.directory.socketPath);
     const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
     const { directory, socket: childSocket } = this;
-    this.isolation = await createIsolation({ config, python, directory, bubblewrap: '/usr/bin/bwrap', logger });
+    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
     const owners = kind === 'all' ? this.isolation.owners : undefined;
     if (owners) childSocket.admit(owners);
     const { runnerPath, socketPath } = directory;
