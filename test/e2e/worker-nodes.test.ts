@@ -1,7 +1,7 @@
-import { readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { listProcessesMentioning, TestCluster } from '../support/test-cluster';
+import { listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob } from '../support/call';
 import { waitFor } from '../support/wait-for';
 
@@ -166,9 +166,18 @@ describe('one worker node', () => {
     cluster = await TestCluster.start({ workers: 0 });
     const worker = cluster.startWorker({ PYTHON3_ISOLATION: 'A', PATH: pathWithoutBubblewrap() });
     expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(1);
-    expect(worker.log()).toMatch(
-      /level B, and PYTHON3_ISOLATION=A is required.*namespaces: bubblewrap \(bwrap\) is not installed.*ISOLATION_INSUFFICIENT/,
-    );
+    const missing = process.getuid?.() === 0 ? /namespaces: bubblewrap \(bwrap\) is not installed/ : /uid: .*CAP_SETUID/;
+    expect(worker.log()).toMatch(/level [BC], and PYTHON3_ISOLATION=A is required.*ISOLATION_INSUFFICIENT/);
+    expect(worker.log()).toMatch(missing);
+  });
+
+  it('does not start where ADMIN code would be shown a file with a secret', async () => {
+    cluster = await TestCluster.start({ workers: 0 });
+    const file = join(cluster.notes, 'signing.key');
+    writeFileSync(file, SIGNING_KEY);
+    const worker = cluster.startWorker({ PYTHON3_SIGNING_KEY: '', PYTHON3_SIGNING_KEY_FILE: file });
+    expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(2);
+    expect(worker.log()).toContain(`ADMIN code would be shown ${cluster.notes}, and ${file}`);
   });
 
   it('keeps its secrets out of the code’s environment, descriptors and command line', async () => {

@@ -13,6 +13,7 @@ const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
 
 export interface SlotsParts {
   readonly config: Config;
+  readonly secretFiles: readonly string[];
   readonly python: PythonCommand;
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
@@ -34,7 +35,7 @@ export interface Slots {
  * again if the rest does not.
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, CONFIG_INVALID
  */
-export async function createSlots({ config, python, bubblewrap, logger }: SlotsParts): Promise<Slots> {
+export async function createSlots({ config, secretFiles, python, bubblewrap, logger }: SlotsParts): Promise<Slots> {
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
   let isolation: Isolation | undefined;
@@ -48,7 +49,7 @@ export async function createSlots({ config, python, bubblewrap, logger }: SlotsP
   };
   try {
     await childSocket.listen(directory.socketPath);
-    isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
+    isolation = await createIsolation({ config, secretFiles, python, directory, bubblewrap, logger });
     if (isolation.owners) childSocket.admit(isolation.owners);
     templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, logger });
     pool = createPool(config, directory, isolation, logger);
