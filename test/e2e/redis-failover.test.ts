@@ -19,6 +19,7 @@ const noting = (notes: string, mark: string, delivery: string): object => ({
   mode: 'admin', delivery, variables: { notes, mark },
   code: `
 import os, time
+os.umask(0)
 file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(file, (mark + '\\n').encode())
 time.sleep(0.05)

@@ -46,9 +46,9 @@ const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => 
 let marks = 0;
 const directory = makeNotesFolder();
 const newMark = (): string => join(directory, `${(marks += 1)}`);
-/** Code that notes each run, then goes on; \`run\` is the number of this one. */
+/** Code that notes each run, then goes on; \`run\` is the number of this one. Another worker node's users add to the file. */
 const noting = (mark: string, then: string): string =>
-  `with open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
+  `import os\nos.umask(0)\nwith open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
 const runsOf = (mark: string): number => (existsSync(mark) ? readFileSync(mark, 'utf8').trim().split('\n').length : 0);
 
 describe('a job with retryOn', () => {
@@ -219,7 +219,8 @@ describe('worker nodes that are killed', () => {
     const overlap = newMark();
     try {
       // A lock of the kernel's: it goes with its process.
-      const code = (mark: string): string => `import fcntl, time
+      const code = (mark: string): string => `import fcntl, os, time
+os.umask(0)
 lock = open('${mark}.lock', 'w')
 try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except OSError: open('${overlap}', 'a').write('two runs at once\\n')
