@@ -13,6 +13,7 @@ import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
+import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
 import { Heartbeat } from './registry/heartbeat';
 import { createSlots } from './create-slots';
@@ -24,7 +25,7 @@ export interface WorkerNode {
   readonly id: string;
   readonly level: IsolationLevel;
   readonly python: TemplateReady;
-  /** Drains, then ends what is left. Resolves when nothing of the node runs any more. */
+  /** Drains, then ends what is left. Settles when nothing of the node runs any more; rejects if it could not take its leave. */
   stop(): Promise<void>;
 }
 
@@ -108,14 +109,21 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
     draining = true;
     heartbeat.beat();
     healthCheck.stop();
-    await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
+    await drainConsumers(consumers, redis, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
-    await heartbeat.stop();
+    const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
     warm.close();
     await slots.stop();
     connection.close();
+    if (leave !== undefined) {
+      logger.warn(
+        { workerId: id, error: String(leave.error) },
+        'worker node is down without taking its leave; the registry forgets it by itself',
+      );
+      throw leave.error;
+    }
     logger.info({ workerId: id }, 'worker node is down');
   }
 
@@ -137,21 +145,6 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
-}
-
-/** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
-const PUT_BACK_MS = 2_000;
-
-async function drainConsumers(consumers: readonly LaneConsumer[], drainMs: number, logger: Logger): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const after = (ms: number): Promise<'overrun'> => new Promise((resolve) => (timer = setTimeout(() => resolve('overrun'), ms)));
-  const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
-  if ((await Promise.race([drained, after(drainMs)])) === 'overrun') {
-    logger.warn('drain time is over; running jobs are ended and go back to their lanes');
-    for (const consumer of consumers) consumer.abandon();
-    await Promise.race([drained, after(PUT_BACK_MS)]);
-  }
-  clearTimeout(timer);
 }
 
 function createWarmChildren(config: Config, logger: Logger): WarmChildren {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_LOOK_MS, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { CANCEL_LOOK_MS, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 /** A lane this node serves, as far as cancelling goes. */
 export interface CancellableLane {
@@ -18,6 +18,9 @@ export interface CancelWatchOptions {
   readonly lanes: readonly CancellableLane[];
   readonly logger: Logger;
 }
+
+/** A Redis that goes away under way must not keep the node from stopping; another node settles what is left. */
+const SETTLE_MS = 2_000;
 
 /** More than this wait for the next look: a look must not hold up what else the node does. */
 const MOST_PER_LOOK = 1_000;
@@ -55,7 +58,7 @@ export class CancelWatch {
     this.isStopped = true;
     clearInterval(this.timer);
     this.options.subscriber.disconnect();
-    if (this.options.redis.status === 'ready') await Promise.all(this.pending);
+    if (this.options.redis.status === 'ready') await within(SETTLE_MS, Promise.all(this.pending), 'Redis').catch(() => undefined);
   }
 
   private subscribe(): void {

@@ -99,6 +99,11 @@ export class LaneConsumer {
     await this.worker.close();
   }
 
+  /** Nothing runs here, and no outcome waits to be written. */
+  get isIdle(): boolean {
+    return this.running.size === 0 && this.outcomes.size === 0;
+  }
+
   /** Ends what still runs and puts it back for other nodes. */
   abandon(): void {
     for (const running of this.running.values()) running.abort(NODE_STOPPING);

@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis';
-import { HEARTBEAT_MS, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import { HEARTBEAT_MS, within, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+
+/** Redis may go away with the command under way, and the command then waits for it to come back; the entry ages by itself. */
+const SIGN_OFF_MS = 1_000;
 
 /** Tells the registry, once a second, that this worker node lives and how its pool stands. */
 export class Heartbeat {
@@ -32,8 +35,10 @@ export class Heartbeat {
       .catch((error: unknown) => this.logger.warn({ error: String(error) }, 'heartbeat not written'));
   }
 
+  /** @throws Error if the node could not sign off, though Redis seemed to be there */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    if (this.redis.status === 'ready') await this.redis.hdel(this.keys.workers, this.describe().id).catch(() => undefined);
+    if (this.redis.status !== 'ready') return;
+    await within(SIGN_OFF_MS, this.redis.hdel(this.keys.workers, this.describe().id), 'signing off from the registry');
   }
 }
