@@ -32,6 +32,7 @@ export * from './redis/job-cancel';
 export * from './redis/job-accept';
 export * from './redis/job-record';
 export * from './redis/job-retry';
+export * from './redis/lease';
 export * from './redis/output-watch';
 export * from './redis/redis-keys';
 export * from './redis/redis-requirements';

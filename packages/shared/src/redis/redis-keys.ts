@@ -26,6 +26,10 @@ export interface RedisKeys {
   readonly lanes: string;
   /** String, short-lived: id of the worker node that does the housekeeping. */
   readonly housekeeper: string;
+  /** String, short-lived: the claim of the API replica that is elected (`elected-replica.ts`). What it alone writes has its hash tag. */
+  readonly elected: string;
+  /** Sorted set: the cluster's figures minute by minute, newest 100 (JSON); score: the minute. */
+  readonly figureHistory: string;
   /** Sorted set: ids of jobs whose cancellation was asked for and that have no outcome yet, by time (`job-cancel.ts`). */
   readonly cancels: (lane: string) => string;
   /** Channel on which the worker nodes of a lane hear of them. */
@@ -72,6 +76,8 @@ export function createRedisKeys(namespace: string): RedisKeys {
     outcomeBytes: (lane) => `${namespace}:{${lane}}:owner-bytes`,
     lanes: `${namespace}:lanes`,
     housekeeper: `${namespace}:housekeeper`,
+    elected: `${namespace}:{~elected}:replica`,
+    figureHistory: `${namespace}:{~elected}:figures`,
     cancels: (lane) => `${namespace}:{${lane}}:cancels`,
     cancelChannel: (lane) => `${namespace}:{${lane}}:cancel`,
     ownerJobs: (owner) => `${namespace}:jobs:${owner}`,
