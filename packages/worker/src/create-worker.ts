@@ -11,7 +11,7 @@ import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
-import { OutcomeWriter } from './jobs/outcome-writer';
+import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
@@ -83,7 +83,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const onWritten = ({ target }: WrittenOutcome): void => feed.ended(target.jobId);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
