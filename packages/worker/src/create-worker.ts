@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES, within,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -15,6 +15,7 @@ import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { SampleBuffer } from './metrics/sample-buffer';
 import { Pool } from './pool/pool';
 import { Heartbeat } from './registry/heartbeat';
 import { ChildSocket } from './runner/child-socket';
@@ -83,7 +84,11 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const onWritten = ({ target }: WrittenOutcome): void => feed.ended(target.jobId);
+  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const onWritten = (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    samples.add(written);
+  };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
@@ -118,6 +123,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
+  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -133,6 +139,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
+    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -154,6 +161,9 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
+
+/** A Redis that hangs must not keep the node from stopping. */
+const LAST_SAMPLES_MS = 1_000;
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
 const PUT_BACK_MS = 2_000;
