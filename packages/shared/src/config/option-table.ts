@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -14,8 +15,6 @@ const defaultNodeName =
     .toLowerCase()
     .replace(/[^a-z0-9.-]/g, '-')
     .slice(0, 63) || 'node';
-
-const option = <const T>(definition: Option<T>): Option<T> => definition;
 
 /**
  * Every setting of the product. `docs/configuration.md` is generated from this table, and nothing else reads the
@@ -279,6 +278,7 @@ export const optionTable = {
     name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
     description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
   }),
+  ...telemetryOptions,
   logLevel: option({
     name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     description: 'Least severity that is logged.',
