@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES, within,
   type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -10,11 +10,12 @@ import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
-import { OutcomeWriter } from './jobs/outcome-writer';
+import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { SampleBuffer } from './metrics/sample-buffer';
 import { Heartbeat } from './registry/heartbeat';
 import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
@@ -62,7 +63,11 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const onWritten = (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    samples.add(written);
+  };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
@@ -98,6 +103,7 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
+  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level, layers },
     'worker node is up',
@@ -113,6 +119,7 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
+    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
     warm.close();
     await slots.stop();
@@ -146,6 +153,9 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
+
+/** A Redis that hangs must not keep the node from stopping. */
+const LAST_SAMPLES_MS = 1_000;
 
 function createWarmChildren(config: Config, logger: Logger): WarmChildren {
   return new WarmChildren({
