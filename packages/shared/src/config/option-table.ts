@@ -1,19 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import {
-  boolean,
-  integerBetween,
-  listOf,
-  matching,
-  oneOf,
-  option,
-  readableFile,
-  redisUrl,
-  secretOfAtLeast,
-  uidRange,
-  type Option,
-} from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
 import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
