@@ -32,7 +32,7 @@ write_once() {
   fi
 }
 
-for name in redis.password signing.key admin.key developer.key; do
+for name in redis.password signing.key admin.key developer.key metrics.token grafana.password; do
   text=$(random)
   write_once "$name" "$text"
 done
@@ -40,4 +40,9 @@ password=$(cat "$folder/redis.password")
 write_once redis.conf "requirepass $password"
 write_once redis.url "redis://:$password@redis:6379/0"
 
-echo "The secrets are in $folder."
+cat <<END
+The secrets are in $folder:
+  admin.key         API key that may do everything
+  developer.key     API key that runs and saves RESTRICTED code
+  grafana.password  of the user admin at http://127.0.0.1:3000, with COMPOSE_PROFILES=observe
+END

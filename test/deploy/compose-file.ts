@@ -26,10 +26,15 @@ export interface ComposeService {
   readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test: readonly string[] };
+  readonly profiles?: readonly string[];
+  readonly tmpfs?: readonly string[];
 }
 
+/** The last four are there with the profile `observe` only. */
+export type ServiceName = 'redis' | 'api' | 'worker' | 'collector' | 'jaeger' | 'prometheus' | 'grafana';
+
 export interface ComposeFile {
-  readonly services: Readonly<Record<'redis' | 'api' | 'worker', ComposeService>>;
+  readonly services: Readonly<Record<ServiceName, ComposeService>>;
   readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
   readonly volumes: Readonly<Record<string, unknown>>;
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
@@ -37,9 +42,12 @@ export interface ComposeFile {
 
 export const composeText = readFileSync(join(repository, 'docker-compose.yml'), 'utf8');
 
-/** With `<<` merged and `$$` unescaped, as Compose would hand it to the engine. */
-export function loadComposeFile(): ComposeFile {
-  return parse(composeText.replaceAll('$$', '$'), { merge: true }) as ComposeFile;
+/** With `<<` merged, the profiles put in and `$$` unescaped, as Compose would hand it to the engine. */
+export function loadComposeFile(profiles = ''): ComposeFile {
+  const text = composeText.replace(/\$\$|\$\{COMPOSE_PROFILES:\+([^}]*)\}/g, (match, value: string) =>
+    match === '$$' ? '$' : profiles === '' ? '' : value,
+  );
+  return parse(text, { merge: true }) as ComposeFile;
 }
 
 /** `1h5m30s` in seconds. */

@@ -1,14 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { loadConfig, optionTable, STOP_GRACE_MS } from '@python3-cluster/shared';
-import { composeText, loadComposeFile, parseMebibytes, parseSeconds, repository } from './compose-file';
+import { loadConfig, optionTable, STOP_GRACE_MS, type Config } from '@python3-cluster/shared';
+import { composeText, loadComposeFile, parseMebibytes, parseSeconds, repository, type ComposeFile } from './compose-file';
 import { instructionsOf, parseDockerfile } from './dockerfile';
 
 const compose = loadComposeFile();
-const { redis, api, worker } = compose.services;
+const observed = loadComposeFile('observe');
+const { redis, api, worker, collector, jaeger, prometheus, grafana } = compose.services;
 const ours = Object.entries({ api, worker });
+const observers = Object.entries({ collector, jaeger, prometheus, grafana });
 const all = Object.entries(compose.services);
 
 describe('docker-compose.yml', () => {
@@ -26,8 +28,12 @@ describe('docker-compose.yml', () => {
     expect(validate(withWorker({ depends_on: { redis: { condition: 'healthy' } } }))).toBe(false);
   });
 
-  it('holds Redis, the API and the worker', () => {
-    expect(all.map(([name]) => name).sort()).toEqual(['api', 'redis', 'worker']);
+  it('holds Redis, the API and the worker, and what watches them under a profile', () => {
+    const inProfile = (profile: string | undefined): string[] =>
+      all.filter(([, { profiles }]) => profiles?.[0] === profile).map(([name]) => name);
+    expect(inProfile(undefined).sort()).toEqual(['api', 'redis', 'worker']);
+    expect(inProfile('observe').sort()).toEqual(['collector', 'grafana', 'jaeger', 'prometheus']);
+    expect(all).toHaveLength(7);
   });
 
   it('refers only to networks, volumes, secrets and services that exist', () => {
@@ -35,12 +41,16 @@ describe('docker-compose.yml', () => {
       expect(Object.keys(compose.networks)).toEqual(expect.arrayContaining([...(service.networks ?? [])]));
       expect(Object.keys(compose.secrets)).toEqual(expect.arrayContaining([...(service.secrets ?? [])]));
       expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(Object.keys(service.depends_on ?? {})));
-      for (const volume of service.volumes ?? []) expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0]);
+      const named = (service.volumes ?? []).filter((volume) => !volume.startsWith('./'));
+      for (const volume of named) expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0]);
     }
   });
 
-  it('needs no variable of the host', () => {
-    const values = composeText.replace(/^\s*#.*$/gm, '').replaceAll('$$', '');
+  it('needs no variable of the host, and reads none but the profiles', () => {
+    const values = composeText
+      .replace(/^\s*#.*$/gm, '')
+      .replaceAll('$$', '')
+      .replaceAll('${COMPOSE_PROFILES:+', '');
     expect(values).not.toContain('$');
   });
 });
@@ -95,11 +105,17 @@ describe('every service in docker-compose.yml', () => {
     expect(service.restart).toBe('unless-stopped');
   });
 
-  it.each(all)('%s mounts nothing of the host but its secrets', (_, service) => {
-    for (const volume of service.volumes ?? []) expect(volume).toMatch(/^[a-z-]+:\//);
+  it.each(all)('%s mounts nothing of the host but its secrets, and what deploy/ has for it, read-only', (name, service) => {
+    for (const volume of service.volumes ?? []) {
+      if (!volume.startsWith('./')) expect(volume).toMatch(/^[a-z-]+:\//);
+      else {
+        expect(volume).toMatch(new RegExp(`^\\./deploy/(otel-)?${name}\\b[^:]*:/etc/[^:]+:ro$`));
+        expect(existsSync(join(repository, volume.split(':')[0] ?? ''))).toBe(true);
+      }
+    }
   });
 
-  it.each(all)('%s has a health check, in the Compose file or in its image', (_, service) => {
+  it.each(all.filter(([name]) => name !== 'collector'))('%s has a health check, in the Compose file or in its image', (_, service) => {
     const stages = parseDockerfile(readFileSync(join(repository, service.build?.dockerfile ?? 'deploy/docker/Dockerfile'), 'utf8'));
     const stage = stages.find(({ name }) => name === service.build?.target);
     expect(service.healthcheck !== undefined || (stage !== undefined && instructionsOf(stage, 'HEALTHCHECK').length === 1)).toBe(true);
@@ -118,7 +134,7 @@ describe('the API and the worker in docker-compose.yml', () => {
   });
 
   it('the worker is given no API key', () => {
-    expect(worker.secrets).toEqual(['redis_url', 'signing_key']);
+    expect(worker.secrets).toEqual(['redis_url', 'signing_key', 'metrics_token']);
   });
 
   it.each(ours)('%s waits for a healthy Redis', (_, service) => {
@@ -141,13 +157,65 @@ describe('the API and the worker in docker-compose.yml', () => {
   });
 
   it.each(ours)('%s has only settings that exist, with values that are accepted', (_, service) => {
-    const plain = Object.entries(service.environment ?? {}).filter(([name]) => !name.endsWith('_FILE'));
-    expect(loadConfig(Object.fromEntries(plain)).warnings).toEqual([]);
+    for (const { environment } of [service, observed.services[service === api ? 'api' : 'worker']]) {
+      const plain = Object.entries(environment ?? {}).filter(([name]) => !name.endsWith('_FILE'));
+      expect(loadConfig(Object.fromEntries(plain)).warnings).toEqual([]);
+    }
+  });
+
+  it.each(ours)('%s sends traces where the profile brings a collector, and nowhere else', (name) => {
+    const configOf = ({ services }: ComposeFile): Config => {
+      const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_METRICS_EXPORTER, JAEGER_UI_URL } = services[name as 'api' | 'worker'].environment ?? {};
+      return loadConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_METRICS_EXPORTER, JAEGER_UI_URL }).config;
+    };
+    expect(configOf(compose)).toMatchObject({ otlpEndpoint: '', jaegerUiUrl: '' });
+    expect(configOf(observed)).toMatchObject({
+      otlpEndpoint: 'http://collector:4318',
+      jaegerUiUrl: name === 'api' ? `http://${jaeger.ports?.[0]?.replace(/:\d+$/, '')}` : '',
+    });
+  });
+
+  it.each(ours)('%s shares a network without a way out with the collector and Prometheus', (_, service) => {
+    for (const { networks } of [service, collector, prometheus]) expect(networks).toContain('telemetry');
+    expect(compose.networks['telemetry']?.internal).toBe(true);
+    for (const { networks } of [redis, jaeger, grafana]) expect(networks).not.toContain('telemetry');
   });
 
   it('the worker has memory for the jobs of all its slots', () => {
     const jobsMb = Number(worker.environment?.[optionTable.poolMax.name]) * optionTable.maxMemoryMb.default;
     expect(parseMebibytes(worker.mem_limit ?? '')).toBeGreaterThan(jobsMb);
+  });
+});
+
+describe('what watches, in docker-compose.yml', () => {
+  it.each(observers)('%s is published on the loopback address only, and is away from Redis', (_, service) => {
+    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:(\d+):\1$/);
+    expect(service.networks).not.toContain('back');
+    expect(service.networks).toContain('observe');
+  });
+
+  it.each(observers)('%s is of a version that is named', (_, { image }) => {
+    expect(image).toMatch(/:v?\d+\.\d+\.\d+$/);
+  });
+
+  it('Grafana lets nobody in without the password, which comes from a secret', () => {
+    expect(grafana.secrets).toEqual(['grafana_password']);
+    expect(grafana.environment).toMatchObject({
+      GF_SECURITY_ADMIN_PASSWORD__FILE: '/run/secrets/grafana_password',
+      GF_AUTH_ANONYMOUS_ENABLED: 'false',
+      GF_USERS_ALLOW_SIGN_UP: 'false',
+    });
+    expect(Object.keys(grafana.environment ?? {})).not.toContain('GF_SECURITY_ADMIN_PASSWORD');
+  });
+
+  it('Prometheus cannot be changed or stopped through its port', () => {
+    for (const flag of ['--web.enable-lifecycle', '--web.enable-admin-api', '--web.enable-remote-write-receiver'])
+      expect(prometheus.command).not.toContain(flag);
+  });
+
+  it('no key opens more than it must: Prometheus has the token of /metrics, the others none', () => {
+    expect(prometheus.secrets).toEqual(['metrics_token']);
+    for (const { secrets } of [collector, jaeger]) expect(secrets).toBeUndefined();
   });
 });
 

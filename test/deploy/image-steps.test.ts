@@ -72,8 +72,17 @@ describeOnline('the steps of the images, in a clean folder', () => {
     expect(read()).toEqual(before);
     expect(statSync(secrets).mode & 0o777).toBe(0o700);
     for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o444);
-    expect(readdirSync(secrets).sort()).toEqual(['admin.key', 'developer.key', 'redis.conf', 'redis.password', 'redis.url', 'signing.key']);
-    for (const key of ['admin.key', 'developer.key', 'signing.key'])
+    expect(readdirSync(secrets).sort()).toEqual([
+      'admin.key',
+      'developer.key',
+      'grafana.password',
+      'metrics.token',
+      'redis.conf',
+      'redis.password',
+      'redis.url',
+      'signing.key',
+    ]);
+    for (const key of ['admin.key', 'developer.key', 'grafana.password', 'metrics.token', 'signing.key'])
       expect(readFileSync(join(secrets, key), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
   });
 
