@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES, within,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -15,7 +15,7 @@ import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
-import { SampleBuffer } from './metrics/sample-buffer';
+import { NodeMetrics } from './metrics/node-metrics';
 import { Pool } from './pool/pool';
 import { Heartbeat } from './registry/heartbeat';
 import { ChildSocket } from './runner/child-socket';
@@ -52,7 +52,7 @@ const LEVEL: IsolationLevel = 'D';
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, PORT_IN_USE
  */
 export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   if (config.isolation < LEVEL) {
@@ -84,10 +84,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = (written: WrittenOutcome): void => {
     feed.ended(written.target.jobId);
-    samples.add(written);
+    metrics.take(written);
   };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
@@ -116,6 +116,12 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  await metrics.start().catch(async (error: unknown) => {
+    await takeDown({ childSocket, templates, pool, directory });
+    subscriber.disconnect();
+    connection.close();
+    throw error;
+  });
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
@@ -123,7 +129,6 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
-  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -139,7 +144,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
-    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
+    await metrics.stop();
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -161,9 +166,6 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
-
-/** A Redis that hangs must not keep the node from stopping. */
-const LAST_SAMPLES_MS = 1_000;
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
 const PUT_BACK_MS = 2_000;
@@ -228,12 +230,16 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
     const [ready] = await Promise.all([templates.start(), pool.start()]);
     return ready;
   } catch (error) {
-    templates.kill();
-    pool.close();
-    await childSocket.close();
-    removeRunDirectory(directory);
+    await takeDown({ childSocket, templates, pool, directory });
     throw error;
   }
+}
+
+async function takeDown({ childSocket, templates, pool, directory }: SlotParts): Promise<void> {
+  templates.kill();
+  pool.close();
+  await childSocket.close();
+  removeRunDirectory(directory);
 }
 
 /** Hears of cancellations and watches. */
