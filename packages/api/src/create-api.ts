@@ -24,6 +24,7 @@ import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
+import { createMetrics } from './metrics/create-metrics';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
@@ -87,6 +88,9 @@ function wire(config: Config, logger: Logger): Api {
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
+  const { elected, clusterMetrics, metrics } = createMetrics({
+    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
+  }); // prettier-ignore
   const waits = new AbortController();
   const application = createApplication({
     config,
@@ -107,6 +111,8 @@ function wire(config: Config, logger: Logger): Api {
     idempotency,
     inFlight,
     waitsEnd: waits.signal,
+    metrics,
+    clusterMetrics,
   });
   const listener = new HttpListener(application, config);
 
@@ -124,6 +130,7 @@ function wire(config: Config, logger: Logger): Api {
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
+    await Promise.all([elected.stop(), metrics.stop()]);
     registry.stop();
     probe.stop();
     limits.stop();
@@ -145,6 +152,8 @@ function wire(config: Config, logger: Logger): Api {
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();
+      elected.start();
+      await metrics.start();
       await listener.start();
     },
     stop: () => (stopped ??= stop()),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES, within,
+  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -15,7 +15,7 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
-import { SampleBuffer } from './metrics/sample-buffer';
+import { NodeMetrics } from './metrics/node-metrics';
 import { Heartbeat } from './registry/heartbeat';
 import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
@@ -46,7 +46,7 @@ export interface WorkerNodeOptions {
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
  */
 export async function createWorkerNode({ config, secretFiles, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
@@ -63,10 +63,10 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = (written: WrittenOutcome): void => {
     feed.ended(written.target.jobId);
-    samples.add(written);
+    metrics.take(written);
   };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
@@ -96,6 +96,12 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  await metrics.start().catch(async (error: unknown) => {
+    await slots.stop();
+    subscriber.disconnect();
+    connection.close();
+    throw error;
+  });
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
@@ -103,7 +109,6 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
-  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level, layers },
     'worker node is up',
@@ -119,7 +124,7 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
-    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
+    await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
     warm.close();
     await slots.stop();
@@ -153,9 +158,6 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
-
-/** A Redis that hangs must not keep the node from stopping. */
-const LAST_SAMPLES_MS = 1_000;
 
 function createWarmChildren(config: Config, logger: Logger): WarmChildren {
   return new WarmChildren({
