@@ -24,6 +24,7 @@ import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
+import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
@@ -84,7 +85,8 @@ function wire(config: Config, logger: Logger): Api {
   const output = connect('output', 'patient');
   const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
+  const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, replies, replyChannel });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
   const waits = new AbortController();
@@ -105,6 +107,7 @@ function wire(config: Config, logger: Logger): Api {
     suitability,
     replicas,
     idempotency,
+    quarantine,
     inFlight,
     waitsEnd: waits.signal,
   });
@@ -127,6 +130,7 @@ function wire(config: Config, logger: Logger): Api {
     registry.stop();
     probe.stop();
     limits.stop();
+    quarantine.stop();
     suitability.stop();
     replicas?.stop();
     breaker.stop();
@@ -143,7 +147,7 @@ function wire(config: Config, logger: Logger): Api {
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
-      await Promise.all([registry.start(), probe.start()]);
+      await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
       await listener.start();
     },

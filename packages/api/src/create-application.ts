@@ -1,4 +1,4 @@
-import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
+import type { Config, KeyRing, Logger, QuarantineList, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
@@ -25,6 +25,7 @@ import { createHealthRoutes } from './routes/health-routes';
 import { createHomeRoutes } from './routes/home-routes';
 import { createJobRoutes } from './routes/job-routes';
 import { mountRoutes, refuseUnknownRoute } from './routes/route';
+import { createQuarantineRoutes } from './routes/quarantine-routes';
 import { createSignInRoutes } from './routes/sign-in-routes';
 import { createWorkerRoutes } from './routes/worker-routes';
 
@@ -45,6 +46,7 @@ export interface ApplicationParts {
   readonly suitability: RedisSuitability;
   readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
+  readonly quarantine: QuarantineList;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
 }
@@ -66,6 +68,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createJobRoutes(parts),
     ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
+    ...createQuarantineRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
   ];

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -16,6 +16,7 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
 import { Pool } from './pool/pool';
+import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
 import { ChildSocket } from './runner/child-socket';
 import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/stage-runner';
@@ -85,10 +86,11 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
+  const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, allowedModules, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -111,6 +113,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  await quarantine.start(subscriber);
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
@@ -132,6 +135,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await drainConsumers(consumers, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
     feed.stop();
+    quarantine.stop();
     await housekeeper.stop();
     await heartbeat.stop();
     warm.close();
@@ -153,6 +157,10 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
+}
+
+function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
+  return new Quarantine({ ...parts, list: new QuarantineList(parts) });
 }
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
