@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
+  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, within,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -11,10 +11,11 @@ import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
-import { OutcomeWriter } from './jobs/outcome-writer';
+import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { SampleBuffer } from './metrics/sample-buffer';
 import { Pool } from './pool/pool';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
@@ -84,7 +85,11 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const onWritten = (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    samples.add(written);
+  };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
@@ -121,6 +126,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
+  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -137,6 +143,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     feed.stop();
     quarantine.stop();
     await housekeeper.stop();
+    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -162,6 +169,9 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
   return new Quarantine({ ...parts, list: new QuarantineList(parts) });
 }
+
+/** A Redis that hangs must not keep the node from stopping. */
+const LAST_SAMPLES_MS = 1_000;
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
 const PUT_BACK_MS = 2_000;

@@ -232,7 +232,15 @@ export class JobProcessor {
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
     const target = head
       ? { ...targetOf(head), lane }
-      : { jobId, lane, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null };
+      : {
+          jobId,
+          lane,
+          kind: 'unknown' as const,
+          owner: '',
+          issuedAt: Date.now(),
+          resultTtlMs: config.resultTtlSeconds * 1_000,
+          replyTo: null,
+        };
     return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
@@ -306,5 +314,6 @@ async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed>
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  return { jobId: job.id, lane: job.lane, owner: job.owner, issuedAt: job.issuedAt, resultTtlMs: job.resultTtlMs, replyTo: job.replyTo };
+  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo } = job;
+  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo };
 }
