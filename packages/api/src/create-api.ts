@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
+import { createAlerting } from './alerts/create-alerting';
 import { createAuthenticator, type Authenticator } from './auth/authenticator';
 import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
 import { createSessionSource } from './auth/session-source';
 import { awaitFirstContact } from './cluster/await-first-contact';
+import { ElectedReplica } from './cluster/elected-replica';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
@@ -24,6 +26,7 @@ import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
+import { FiguresReader } from './metrics/figures-reader';
 import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { InFlight } from './requests/in-flight';
 
@@ -58,15 +61,17 @@ export async function createApi({ config, logger }: { readonly config: Config; r
   return wire(config, logger);
 }
 
-function wire(config: Config, logger: Logger): Api {
+function wire(config: Config, plainLogger: Logger): Api {
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED');
   if (config.signingKey === '') throw new ClusterError('SIGNING_KEY_REQUIRED');
   const replicaId = randomUUID();
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const keys = createRedisKeys(config.namespace);
-  const { connections, connect } = createConnector(config, logger);
+  const { connections, connect } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
+  const events = new AlertEvents({ redis: storeRedis, keys, keyRing, logger: plainLogger });
+  const logger = alertOnRefusals(plainLogger, events);
   const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
@@ -86,29 +91,22 @@ function wire(config: Config, logger: Logger): Api {
   const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, replies, replyChannel });
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
+  const figures = new FiguresReader({ redis: storeRedis, keys, breaker, liveWorkers: () => registry.liveWorkers(), logger });
+  const elected = new ElectedReplica({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
+  // prettier-ignore
+  const alerting = createAlerting({
+    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: figures.read, elected, events, logger,
+  });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
   const waits = new AbortController();
+  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
+  // prettier-ignore
   const application = createApplication({
-    config,
-    logger,
-    keyRing,
-    keys,
-    redis: storeRedis,
-    authenticator,
-    dispatcher,
-    store,
-    list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
-    watches,
-    registry,
-    probe,
-    breaker,
-    suitability,
-    replicas,
-    idempotency,
-    quarantine,
-    inFlight,
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker,
+    suitability, replicas, idempotency, quarantine, inFlight,
+    alerts: alerting.store,
     waitsEnd: waits.signal,
   });
   const listener = new HttpListener(application, config);
@@ -127,13 +125,7 @@ function wire(config: Config, logger: Logger): Api {
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    registry.stop();
-    probe.stop();
-    limits.stop();
-    quarantine.stop();
-    suitability.stop();
-    replicas?.stop();
-    breaker.stop();
+    await stopBackground({ alerting, elected, registry, probe, limits, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -149,6 +141,8 @@ function wire(config: Config, logger: Logger): Api {
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
+      alerting.start();
+      elected.start();
       await listener.start();
     },
     stop: () => (stopped ??= stop()),
@@ -156,6 +150,13 @@ function wire(config: Config, logger: Logger): Api {
       return listener.address;
     },
   };
+}
+
+type Stoppable = { readonly stop: () => unknown } | undefined;
+
+/** What goes on without callers, those first that ask the others. */
+async function stopBackground(parts: Readonly<Record<string, Stoppable>>): Promise<void> {
+  for (const part of Object.values(parts)) await part?.stop();
 }
 
 interface Connector {

@@ -2,6 +2,7 @@ import type { Config, KeyRing, Logger, QuarantineList, RedisKeys, RedisSuitabili
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
+import type { AlertStore } from './alerts/alert-store';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
@@ -19,6 +20,7 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createAlertRoutes } from './routes/alert-routes';
 import { createDirectRoutes } from './routes/direct-routes';
 import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
@@ -47,6 +49,7 @@ export interface ApplicationParts {
   readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
   readonly quarantine: QuarantineList;
+  readonly alerts: AlertStore;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
 }
@@ -69,6 +72,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createQuarantineRoutes(parts),
+    ...createAlertRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
   ];

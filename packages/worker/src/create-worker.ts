@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, within,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, within,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -19,6 +19,7 @@ import { SampleBuffer } from './metrics/sample-buffer';
 import { Pool } from './pool/pool';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
+import { HostWatch } from './registry/host-watch';
 import { ChildSocket } from './runner/child-socket';
 import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/stage-runner';
 import { TemplateKeeper } from './runner/template-keeper';
@@ -55,28 +56,17 @@ const LEVEL: IsolationLevel = 'D';
  *
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
  */
-export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
-  if (config.isolation < LEVEL) {
-    throw new ClusterError(
-      'ISOLATION_INSUFFICIENT',
-      `PYTHON3_ISOLATION=${config.isolation} is required, and this version gives level ${LEVEL} only.`,
-    );
-  }
+export async function createWorkerNode({ config, python, logger: plainLogger }: WorkerNodeOptions): Promise<WorkerNode> {
+  assertIsolation(config);
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
-  const connection = await connectNode(config, id, keys, logger);
+  const connection = await connectNode(config, id, keys, plainLogger);
   const { redis, replicas, mayTake } = connection;
+  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
-  const pool = new Pool({
-    min: config.poolMin,
-    max: config.poolMax,
-    borrowWaitMs: config.borrowWaitSeconds * 1_000,
-    idleMs: config.poolIdleSeconds * 1_000,
-    directory,
-    logger,
-  });
+  const pool = createPool(config, directory, logger);
   const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
   const warm = createWarmChildren(config, logger);
   const ready = await bringUpSlots({ childSocket, templates, pool, directory }).catch((error: unknown) => {
@@ -115,7 +105,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     startedAt,
     draining,
   });
-  const heartbeat = new Heartbeat(redis, keys, describe, logger);
+  const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, directory.path, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   await quarantine.start(subscriber);
@@ -157,6 +147,14 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   return { id, level: LEVEL, python: ready, stop };
 }
 
+function assertIsolation({ isolation }: Config): void {
+  if (isolation >= LEVEL) return;
+  throw new ClusterError(
+    'ISOLATION_INSUFFICIENT',
+    `PYTHON3_ISOLATION=${isolation} is required, and this version gives level ${LEVEL} only.`,
+  );
+}
+
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
   const chores = [
@@ -164,6 +162,12 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
+}
+
+function createPool(config: Config, directory: RunDirectory, logger: Logger): Pool {
+  const { poolMin: min, poolMax: max } = config;
+  const borrowWaitMs = config.borrowWaitSeconds * 1_000;
+  return new Pool({ min, max, borrowWaitMs, idleMs: config.poolIdleSeconds * 1_000, directory, logger });
 }
 
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {

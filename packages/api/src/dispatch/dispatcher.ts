@@ -1,4 +1,12 @@
-import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job, type RedisSuitability } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  hasErrorCode,
+  type AlertEvents,
+  type CancelVerdict,
+  type Config,
+  type Job,
+  type RedisSuitability,
+} from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { QuarantineGate } from '../quarantine/quarantine-gate';
 import { requestCancel } from './cancel-job';
@@ -38,12 +46,13 @@ export interface DispatcherOptions {
   readonly suitability: RedisSuitability;
   readonly limits: QueueLimits;
   readonly gate: QuarantineGate;
+  readonly events: Pick<AlertEvents, 'report'>;
   readonly replies: ReplyChannel;
   readonly replyChannel: string;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, suitability, limits, gate, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
   return {
     dispatch: async (order) => {
       const { lane, kind, payload, delayMs } = order.request;
@@ -51,7 +60,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       breaker.assertClosed();
       if (suitability.state !== 'suitable') await suitability.assertSuitable();
       assertReplicaAvailable(tools, lane);
-      await assertLaneIsServed(registry, lane);
+      await assertLaneIsServed({ registry, events }, lane);
       await gate.assertMayRun({ owner: order.owner, kind }, payload);
       await limits.admit(lane, demand);
       const job = buildJob(order, config, replyChannel);
@@ -73,8 +82,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */
-async function assertLaneIsServed(registry: WorkerRegistry, lane: string): Promise<void> {
+async function assertLaneIsServed({ registry, events }: Pick<DispatcherOptions, 'registry' | 'events'>, lane: string): Promise<void> {
   if (!registry.isFresh()) throw new ClusterError('QUEUE_UNAVAILABLE');
   if (!registry.servesLane(lane)) await registry.refresh();
-  if (!registry.servesLane(lane)) throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
+  if (registry.servesLane(lane)) return;
+  // Lanes that never were are their callers' mistake, and as many as they like.
+  if (registry.hasServed(lane)) events.report('LANE_WITHOUT_WORKER', lane, 'NO_WORKER_FOR_LANE');
+  throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
 }
