@@ -71,6 +71,10 @@ it('what happens fires: a refused signature, a quarantine, a full queue, a lost 
   await queue.close();
   const breaches = await Promise.all([1, 2].map(() => runJob(cluster, { code: CRASHES, variables: { flag: true } })));
   expect(breaches.map(({ json }) => json.outcome.status)).toEqual(['timed_out', 'timed_out']);
+  // An outcome that somebody changed.
+  const changed = (await runJob(cluster, { code: 'result = 1' })).json.id as string;
+  await redis.hset(keys.jobRecord('default', changed), 'outcome', 'no seal');
+  expect((await call(cluster, `/api/v1/jobs/${changed}`)).status).toBe(502);
   // The node of `aside` dies; eight jobs wait there, and nobody takes them.
   const dies = cluster.workers[1];
   process.kill(dies?.pid ?? 0, 'SIGSTOP');
@@ -85,7 +89,7 @@ it('what happens fires: a refused signature, a quarantine, a full queue, a lost 
   proxy.heal();
   await waitFor('it to close', () => cluster.apis[1]?.log().includes('"breaker":"closed"'));
   for (const [name, subject] of [
-    ['JOB_SIGNATURE_REFUSED', 'default'], ['PROGRAM_QUARANTINED', 'key:developer'], ['QUEUE_DEPTH_HIGH', 'aside'], ['WORKER_NODE_LOST', 'dies'],
+    ['JOB_SIGNATURE_REFUSED', 'default'], ['RECORD_REFUSED', 'OUTCOME_UNVERIFIED'], ['PROGRAM_QUARANTINED', 'key:developer'], ['QUEUE_DEPTH_HIGH', 'aside'], ['WORKER_NODE_LOST', 'dies'],
     ['LANE_WITHOUT_WORKER', 'aside'], ['BREAKER_OPEN', 'cut-off'],
   ] as const) await waitFor(`${name} ${subject}`, () => isFiring(name, subject));
 }, 60_000); // prettier-ignore

@@ -70,14 +70,15 @@ function wire(config: Config, plainLogger: Logger): Api {
   const { connections, connect } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
-  const events = new AlertEvents({ redis: storeRedis, keys, keyRing, logger: plainLogger });
+  const breaker = new RedisBreaker();
+  const mayWrite = (): boolean => breaker.state === 'closed';
+  const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
   const queues = createLaneQueues(queueRedis, keys, logger);
-  const breaker = new RedisBreaker();
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
   const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
-  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
+  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker, onRefused: refusalLog(logger) });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
@@ -151,6 +152,11 @@ function wire(config: Config, plainLogger: Logger): Api {
     },
   };
 }
+
+const refusalLog =
+  (logger: Logger) =>
+  (jobId: string): void =>
+    logger.error({ event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId }, 'the record or outcome of a job is not believed');
 
 type Stoppable = { readonly stop: () => unknown } | undefined;
 

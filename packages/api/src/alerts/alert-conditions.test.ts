@@ -24,8 +24,14 @@ const event = (name: EventAlertName, ageMs: number, subject = 'line-7'): AlertEv
   at: NOW - ageMs,
   detail: 'd',
 });
-const host = (changes: object) => ({ nodeName: 'n1', host: { diskFreeBytes: 50, diskTotalBytes: 100, clockOffsetMs: 0, ...changes } });
+const host = (changes: object, startedAt = NOW - 7_200_000) => ({
+  nodeName: 'n1',
+  startedAt,
+  host: { diskFreeBytes: 50, diskTotalBytes: 100, clockOffsetMs: 0, ...changes },
+});
 const standing = (name: AlertName, ageMs: number): Standing => ({ name, subject: 'n1', startedAt: NOW - ageMs, message: '', value: null });
+
+const lost = (silentMs: number) => ({ nodeName: 'n1', heardAt: NOW - silentMs });
 
 type Case = readonly [title: string, signals: Partial<AlertSignals>, standing?: Standing[]];
 /** Whole rows: Jest would put a callback where one is short. */
@@ -52,8 +58,18 @@ const cases: Record<AlertName, { readonly fires: Case[]; readonly doesNot: Case[
     doesNot: [['nobody needs it', lanes(lane({ workers: 0 }))], ['refused long ago', { ...lanes(lane({ workers: 0 })), events: [event('LANE_WITHOUT_WORKER', 61_000)] }], ['served again', { events: [event('LANE_WITHOUT_WORKER', 1)] }]],
   },
   WORKER_NODE_LOST: {
-    fires: [['it fell silent', { live: [], lost: ['n1'] }], ['it did, and the registry has forgotten it', { live: [] }, [standing('WORKER_NODE_LOST', 3_500_000)]]],
-    doesNot: [['another process of that name lives', { lost: ['n1'] }], ['it is an hour ago', { live: [], lost: ['n1'] }, [standing('WORKER_NODE_LOST', 3_600_000)]]],
+    fires: [
+      ['it fell silent', { live: [], lost: [lost(6_000)] }],
+      ['it did, and the registry has forgotten it', { live: [] }, [standing('WORKER_NODE_LOST', 3_500_000)]],
+      ['it did, and one of the same name lives on', { lost: [lost(6_000)] }],
+      ['the same, later', {}, [standing('WORKER_NODE_LOST', 600_000)]],
+    ],
+    doesNot: [
+      ['one of that name was started since', { live: [host({}, NOW - 3_000)], lost: [lost(6_000)] }],
+      ['one was, and the registry has forgotten the other', { live: [host({}, NOW - 500_000)] }, [standing('WORKER_NODE_LOST', 600_000)]],
+      ['it was silent at first sight, and one of that name lives', { lost: [{ nodeName: 'n1', heardAt: 0 }] }],
+      ['it is an hour ago', { live: [], lost: [lost(6_000)] }, [standing('WORKER_NODE_LOST', 3_600_000)]],
+    ],
   },
   BREAKER_OPEN: { fires: [['lately', { events: [event('BREAKER_OPEN', 59_000)] }]], doesNot: [['long ago', { events: [event('BREAKER_OPEN', 61_000)] }]] },
   PROGRAM_QUARANTINED: { fires: [['one caller’s', { quarantined: new Map([['key:a', 2]]) }], ['everyone’s', { quarantined: new Map([[null, 1]]) }]], doesNot: [['none', {}]] },
@@ -61,7 +77,7 @@ const cases: Record<AlertName, { readonly fires: Case[]; readonly doesNot: Case[
   RECORD_REFUSED: { fires: [['once', { events: [event('RECORD_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
   P95_OVER_OBJECTIVE: { fires: [['of ten runs', lastFiveMinutes(withP95(10, 5_001))]], doesNot: [['5,000 ms', lastFiveMinutes(withP95(10, 5_000))], ['of nine', lastFiveMinutes(withP95(9, 9_000))]] },
   REDIS_MEMORY_HIGH: { fires: [['81 %', { memory: { usedBytes: 81, maxBytes: 100 } }]], doesNot: [['80 %', { memory: { usedBytes: 80, maxBytes: 100 } }], ['no limit', { memory: { usedBytes: 81, maxBytes: 0 } }]] },
-  WORKER_DISK_LOW: { fires: [['9 %', { live: [host({ diskFreeBytes: 9 })] }]], doesNot: [['10 %', { live: [host({ diskFreeBytes: 10 })] }], ['not known', { live: [{ nodeName: 'n1' }] }]] },
+  WORKER_DISK_LOW: { fires: [['9 %', { live: [host({ diskFreeBytes: 9 })] }]], doesNot: [['10 %', { live: [host({ diskFreeBytes: 10 })] }], ['not known', { live: [{ nodeName: 'n1', startedAt: 1 }] }]] },
   CLOCK_SKEW: { fires: [['a node before', { live: [host({ clockOffsetMs: 1_001 })] }], ['a node behind', { live: [host({ clockOffsetMs: -1_001 })] }], ['this replica', { ownClockOffsetMs: 1_001 }]], doesNot: [['a second', { live: [host({ clockOffsetMs: 1_000 })] }]] },
 }; // prettier-ignore
 
@@ -99,4 +115,10 @@ it('a threshold of 0 turns the objective off', () => {
 it('of one name there are never more than a hundred', () => {
   const many = Array.from({ length: 500 }, (_, index) => lane({ lane: `l-${index}`, waiting: 900 }));
   expect(found(lanes(...many))).toHaveLength(MOST_FINDINGS);
+});
+
+it('names that no node or lane can have do not get into alerts', () => {
+  const [finding] = found(lanes(lane({ lane: `x\n{"a":1} ${'y'.repeat(5_000)}`, workers: 0, waiting: 1 })));
+  expect(finding?.subject).toMatch(/^[A-Za-z0-9._:-]{1,64}$/);
+  expect(finding?.message).toMatch(/^[^\n]{1,300}$/);
 });

@@ -1,4 +1,5 @@
-import type { Alert, AlertName, Config } from '@python3-cluster/shared';
+import { toSubject, WORKER_GONE_MS, type Alert, type AlertName, type Config } from '@python3-cluster/shared';
+import type { LostWorker } from '../cluster/worker-registry';
 import type { AlertSignals } from './alert-signals';
 
 /** That a condition is true, and of what. */
@@ -23,6 +24,9 @@ type Condition = (signals: AlertSignals, thresholds: AlertThresholds, standing: 
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+/** Of hosts, between which a node's start and another's end are compared. */
+const CLOCK_TOLERANCE_MS = 1_000;
+const MOST_MESSAGE = 300;
 /** Of one name: more tell nobody anything. */
 export const MOST_FINDINGS = 100;
 
@@ -76,18 +80,22 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
         return [{ name: 'LANE_WITHOUT_WORKER', subject: lane, message, value: waiting + active }];
       }),
   WORKER_NODE_LOST: ({ lost, live, now }, _thresholds, standing) => {
-    const isLive = (node: string): boolean => live.some(({ nodeName }) => nodeName === node);
-    const known = standing.filter(({ name, startedAt }) => name === 'WORKER_NODE_LOST' && now - startedAt < HOUR_MS);
+    const known = standing.filter(({ name }) => name === 'WORKER_NODE_LOST');
+    const isKnown = ({ nodeName }: LostWorker): boolean => known.some(({ subject }) => subject === toSubject(nodeName));
     // What was found stays found after the registry has forgotten the node, also for a replica that takes over.
-    const expired = standing.filter(({ name, startedAt }) => name === 'WORKER_NODE_LOST' && now - startedAt >= HOUR_MS);
-    const nodes = new Set([...lost, ...known.map(({ subject }) => subject)]);
-    for (const { subject } of expired) nodes.delete(subject);
-    return [...nodes]
-      .filter((node) => !isLive(node))
-      .map((node) => ({
+    const remembered = known
+      .filter(({ startedAt }) => now - startedAt < HOUR_MS)
+      .map(({ subject, startedAt }): LostWorker => ({ nodeName: subject, heardAt: startedAt - WORKER_GONE_MS }));
+    const silent = [...lost.filter((node) => !isKnown(node)), ...remembered];
+    // Several nodes of a host may have its name: only one that was started since takes a lost one's place.
+    const isReplaced = ({ nodeName, heardAt }: LostWorker): boolean =>
+      live.some((node) => toSubject(node.nodeName) === toSubject(nodeName) && node.startedAt > heardAt - CLOCK_TOLERANCE_MS);
+    return silent
+      .filter((node) => !isReplaced(node))
+      .map(({ nodeName }) => ({
         name: 'WORKER_NODE_LOST',
-        subject: node,
-        message: `Worker node '${node}' is not heard of any more, and did not take leave.`,
+        subject: nodeName,
+        message: `Worker node '${nodeName}' is not heard of any more, and did not take leave.`,
         value: null,
       }));
   },
@@ -153,7 +161,12 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
     }),
 };
 
-/** All that is true now. */
+/** All that is true now. Names of nodes and lanes come from unsigned records: they are cut to what a name may be. */
 export function findAll(signals: AlertSignals, thresholds: AlertThresholds, standing: readonly Standing[]): Finding[] {
-  return Object.values(alertConditions).flatMap((condition) => condition(signals, thresholds, standing).slice(0, MOST_FINDINGS));
+  return Object.values(alertConditions)
+    .flatMap((condition) => condition(signals, thresholds, standing).slice(0, MOST_FINDINGS))
+    .map((finding) => ({ ...finding, subject: toSubject(finding.subject), message: toMessage(finding.message) }));
 }
+
+// eslint-disable-next-line no-control-regex
+const toMessage = (text: string): string => text.replace(/[\u0000-\u001f\u007f]/g, ' ').slice(0, MOST_MESSAGE);

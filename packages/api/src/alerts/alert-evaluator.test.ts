@@ -130,7 +130,7 @@ it('what somebody without the key writes is no alert, is not sent on, and keeps 
 });
 
 it('the predecessor’s list has its alerts once a minute, for five minutes, whether or not they have resolved', async () => {
-  signals = { ...busy, lost: ['node-1'] };
+  signals = { ...busy, lost: [{ nodeName: 'node-1', heardAt: 0 }] };
   for (; now <= START + 150_000; now += 10_000) await pass();
   const listed = await readLegacyAlerts(store, now);
   expect(listed.map(({ timestamp }) => (timestamp - START) / 1_000)).toEqual([120, 60, 0]);

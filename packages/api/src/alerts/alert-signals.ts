@@ -8,7 +8,7 @@ import {
   type WorkerHeartbeat,
 } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-import type { WorkerRegistry } from '../cluster/worker-registry';
+import type { LostWorker, WorkerRegistry } from '../cluster/worker-registry';
 import { gaugeMemory, type MemoryGauge } from '../dispatch/lane-gauge';
 import type { RedisBreaker } from '../dispatch/redis-breaker';
 import type { ClusterFigures, ReadClusterFigures } from '../metrics/cluster-figures';
@@ -21,9 +21,9 @@ export interface AlertSignals {
   readonly figures: Pick<ClusterFigures, 'lastFiveMinutes' | 'lanes'>;
   /** Mean share of slots in use, 0 to 1; undefined where too little was seen. */
   readonly poolUtilization: number | undefined;
-  readonly live: readonly Pick<WorkerHeartbeat, 'nodeName' | 'host'>[];
-  /** Names of worker nodes that fell silent without taking leave. */
-  readonly lost: readonly string[];
+  readonly live: readonly Pick<WorkerHeartbeat, 'nodeName' | 'host' | 'startedAt'>[];
+  /** Worker nodes that fell silent without taking leave. */
+  readonly lost: readonly LostWorker[];
   readonly memory: MemoryGauge;
   readonly events: readonly AlertEvent[];
   /** Owner → programs quarantined; null: everyone's. */
@@ -63,7 +63,7 @@ export async function readSignals(options: SignalsReaderOptions): Promise<AlertS
     figures,
     poolUtilization: load.mean(),
     live: registry.liveWorkers(),
-    lost: registry.lostWorkers().map(({ nodeName }) => nodeName),
+    lost: registry.lostWorkers(),
     memory,
     events,
     quarantined,

@@ -1,6 +1,6 @@
 import type { AlertEvents, Config, KeyRing, Logger, QuarantineList, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-import type { ElectedReplica } from '../cluster/elected-replica';
+import type { ElectedReplica, TermTask } from '../cluster/elected-replica';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { RedisBreaker } from '../dispatch/redis-breaker';
 import type { ReadClusterFigures } from '../metrics/cluster-figures';
@@ -52,9 +52,26 @@ export function createAlerting(parts: AlertingParts): Alerting {
   const evaluator = new AlertEvaluator({ store, thresholds: config, clearMs, readSignals: () => readSignals(signals), logger });
   const webhook = new WebhookNotifier({ url: alertWebhookUrl, cluster, store, keyRing, logger });
   const alertmanager = new AlertmanagerNotifier({ url: alertmanagerUrl, cluster, store, logger });
-  elected.onTick('alerts', EVALUATE_MS, (term) => evaluator.pass(term));
-  elected.onTick('alert webhook', NOTIFY_MS, (term) => webhook.pass(term));
-  elected.onTick('alertmanager', NOTIFY_MS, (term) => alertmanager.pass(term));
+  /** An open breaker means no command, whoever is elected. */
+  const whileClosed =
+    (task: TermTask): TermTask =>
+    (term) =>
+      breaker.state === 'closed' ? task(term) : Promise.resolve();
+  elected.onTick(
+    'alerts',
+    EVALUATE_MS,
+    whileClosed((term) => evaluator.pass(term)),
+  );
+  elected.onTick(
+    'alert webhook',
+    NOTIFY_MS,
+    whileClosed((term) => webhook.pass(term)),
+  );
+  elected.onTick(
+    'alertmanager',
+    NOTIFY_MS,
+    whileClosed((term) => alertmanager.pass(term)),
+  );
   let sampling: NodeJS.Timeout | undefined;
   return {
     store,

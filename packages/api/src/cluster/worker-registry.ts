@@ -23,6 +23,14 @@ interface Sighting {
   readonly heartbeat: WorkerHeartbeat;
   /** On our own monotonic clock: clocks of other hosts are not trusted. */
   readonly changedAt: number;
+  /** Whether it has changed under our eyes: what was silent at first sight may have been so for long. */
+  readonly hasBeat: boolean;
+}
+
+export interface LostWorker {
+  readonly nodeName: string;
+  /** Epoch milliseconds; 0: before this replica looked. */
+  readonly heardAt: number;
 }
 
 /**
@@ -61,11 +69,11 @@ export class WorkerRegistry {
   }
 
   /** Those that fell silent less than a minute ago without taking leave. */
-  lostWorkers(): WorkerHeartbeat[] {
+  lostWorkers(): LostWorker[] {
     const now = performance.now();
     return [...this.sightings.values()]
-      .filter((sighting) => now - sighting.changedAt > WORKER_GONE_MS)
-      .map((sighting) => sighting.heartbeat);
+      .filter(({ changedAt }) => now - changedAt > WORKER_GONE_MS)
+      .map(({ heartbeat: { nodeName }, changedAt, hasBeat }) => ({ nodeName, heardAt: hasBeat ? Date.now() - (now - changedAt) : 0 }));
   }
 
   /** Whether a worker node served the lane in this replica's time. */
@@ -109,7 +117,7 @@ export class WorkerRegistry {
       const changedAt = isUnchanged ? known.changedAt : now;
       if (heartbeat === undefined) this.options.logger.debug({ worker: id.slice(0, 100) }, 'a heartbeat could not be read');
       else if (now - changedAt > REMOVE_AFTER_MS) this.remove(id);
-      else sightings.set(id, { heartbeat, changedAt });
+      else sightings.set(id, { heartbeat, changedAt, hasBeat: known !== undefined && (known.hasBeat || !isUnchanged) });
       for (const lane of heartbeat?.lanes ?? []) if (this.servedLanes.size < MOST_LANES) this.servedLanes.add(lane);
     }
     this.sightings = sightings;

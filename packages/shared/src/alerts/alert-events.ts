@@ -26,6 +26,8 @@ export interface AlertEventsOptions {
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly logger: Logger;
+  /** Whether commands may be sent to Redis now. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** How long the same event is not written again: it may happen thousands of times a second. */
@@ -68,10 +70,10 @@ export class AlertEvents {
   }
 
   private async write(): Promise<void> {
-    const { redis, keys, keyRing, logger } = this.options;
+    const { redis, keys, keyRing, logger, mayWrite = () => true } = this.options;
     const events = [...this.pending];
     try {
-      if (redis.status !== 'ready') throw new Error('no connection');
+      if (redis.status !== 'ready' || !mayWrite()) throw new Error('no connection');
       const fields = events.map(([field, event]) => [field, seal(keyRing, contextOf(keys, field), Buffer.from(JSON.stringify(event)))] as const);
       await redis.hset(keys.alertEvents, new Map(fields));
       for (const [field, event] of events) if (this.pending.get(field) === event) this.pending.delete(field);
