@@ -1,7 +1,10 @@
-import type { Config, KeyRing, Logger, ProcessMetrics, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
+import type {
+  Config, KeyRing, Logger, ProcessMetrics, QuarantineList, RedisKeys, RedisSuitability, ReplicaConfirmation,
+} from '@python3-cluster/shared'; // prettier-ignore
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
+import type { AlertStore } from './alerts/alert-store';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
@@ -22,6 +25,7 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createAlertRoutes } from './routes/alert-routes';
 import { createDirectRoutes } from './routes/direct-routes';
 import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
@@ -30,6 +34,7 @@ import { createJobRoutes } from './routes/job-routes';
 import { createMetricsRoutes } from './routes/metrics-routes';
 import { createPrometheusRoutes } from './routes/prometheus-routes';
 import { mountRoutes, refuseUnknownRoute } from './routes/route';
+import { createQuarantineRoutes } from './routes/quarantine-routes';
 import { createSignInRoutes } from './routes/sign-in-routes';
 import { createWorkerRoutes } from './routes/worker-routes';
 
@@ -50,6 +55,8 @@ export interface ApplicationParts {
   readonly suitability: RedisSuitability;
   readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
+  readonly quarantine: QuarantineList;
+  readonly alerts: AlertStore;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
   readonly metrics: ProcessMetrics;
@@ -69,6 +76,8 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createMetricsRoutes(parts),
+    ...createQuarantineRoutes(parts),
+    ...createAlertRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
     ...createLegacyMetricsRoutes(parts),

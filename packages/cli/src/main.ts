@@ -4,9 +4,10 @@ import { runApiCommand } from './commands/api';
 import { runDoctorCommand } from './commands/doctor';
 import { runStartCommand } from './commands/start';
 import { DEFAULT_TOP_URL, parseTopUrl, runTopCommand } from './commands/top';
+import { runWebhookKeyCommand } from './commands/webhook-key';
 import { runWorkerCommand } from './commands/worker';
 
-/** The command line: `python3-cluster api | worker | start | doctor | top`. Resolves when the command has started or ended. */
+/** The command line: `python3-cluster api | worker | start | doctor | top | webhook-key`. Resolves when the command has started or ended. */
 export async function runCli(args: readonly string[]): Promise<void> {
   // A rejection that nobody handles comes here as well. Nothing is known to hold after it, so nothing is stopped in order.
   process.on('uncaughtException', (error) => {
@@ -51,6 +52,10 @@ function createProgram(): Command {
     .option('--key-file <path>', 'file with an API key of any role (default: .data/secrets/admin.key)')
     .option('--once', 'print the picture once and end')
     .action(runTopCommand);
+  program
+    .command('webhook-key')
+    .description('print the key by which receivers verify alerts (needs PYTHON3_SIGNING_KEY)')
+    .action(runWebhookKeyCommand);
   return program;
 }
 

@@ -26,6 +26,8 @@ export interface Slots {
   readonly templates: TemplateKeepers;
   readonly isolation: Isolation;
   readonly python: TemplateReady;
+  /** The run directory. */
+  readonly directory: string;
   /** Call it when no job runs any more. */
   stop(): Promise<void>;
 }
@@ -55,7 +57,7 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     pool = createPool(config, directory, isolation, logger);
     const [ready] = await Promise.all([templates.start(), pool.start()]);
     const started = templates;
-    return { pool, templates, isolation, python: ready, stop: () => started.stop().then(takeDown) };
+    return { pool, templates, isolation, python: ready, directory: directory.path, stop: () => started.stop().then(takeDown) };
   } catch (error) {
     templates?.kill();
     await takeDown();

@@ -1,8 +1,11 @@
 import { availableParallelism, hostname } from 'node:os';
+import { alertOptions } from './alert-options';
 import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { metricsOptions } from './metrics-options';
-import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import {
+  boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option,
+} from './option'; // prettier-ignore
 import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
@@ -273,6 +276,7 @@ export const optionTable = {
     name: 'PYTHON3_EVENTS_STALL_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How long a reader of an event stream may take nothing of what is there for it before it is disconnected.',
   }),
+  ...alertOptions,
   healthCheckSeconds: option({
     name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How often a worker node runs a probe through every template.',

@@ -100,6 +100,13 @@ export const redisUrl: Parser<string> = (text) => {
   return parsed.ok ? ok(text) : parsed;
 };
 
+/** An address to send to. User and password in it would be refused when it is used, and end up in logs of others. */
+export const sendUrl: Parser<string> = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isWell = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.hash === '';
+  return isWell ? ok(text) : bad('must be an http:// or https:// URL without user, password and #');
+};
+
 /** A file this process can read now. */
 export const readableFile: Parser<string> = (text) => {
   try {
