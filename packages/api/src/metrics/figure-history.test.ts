@@ -53,7 +53,7 @@ it('a replica that is no longer elected writes none, and what is none is not rea
 it('an idle cluster has snapshots, too, and they go on when the replica that took them is gone', async () => {
   const play = (name: string): { elected: ElectedReplica; hangs: boolean } => {
     const history = new FigureHistory(redis, keys, INTERVAL_MS);
-    const played = {
+    const played: { elected: ElectedReplica; hangs: boolean } = {
       hangs: false,
       elected: new ElectedReplica({
         redis, keys, logger: pino({ level: 'silent' }), electionMs: 10, leaseMs: 300,
