@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { call, exec, legacy, runJob } from '../support/call';
+import { itIf } from '../support/optional';
+import { checkMetrics, hasPrometheus, PrometheusServer } from '../support/prometheus-server';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { freePort } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
@@ -176,3 +178,26 @@ it('figures are told while every slot is held, and requests are measured by rout
   expect(read(text, 'python3_store_up')).toBe(1);
   for (const { json } of held) await call(cluster, `/api/v1/jobs/${json.id}`, undefined, { key: ADMIN_KEY, method: 'DELETE' });
 }); // prettier-ignore
+
+/** Names that promtool has a word about: the predecessor's, which are kept as they were. */
+const PREDECESSORS = /^(?:python3_pool_size_total|python3_response_time_ms_\w+) /;
+
+itIf(hasPrometheus(), 'no prometheus')('a real Prometheus scrapes API and worker node and answers with their figures', async () => {
+  const finished = (await call(cluster, '/api/v1/metrics')).json.jobs.finished as number;
+  const prometheus = await PrometheusServer.start(TOKEN, cluster.ports[0] ?? 0, workerPort);
+  try {
+    await waitFor('both targets', async () => (await prometheus.query('sum(up)')) === 2);
+    await waitFor('all jobs', async () => (await prometheus.query('sum(python3_cluster_jobs_finished_total)')) === finished);
+    expect(await prometheus.query('python3_executions_success_total + python3_executions_failed_total')).toBe(finished);
+    expect(await prometheus.query('sum(python3_cluster_jobs_accepted_total) - sum(python3_cluster_jobs_finished_total)')).toBe(0);
+    expect(await prometheus.query('python3_cluster_workers{lane="default"}')).toBe(1);
+    expect(await prometheus.query('histogram_quantile(0.95, sum by (le) (python3_worker_job_run_duration_seconds_bucket))')).toBeGreaterThan(0);
+    expect(await prometheus.query('sum(python3_worker_outcomes_total) > 40')).toBeLessThanOrEqual(finished);
+  } finally {
+    await prometheus.stop();
+  }
+  const worker = await fetch(`http://127.0.0.1:${workerPort}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  expect(checkMetrics(await worker.text())).toBe('');
+  const remarks = checkMetrics(await scrape()).split('\n').filter((line) => line !== '' && !PREDECESSORS.test(line));
+  expect(remarks).toEqual([]);
+}, 60_000); // prettier-ignore

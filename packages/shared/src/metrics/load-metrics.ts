@@ -1,4 +1,5 @@
 import type { MetricReader } from '@opentelemetry/sdk-metrics';
+import type { Config } from '../config/option-table';
 import { SERVICE_NAMES } from '../telemetry/span-names';
 import { PRODUCT_VERSION } from '../version';
 import { createInstruments, type Instruments, type MetricSource } from './instruments';
@@ -37,7 +38,7 @@ export async function loadMetrics(options: LoadMetricsOptions): Promise<LoadedMe
     resource: resourceFromAttributes({
       'service.name': SERVICE_NAMES[service], 'service.version': PRODUCT_VERSION, 'service.instance.id': instanceId,
     }).merge(detectResources({ detectors: [envDetector] })),
-    readers: pushes ? [scrape, await createPush(config.metricExportIntervalMs)] : [scrape],
+    readers: pushes ? [scrape, await createPush(config)] : [scrape],
   }); // prettier-ignore
   const instruments = createInstruments(provider.getMeter('python3-cluster', PRODUCT_VERSION), kinds, sources);
   const serializer = new PrometheusSerializer(undefined, false, undefined, false, true);
@@ -63,10 +64,15 @@ async function createScrapeReader(): Promise<MetricReader> {
   return new ScrapeReader();
 }
 
-/** Endpoint, headers, compression and the like it reads from the standard `OTEL_EXPORTER_OTLP_…` settings itself. */
-async function createPush(exportIntervalMillis: number): Promise<MetricReader> {
+/** Headers, compression, certificates and the like the exporter reads from the standard `OTEL_EXPORTER_OTLP_…` settings itself. */
+async function createPush({
+  otlpEndpoint,
+  otlpMetricsEndpoint,
+  metricExportIntervalMs: exportIntervalMillis,
+}: Config): Promise<MetricReader> {
   const { PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics');
   const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-proto');
+  const url = otlpMetricsEndpoint === '' ? `${otlpEndpoint}/v1/metrics` : otlpMetricsEndpoint;
   const exportTimeoutMillis = Math.min(exportIntervalMillis, PUSH_TIMEOUT_MS);
-  return new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis, exportTimeoutMillis });
+  return new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter({ url }), exportIntervalMillis, exportTimeoutMillis });
 }
