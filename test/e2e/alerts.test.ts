@@ -118,7 +118,7 @@ it('with the elected replica killed, the causes mended resolve, and every step w
   const released = (await call(cluster, '/api/v1/quarantine', undefined, { replica, ...asAdmin })).json.quarantine[0].id as string;
   expect((await call(cluster, `/api/v1/quarantine/${released}`, undefined, { method: 'DELETE', replica, ...asAdmin })).status).toBe(200);
   const mended = ['WORKER_NODE_LOST dies', 'LANE_WITHOUT_WORKER aside', 'QUEUE_DEPTH_HIGH aside', 'PROGRAM_QUARANTINED key:developer'];
-  await waitFor('all of them to resolve', async () => mended.every((alert) => told().includes(`resolved ${alert}`)), 45_000);
+  await waitFor('all of them to resolve', () => mended.every((alert) => told().includes(`resolved ${alert}`)), 45_000);
   expect(replaced.process.exitCode).toBeNull();
   await waitFor('the outbox to be empty', async () => (await redis.llen(keys.alertOutbox)) === 0);
   for (const alert of mended) expect(told().filter((step) => step.endsWith(alert)).sort()).toEqual([
