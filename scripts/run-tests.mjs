@@ -20,7 +20,7 @@ const report = (line) => console.log(line);
 const redis = await findOrInstallRedis({ dataDirectory, report });
 const python = await findOrInstallPython({ dataDirectory, report });
 if (process.env.CI || process.argv.includes('--provision')) {
-  const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas'], report);
+  const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas', 'prometheus'], report);
   for (const [name, reason] of Object.entries(missing)) console.log(`not installed: ${name}: ${reason}`);
 }
 const environment = {

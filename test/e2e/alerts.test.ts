@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { connectRedis, createJobId, createRedisKeys, type RedisKeys } from '@python3-cluster/shared';
 import { WebhookReceiver } from '../../packages/api/test/webhook-receiver';
-import { call, runJob } from '../support/call';
+import { call, legacy, runJob } from '../support/call';
 import { TcpProxy } from '../support/tcp-proxy';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -105,6 +105,8 @@ it('an alert is acknowledged by whoever may run scripts, and that is told', asyn
     expect([none.status, none.json.error.code]).toEqual([404, 'ALERT_NOT_FOUND']);
   }
   expect((await call(cluster, '/api/v1/alerts', undefined, { key: null })).status).toBe(401);
+  // None of these is one the predecessor knew.
+  expect((await legacy(cluster, 'metrics/alerts')).json).toEqual({ success: true, alerts: [], count: 0 });
 });
 
 it('with the elected replica killed, the causes mended resolve, and every step was told once', async () => {

@@ -11,7 +11,6 @@ import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
 import { createSessionSource } from './auth/session-source';
 import { awaitFirstContact } from './cluster/await-first-contact';
-import { ElectedReplica } from './cluster/elected-replica';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
@@ -26,7 +25,7 @@ import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
-import { FiguresReader } from './metrics/figures-reader';
+import { createMetrics } from './metrics/create-metrics';
 import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { InFlight } from './requests/in-flight';
 
@@ -93,14 +92,15 @@ function wire(config: Config, plainLogger: Logger): Api {
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
-  const figures = new FiguresReader({ redis: storeRedis, keys, breaker, liveWorkers: () => registry.liveWorkers(), logger });
-  const elected = new ElectedReplica({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
+  const inFlight = new InFlight();
+  const { elected, clusterMetrics, metrics } = createMetrics({
+    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
+  }); // prettier-ignore
   // prettier-ignore
   const alerting = createAlerting({
-    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: figures.read, elected, events, logger,
+    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: clusterMetrics.reader.read, elected, events, logger,
   });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
-  const inFlight = new InFlight();
   const waits = new AbortController();
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   // prettier-ignore
@@ -109,6 +109,8 @@ function wire(config: Config, plainLogger: Logger): Api {
     suitability, replicas, idempotency, quarantine, inFlight,
     alerts: alerting.store,
     waitsEnd: waits.signal,
+    metrics,
+    clusterMetrics,
   });
   const listener = new HttpListener(application, config);
 
@@ -126,7 +128,7 @@ function wire(config: Config, plainLogger: Logger): Api {
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await stopBackground({ alerting, elected, registry, probe, limits, quarantine, suitability, replicas, breaker });
+    await stopBackground({ alerting, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -144,6 +146,7 @@ function wire(config: Config, plainLogger: Logger): Api {
       await limits.start();
       alerting.start();
       elected.start();
+      await metrics.start();
       await listener.start();
     },
     stop: () => (stopped ??= stop()),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, within,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -15,7 +15,7 @@ import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { LaneConsumer } from './lanes/lane-consumer';
-import { SampleBuffer } from './metrics/sample-buffer';
+import { NodeMetrics } from './metrics/node-metrics';
 import { Pool } from './pool/pool';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
@@ -54,7 +54,7 @@ const LEVEL: IsolationLevel = 'D';
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, PORT_IN_USE
  */
 export async function createWorkerNode({ config, python, logger: plainLogger }: WorkerNodeOptions): Promise<WorkerNode> {
   assertIsolation(config);
@@ -75,10 +75,10 @@ export async function createWorkerNode({ config, python, logger: plainLogger }: 
   });
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const samples = new SampleBuffer({ redis, keys, workerId: id, logger });
+  const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = (written: WrittenOutcome): void => {
     feed.ended(written.target.jobId);
-    samples.add(written);
+    metrics.take(written);
   };
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
@@ -108,6 +108,12 @@ export async function createWorkerNode({ config, python, logger: plainLogger }: 
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, directory.path, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  await metrics.start().catch(async (error: unknown) => {
+    await takeDown({ childSocket, templates, pool, directory });
+    subscriber.disconnect();
+    connection.close();
+    throw error;
+  });
   await quarantine.start(subscriber);
   connection.govern(consumers);
   cancelWatch.start();
@@ -116,7 +122,6 @@ export async function createWorkerNode({ config, python, logger: plainLogger }: 
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
-  samples.start();
   logger.info(
     { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
     'worker node is up',
@@ -133,7 +138,7 @@ export async function createWorkerNode({ config, python, logger: plainLogger }: 
     feed.stop();
     quarantine.stop();
     await housekeeper.stop();
-    await within(LAST_SAMPLES_MS, samples.stop(), 'Redis').catch(() => undefined);
+    await metrics.stop();
     await heartbeat.stop();
     warm.close();
     await templates.stop();
@@ -173,9 +178,6 @@ function createPool(config: Config, directory: RunDirectory, logger: Logger): Po
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
   return new Quarantine({ ...parts, list: new QuarantineList(parts) });
 }
-
-/** A Redis that hangs must not keep the node from stopping. */
-const LAST_SAMPLES_MS = 1_000;
 
 /** How long jobs that were ended may take to go back to the queue; with Redis away they cannot, and their locks run out. */
 const PUT_BACK_MS = 2_000;
@@ -240,12 +242,16 @@ async function bringUpSlots({ childSocket, templates, pool, directory }: SlotPar
     const [ready] = await Promise.all([templates.start(), pool.start()]);
     return ready;
   } catch (error) {
-    templates.kill();
-    pool.close();
-    await childSocket.close();
-    removeRunDirectory(directory);
+    await takeDown({ childSocket, templates, pool, directory });
     throw error;
   }
+}
+
+async function takeDown({ childSocket, templates, pool, directory }: SlotParts): Promise<void> {
+  templates.kill();
+  pool.close();
+  await childSocket.close();
+  removeRunDirectory(directory);
 }
 
 /** Hears of cancellations and watches. */

@@ -57,6 +57,8 @@ export interface OutcomeFigures {
   readonly notRun: number;
   /** failed ÷ (succeeded + failed), 0 to 1; 0 where nothing ran. */
   readonly failureShare: number;
+  /** Jobs that waited for longer than 0.1 s before they started. */
+  readonly contended: number;
   readonly queuedMs: Distribution;
   readonly runMs: Distribution;
   readonly cpuMs: Distribution;

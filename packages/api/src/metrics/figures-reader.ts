@@ -1,4 +1,4 @@
-import type { Logger, PoolStats, RedisKeys, WorkerHeartbeat } from '@python3-cluster/shared';
+import { ClusterError, LANE_PATTERN, type Logger, type PoolStats, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import type { RedisBreaker } from '../dispatch/redis-breaker';
 import type { ClusterFigures, LaneFigures, PoolFigures, WorkerFigures } from './cluster-figures';
@@ -9,6 +9,8 @@ import { sumOfWindow, summarizeStatuses, toTotals, toWindow } from './to-figures
 /** Those who ask within this time share one reading. */
 const SHARED_MS = 1_000;
 const WINDOW_MINUTES = 5;
+/** Lanes that are served come first; the set of all that ever were can be written by anybody who can write to Redis. */
+const MOST_LANES = 200;
 
 export interface FiguresReaderOptions {
   readonly redis: Redis;
@@ -59,15 +61,31 @@ export class FiguresReader {
     }
   }
 
+  /** Asks Redis about every lane there is. @throws ClusterError QUEUE_UNAVAILABLE */
+  ofEachLane<T>(ask: (lane: string) => Promise<T>): Promise<T[]> {
+    const { redis, keys, liveWorkers } = this.options;
+    return this.guarded(async () => {
+      const served = liveWorkers().flatMap((worker) => worker.lanes);
+      const known = (await redis.smembers(keys.lanes)).filter((lane) => LANE_PATTERN.test(lane));
+      const lanes = [...new Set([...served, ...known])].slice(0, MOST_LANES).sort();
+      return Promise.all(lanes.map(ask));
+    });
+  }
+
+  /** @throws ClusterError QUEUE_UNAVAILABLE, whatever Redis did */
+  async guarded<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await this.options.breaker.run(ask);
+    } catch (error) {
+      throw error instanceof ClusterError ? error : new ClusterError('QUEUE_UNAVAILABLE', undefined, { cause: error });
+    }
+  }
+
   private async ask(): Promise<FiguresReading> {
-    const { redis, keys, breaker, liveWorkers } = this.options;
+    const { redis, keys, liveWorkers } = this.options;
     const readAt = performance.now();
     const workers = liveWorkers();
-    const readings = await breaker.run(async () => {
-      const known = await redis.smembers(keys.lanes);
-      const lanes = [...new Set([...known, ...workers.flatMap((worker) => worker.lanes)])].sort();
-      return Promise.all(lanes.map((lane) => readLane(redis, keys, lane, WINDOW_MINUTES)));
-    });
+    const readings = await this.ofEachLane((lane) => readLane(redis, keys, lane, WINDOW_MINUTES));
     const totals = new Map(readings.map((reading) => [reading.lane, reading.totals]));
     return (this.last = { figures: toClusterFigures(readings, workers), totals, readAt });
   }

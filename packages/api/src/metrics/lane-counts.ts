@@ -4,7 +4,9 @@ import { MEASURES, OUTCOME_STATUSES, SUM_FRACTION, type Measure, type OutcomeSta
 export interface Counts {
   accepted: number;
   withdrawn: number;
-  /** Kind → status → jobs. Syntax checks are left out. */
+  /** They are no jobs. */
+  syntaxChecks: number;
+  /** Kind → status → jobs. */
   readonly kinds: Map<string, StatusCounts>;
   /** Worker node → status → jobs; only in those of a minute. */
   readonly workers: Map<string, StatusCounts>;
@@ -26,7 +28,7 @@ export interface SampleCounts {
 const noSamples = (): SampleCounts => ({ buckets: new Map(), sum: 0, least: undefined, most: undefined });
 
 export const createCounts = (): Counts => ({
-  accepted: 0, withdrawn: 0, kinds: new Map(), workers: new Map(), errors: new Map(),
+  accepted: 0, withdrawn: 0, syntaxChecks: 0, kinds: new Map(), workers: new Map(), errors: new Map(),
   samples: { queued: noSamples(), run: noSamples(), cpu: noSamples(), memory: noSamples() },
 }); // prettier-ignore
 
@@ -44,7 +46,8 @@ function takeField(counts: Counts, field: string, value: number): void {
   const [first = '', second = '', third = ''] = field.split(':', 3);
   if (field === 'accepted' || field === 'withdrawn') counts[field] += value;
   else if (first === 'error') raise(counts.errors, field.slice('error:'.length), value);
-  else if (first === 'jobs' && second !== 'check') {
+  else if (first === 'jobs' && second === 'check') counts.syntaxChecks += value;
+  else if (first === 'jobs') {
     const status = OUTCOME_STATUSES.find((known) => known === third);
     if (status === undefined) return;
     raiseStatus(counts.kinds, second, status, value);
@@ -77,6 +80,7 @@ function raiseStatus(map: Map<string, StatusCounts>, key: string, status: Outcom
 export function addCounts(into: Counts, counts: Counts, share = 1): void {
   into.accepted += counts.accepted * share;
   into.withdrawn += counts.withdrawn * share;
+  into.syntaxChecks += counts.syntaxChecks * share;
   for (const [error, count] of counts.errors) raise(into.errors, error, count * share);
   for (const family of ['kinds', 'workers'] as const)
     for (const [key, statuses] of counts[family])

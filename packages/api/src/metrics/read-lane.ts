@@ -5,7 +5,8 @@ import { parseCounts, type Counts } from './lane-counts';
 /**
  * All that is asked of one lane, as of one moment on its server's clock.
  * KEYS[1] the lane's counts; ARGV: prefix of the lane's keys, how many minutes before the current one.
- * Answers [now (epoch ms), counts, [current minute, …], waiting, delayed, active, since when the longest waiting waits or 0].
+ * Answers [now (epoch ms), counts, [current minute, …], waiting, delayed, active, since when the longest waiting waits or 0,
+ * error types and how often they came, the most frequent first].
  *
  * BullMQ orders its prioritized set by priority × 2³² + a counter: the first of each priority has waited longest of those,
  * from when it was accepted, or its delay or pause was over. Priorities are 1 to 100, so that many steps at most.
@@ -32,11 +33,21 @@ end
 local waiting = redis.call('LLEN', queue .. 'wait') + redis.call('LLEN', queue .. 'paused') + redis.call('ZCARD', queue .. 'prioritized')
 return {
   string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), redis.call('HGETALL', KEYS[1]), minutes,
-  waiting, redis.call('ZCARD', queue .. 'delayed'), redis.call('LLEN', queue .. 'active'), string.format('%.0f', since)
+  waiting, redis.call('ZCARD', queue .. 'delayed'), redis.call('LLEN', queue .. 'active'), string.format('%.0f', since),
+  redis.call('ZREVRANGE', lane .. ':errors', 0, 49, 'WITHSCORES')
 }
 `;
 
-type Answer = [now: string, counts: string[], minutes: string[][], waiting: number, delayed: number, active: number, since: string];
+type Answer = [
+  now: string,
+  counts: string[],
+  minutes: string[][],
+  waiting: number,
+  delayed: number,
+  active: number,
+  since: string,
+  errors: string[],
+];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -63,11 +74,13 @@ export function defineReadLane(redis: Redis): void {
 
 /** One command. */
 export async function readLane(redis: Redis, keys: RedisKeys, lane: string, minutesBack: number): Promise<LaneReading> {
-  const [now, counts, minutes, waiting, delayed, active, since] = await redis.readLane(
+  const [now, counts, minutes, waiting, delayed, active, since, errors] = await redis.readLane(
     keys.counts(lane), keys.queuePrefix(lane), minutesBack,
   ); // prettier-ignore
   const oldestWaitingMs = waiting === 0 || since === '0' ? null : Math.max(0, Number(now) - Number(since));
+  const totals = parseCounts(counts);
+  for (let index = 0; index + 1 < errors.length; index += 2) totals.errors.set(errors[index] ?? '', Number(errors[index + 1]));
   return {
-    lane, now: Number(now), totals: parseCounts(counts), minutes: minutes.map(parseCounts), waiting, delayed, active, oldestWaitingMs,
+    lane, now: Number(now), totals, minutes: minutes.map(parseCounts), waiting, delayed, active, oldestWaitingMs,
   }; // prettier-ignore
 }

@@ -1,10 +1,13 @@
-import { countOf, OUTCOME_STATUSES, quantileOf, type OutcomeStatus } from '@python3-cluster/shared';
+import { bucketOf, countAbove, countOf, OUTCOME_STATUSES, quantileOf, type OutcomeStatus } from '@python3-cluster/shared';
 import type { Distribution, OutcomeFigures, TotalFigures, WindowFigures } from './cluster-figures';
 import { addCounts, createCounts, type Counts, type SampleCounts, type StatusCounts } from './lane-counts';
 
 /** Ends that are the code's own doing. */
 const FAILED: readonly OutcomeStatus[] = ['failed', 'timed_out', 'out_of_memory', 'cpu_exceeded', 'crashed'];
 const NOT_RUN: readonly OutcomeStatus[] = ['cancelled', 'expired', 'lost', 'rejected'];
+
+/** A boundary of the histograms. */
+const CONTENDED_BUCKET = bucketOf(102.4);
 
 export function toOutcomeFigures({ kinds, samples }: Pick<Counts, 'kinds' | 'samples'>): OutcomeFigures {
   const byStatus = Object.fromEntries(OUTCOME_STATUSES.map((status) => [status, 0])) as Record<OutcomeStatus, number>;
@@ -20,6 +23,7 @@ export function toOutcomeFigures({ kinds, samples }: Pick<Counts, 'kinds' | 'sam
     failed,
     notRun,
     failureShare: succeeded + failed === 0 ? 0 : failed / (succeeded + failed),
+    contended: Math.round(countAbove(samples.queued.buckets, CONTENDED_BUCKET)),
     queuedMs: toDistribution(samples.queued),
     runMs: toDistribution(samples.run),
     cpuMs: toDistribution(samples.cpu),
@@ -76,3 +80,7 @@ const sumOf = (counts: Readonly<Record<OutcomeStatus, number>>, statuses: readon
 
 /** Three decimals. */
 export const round = (value: number): number => Math.round(value * 1_000) / 1_000;
+
+/** As an object, the most frequent first. */
+export const byCount = (counts: ReadonlyMap<string, number>): Record<string, number> =>
+  Object.fromEntries([...counts].sort(([, a], [, b]) => b - a));

@@ -1,6 +1,10 @@
 import { availableParallelism, hostname } from 'node:os';
+import { alertOptions } from './alert-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, httpUrl, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { metricsOptions } from './metrics-options';
+import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { quarantineOptions } from './quarantine-options';
+import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -14,8 +18,6 @@ const defaultNodeName =
     .toLowerCase()
     .replace(/[^a-z0-9.-]/g, '-')
     .slice(0, 63) || 'node';
-
-const option = <const T>(definition: Option<T>): Option<T> => definition;
 
 /**
  * Every setting of the product. `docs/configuration.md` is generated from this table, and nothing else reads the
@@ -271,70 +273,6 @@ export const optionTable = {
     name: 'PYTHON3_EVENTS_STALL_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How long a reader of an event stream may take nothing of what is there for it before it is disconnected.',
   }),
-  quarantineBreaches: option({
-    name: 'PYTHON3_QUARANTINE_BREACHES', parse: integerBetween(0, 1_000), default: 5, accepts: '0 to 1,000',
-    description: 'Crashes and breaches of default limits within `PYTHON3_QUARANTINE_WINDOW_SECONDS` after which a caller’s program is quarantined, if they are over half of its runs (`PROGRAM_QUARANTINED`). 0: never. Set it alike on all worker nodes, as the next two.',
-  }),
-  quarantineWindowSeconds: option({
-    name: 'PYTHON3_QUARANTINE_WINDOW_SECONDS', parse: integerBetween(1, 86_400), default: 600, accepts: 'seconds, 1 to 86,400',
-    description: 'How long a breach counts towards a quarantine.',
-  }),
-  quarantineSeconds: option({
-    name: 'PYTHON3_QUARANTINE_SECONDS', parse: integerBetween(1, 604_800), default: 600, accepts: 'seconds, 1 to 604,800',
-    description: 'How long a quarantined program is refused before one job may try it.',
-  }),
-  alertPoolHighPercent: option({
-    name: 'PYTHON3_ALERT_POOL_HIGH_PERCENT', parse: integerBetween(1, 100), default: 70, accepts: 'percent, 1 to 100',
-    description: 'Share of all slots in use over a minute above which `POOL_UTILIZATION_HIGH` fires. Alerts: [Alerts](alerts.md); set their settings alike on all API replicas.',
-  }),
-  alertPoolCriticalPercent: option({
-    name: 'PYTHON3_ALERT_POOL_CRITICAL_PERCENT', parse: integerBetween(1, 100), default: 90, accepts: 'percent, 1 to 100',
-    description: 'The like for `POOL_UTILIZATION_CRITICAL`. Not below the former.',
-  }),
-  alertFailurePercent: option({
-    name: 'PYTHON3_ALERT_FAILURE_PERCENT', parse: integerBetween(1, 100), default: 20, accepts: 'percent, 1 to 100',
-    description: 'Share of runs of five minutes that failed above which `FAILURE_RATE_HIGH` fires.',
-  }),
-  alertFailureJobs: option({
-    name: 'PYTHON3_ALERT_FAILURE_JOBS', parse: integerBetween(1, 1_000_000), default: 10, accepts: '1 to 1,000,000',
-    description: 'Runs below which neither that nor `P95_OVER_OBJECTIVE` fires.',
-  }),
-  alertQueueAgeSeconds: option({
-    name: 'PYTHON3_ALERT_QUEUE_AGE_SECONDS', parse: integerBetween(1, 604_800), default: 60, accepts: 'seconds, 1 to 604,800',
-    description: 'Time a job that could start has waited above which `QUEUE_AGE_HIGH` fires.',
-  }),
-  alertQueueDepthPercent: option({
-    name: 'PYTHON3_ALERT_QUEUE_DEPTH_PERCENT', parse: integerBetween(1, 100), default: 80, accepts: 'percent, 1 to 100',
-    description: 'Share of `PYTHON3_QUEUE_MAX_JOBS` that waits in a lane from which on `QUEUE_DEPTH_HIGH` fires.',
-  }),
-  alertP95Ms: option({
-    name: 'PYTHON3_ALERT_P95_MS', parse: integerBetween(0, 86_400_000), default: 5_000, accepts: 'ms, 0 to 86,400,000',
-    description: 'Run time that 95 % of the runs of five minutes should keep below; else `P95_OVER_OBJECTIVE` fires. 0: never.',
-  }),
-  alertRedisMemoryPercent: option({
-    name: 'PYTHON3_ALERT_REDIS_MEMORY_PERCENT', parse: integerBetween(1, 100), default: 80, accepts: 'percent, 1 to 100',
-    description: 'Share of its `maxmemory` in use above which `REDIS_MEMORY_HIGH` fires.',
-  }),
-  alertDiskFreePercent: option({
-    name: 'PYTHON3_ALERT_DISK_FREE_PERCENT', parse: integerBetween(0, 100), default: 10, accepts: 'percent, 0 to 100',
-    description: 'Free share of the file system with a worker node’s run directory below which `WORKER_DISK_LOW` fires.',
-  }),
-  alertClockSkewMs: option({
-    name: 'PYTHON3_ALERT_CLOCK_SKEW_MS', parse: integerBetween(10, 3_600_000), default: 1_000, accepts: 'ms, 10 to 3,600,000',
-    description: 'Difference between a host’s clock and that of Redis above which `CLOCK_SKEW` fires.',
-  }),
-  alertClearSeconds: option({
-    name: 'PYTHON3_ALERT_CLEAR_SECONDS', parse: integerBetween(1, 3_600), default: 60, accepts: 'seconds, 1 to 3,600',
-    description: 'How long the condition of an alert must be over before it resolves; until then it does not fire again.',
-  }),
-  alertWebhookUrl: option({
-    name: 'PYTHON3_ALERT_WEBHOOK_URL', parse: httpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
-    description: 'Where each step of an alert is posted to, signed: [Alerts](alerts.md#webhook).',
-  }),
-  alertmanagerUrl: option({
-    name: 'PYTHON3_ALERTMANAGER_URL', parse: httpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
-    description: 'Alertmanager that alerts are sent to, without `/api/v2/alerts`.',
-  }),
   healthCheckSeconds: option({
     name: 'PYTHON3_HEALTH_CHECK_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
     description: 'How often a worker node runs a probe through every template.',
@@ -343,6 +281,10 @@ export const optionTable = {
     name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
     description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
   }),
+  ...quarantineOptions,
+  ...alertOptions,
+  ...telemetryOptions,
+  ...metricsOptions,
   logLevel: option({
     name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     description: 'Least severity that is logged.',

@@ -14,7 +14,9 @@ beforeAll(() => {
   redis = connectForRecords(process.env['PYTHON3_TEST_REDIS_URL']);
   defineAddSamples(redis);
 });
-beforeEach(() => (keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`)));
+beforeEach(() => {
+  keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
+});
 afterAll(async () => void (await redis.quit()));
 
 const SUCCESS: Tally = { status: 'succeeded', kind: 'exec', worker: 'node-1' };
@@ -44,7 +46,7 @@ it('an outcome is counted with its lane, minute, worker node, caller, program an
   const expected = { 'jobs:call:succeeded': '1', 'jobs:call:failed': '1', 'error:ValueError': '1' };
   expect(await redis.hgetall(keys.namedCounts('default', 'program', 'math.sqrt'))).toEqual(expected);
   expect(await redis.hgetall(keys.namedCounts('default', 'caller', 'key:a'))).toEqual(expected);
-  expect(await redis.zrange(keys.countedNames('default', 'errors'), 0, -1, 'WITHSCORES')).toEqual(['ValueError', '1']);
+  expect(await redis.zrange(keys.countedNames('default', 'errors'), 0, '-1', 'WITHSCORES')).toEqual(['ValueError', '1']);
 });
 
 it('a job counts once: not for an outcome that is refused, nor for a stale one', async () => {
@@ -87,8 +89,8 @@ it.each(['a\nb', 'x'.repeat(129), 'evil{lane}', '\u0000', '"', '<b>', ''])('the 
   await finish({ ...SUCCESS, status: 'failed', program: name, errorType: name });
   expect(await redis.hgetall(keys.counts('default'))).toEqual({ 'jobs:exec:failed': '1' });
   const counted = name === '' ? [] : ['(other)'];
-  expect(await redis.zrange(keys.countedNames('default', 'programs'), 0, -1)).toEqual(counted);
-  expect(await redis.zrange(keys.countedNames('default', 'errors'), 0, -1)).toEqual(counted);
+  expect(await redis.zrange(keys.countedNames('default', 'programs'), 0, '-1')).toEqual(counted);
+  expect(await redis.zrange(keys.countedNames('default', 'errors'), 0, '-1')).toEqual(counted);
 });
 
 it('samples are added once, to what is counted, and widen its range', async () => {
