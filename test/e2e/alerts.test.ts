@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { connectRedis, createJobId, createRedisKeys, type RedisKeys } from '@python3-cluster/shared';
 import { WebhookReceiver } from '../../packages/api/test/webhook-receiver';
-import { call, runJob } from '../support/call';
+import { call, legacy, runJob } from '../support/call';
 import { TcpProxy } from '../support/tcp-proxy';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -105,6 +105,8 @@ it('an alert is acknowledged by whoever may run scripts, and that is told', asyn
     expect([none.status, none.json.error.code]).toEqual([404, 'ALERT_NOT_FOUND']);
   }
   expect((await call(cluster, '/api/v1/alerts', undefined, { key: null })).status).toBe(401);
+  // None of these is one the predecessor knew.
+  expect((await legacy(cluster, 'metrics/alerts')).json).toEqual({ success: true, alerts: [], count: 0 });
 });
 
 it('with the elected replica killed, the causes mended resolve, and every step was told once', async () => {
@@ -118,7 +120,7 @@ it('with the elected replica killed, the causes mended resolve, and every step w
   const released = (await call(cluster, '/api/v1/quarantine', undefined, { replica, ...asAdmin })).json.quarantine[0].id as string;
   expect((await call(cluster, `/api/v1/quarantine/${released}`, undefined, { method: 'DELETE', replica, ...asAdmin })).status).toBe(200);
   const mended = ['WORKER_NODE_LOST dies', 'LANE_WITHOUT_WORKER aside', 'QUEUE_DEPTH_HIGH aside', 'PROGRAM_QUARANTINED key:developer'];
-  await waitFor('all of them to resolve', async () => mended.every((alert) => told().includes(`resolved ${alert}`)), 45_000);
+  await waitFor('all of them to resolve', () => mended.every((alert) => told().includes(`resolved ${alert}`)), 45_000);
   expect(replaced.process.exitCode).toBeNull();
   await waitFor('the outbox to be empty', async () => (await redis.llen(keys.alertOutbox)) === 0);
   for (const alert of mended) expect(told().filter((step) => step.endsWith(alert)).sort()).toEqual([

@@ -14,6 +14,7 @@ import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
 import type { JobWatches } from './events/job-watches';
+import { createLegacyAlertRoutes } from './legacy/alert-routes';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyMetricsRoutes } from './legacy/metrics-routes';
@@ -81,6 +82,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
     ...createLegacyMetricsRoutes(parts),
+    ...createLegacyAlertRoutes(parts),
   ];
   const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
   const first = [assignRequestId, createSecurityHeaders(), createAccessLog(parts.logger), measure];

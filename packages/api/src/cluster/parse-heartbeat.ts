@@ -24,9 +24,8 @@ function isHeartbeat(value: unknown): value is WorkerHeartbeat {
     typeof draining === 'boolean' &&
     isObject(python) &&
     typeof python['version'] === 'string' &&
-    isObject(pool) &&
-    ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof pool[name] === 'number') &&
-    (host === undefined || isHost(host))
+    hasNumbers(pool, ['size', 'max', 'inUse', 'healthy', 'waiting']) &&
+    (host === undefined || hasNumbers(host, ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs']))
   );
 }
 
@@ -41,7 +40,7 @@ function isIsolation(value: unknown): boolean {
   );
 }
 
-const isHost = (value: unknown): boolean =>
-  isObject(value) && ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number');
+const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => typeof value[name] === 'number');
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,6 +1,4 @@
 import type { WorkerHeartbeat } from '@python3-cluster/shared';
-import type { AlertStore } from '../alerts/alert-store';
-import { readLegacyAlerts } from '../alerts/legacy-alerts';
 import type { Authenticator } from '../auth/authenticator';
 import { requireRole } from '../auth/require-role';
 import type { ClusterMetrics } from '../metrics/cluster-metrics';
@@ -20,13 +18,12 @@ import { LEGACY_BASE } from './legacy-envelope';
 export interface LegacyMetricsRouteOptions {
   readonly authenticator: Authenticator;
   readonly clusterMetrics: ClusterMetrics;
-  readonly alerts: AlertStore;
 }
 
 const MOST_SCRIPTS = 50;
 
 /** The predecessor's metrics routes, with live figures. Its names; what each means here: docs/http-api.md. */
-export function createLegacyMetricsRoutes({ authenticator, clusterMetrics, alerts: store }: LegacyMetricsRouteOptions): Route[] {
+export function createLegacyMetricsRoutes({ authenticator, clusterMetrics }: LegacyMetricsRouteOptions): Route[] {
   const { reader, history, liveWorkers } = clusterMetrics;
   const tell = (name: string, view: () => Promise<JsonValue>): Route => ({
     method: 'get',
@@ -43,10 +40,6 @@ export function createLegacyMetricsRoutes({ authenticator, clusterMetrics, alert
     tell('metrics/historical', async () => {
       const snapshots = (await reader.guarded(() => history.read())).map(toHistorical);
       return { success: true, historical_metrics: snapshots, count: snapshots.length };
-    }),
-    tell('metrics/alerts', async () => {
-      const alerts = (await reader.guarded(() => readLegacyAlerts(store))).map((alert) => ({ ...alert }));
-      return { success: true, alerts, count: alerts.length };
     }),
   ];
 }

@@ -48,7 +48,8 @@ function acknowledge({ alerts, breaker, logger }: AlertRouteOptions): RequestHan
   };
 }
 
-async function orUnavailable<T>(breaker: RedisBreaker, command: () => Promise<T>): Promise<T> {
+/** @throws ClusterError QUEUE_UNAVAILABLE where Redis is away, and those of the command */
+export async function orUnavailable<T>(breaker: RedisBreaker, command: () => Promise<T>): Promise<T> {
   try {
     return await breaker.run(command);
   } catch (error) {

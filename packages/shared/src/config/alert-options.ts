@@ -1,19 +1,7 @@
-import { integerBetween, option, sendUrl } from './option';
+import { exactHttpUrl, httpUrl, integerBetween, option } from './option';
 
-/** Settings of quarantine and alerts. A part of the option table. */
+/** Settings of alerts. A part of the option table. */
 export const alertOptions = {
-  quarantineBreaches: option({
-    name: 'PYTHON3_QUARANTINE_BREACHES', parse: integerBetween(0, 1_000), default: 5, accepts: '0 to 1,000',
-    description: 'Crashes and breaches of default limits within `PYTHON3_QUARANTINE_WINDOW_SECONDS` after which a caller’s program is quarantined, if they are over half of its runs (`PROGRAM_QUARANTINED`). 0: never. Set it alike on all worker nodes, as the next two.',
-  }),
-  quarantineWindowSeconds: option({
-    name: 'PYTHON3_QUARANTINE_WINDOW_SECONDS', parse: integerBetween(1, 86_400), default: 600, accepts: 'seconds, 1 to 86,400',
-    description: 'How long a breach counts towards a quarantine.',
-  }),
-  quarantineSeconds: option({
-    name: 'PYTHON3_QUARANTINE_SECONDS', parse: integerBetween(1, 604_800), default: 600, accepts: 'seconds, 1 to 604,800',
-    description: 'How long a quarantined program is refused before one job may try it.',
-  }),
   alertPoolHighPercent: option({
     name: 'PYTHON3_ALERT_POOL_HIGH_PERCENT', parse: integerBetween(1, 100), default: 70, accepts: 'percent, 1 to 100',
     description: 'Share of all slots in use over a minute above which `POOL_UTILIZATION_HIGH` fires. Alerts: [Alerts](alerts.md); set their settings alike on all API replicas.',
@@ -59,11 +47,11 @@ export const alertOptions = {
     description: 'How long the condition of an alert must be over before it resolves; until then it does not fire again.',
   }),
   alertWebhookUrl: option({
-    name: 'PYTHON3_ALERT_WEBHOOK_URL', parse: sendUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
+    name: 'PYTHON3_ALERT_WEBHOOK_URL', parse: exactHttpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
     description: 'Where each step of an alert is posted to, signed: [Alerts](alerts.md#webhook).',
   }),
   alertmanagerUrl: option({
-    name: 'PYTHON3_ALERTMANAGER_URL', parse: sendUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
+    name: 'PYTHON3_ALERTMANAGER_URL', parse: httpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
     description: 'Alertmanager that alerts are sent to, without `/api/v2/alerts`.',
   }),
 } as const; // prettier-ignore

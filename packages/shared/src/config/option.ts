@@ -51,6 +51,12 @@ export const httpUrl: Parser<string> = (text) => {
     : bad('must be a URL that begins with http:// or https:// and holds no password');
 };
 
+/** The like, to be called as it stands: some servers tell `/hook/` from `/hook`. */
+export const exactHttpUrl: Parser<string> = (text) => {
+  const parsed = httpUrl(text);
+  return parsed.ok ? ok(text) : parsed;
+};
+
 /** Strict on purpose: `True`, `1` or `yes` are refused rather than read as one or the other. */
 export const boolean: Parser<boolean> = (text) =>
   text === 'true' || text === 'false' ? ok(text === 'true') : bad("must be 'true' or 'false'");
@@ -98,13 +104,6 @@ export const secretOfAtLeast =
 export const redisUrl: Parser<string> = (text) => {
   const parsed = parseRedisTarget(text);
   return parsed.ok ? ok(text) : parsed;
-};
-
-/** An address to send to. User and password in it would be refused when it is used, and end up in logs of others. */
-export const sendUrl: Parser<string> = (text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isWell = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.hash === '';
-  return isWell ? ok(text) : bad('must be an http:// or https:// URL without user, password and #');
 };
 
 /** A file this process can read now. */

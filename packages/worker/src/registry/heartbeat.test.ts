@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from '@jest/globals';
 import { connectRedis, createRedisKeys, PRODUCT_VERSION, type WorkerHeartbeat } from '@python3-cluster/shared';
@@ -6,6 +7,7 @@ import { pino } from 'pino';
 import { TcpProxy } from '../../../../test/support/tcp-proxy';
 import { waitFor } from '../../../../test/support/wait-for';
 import { Heartbeat } from './heartbeat';
+import { HostWatch } from './host-watch';
 
 const target = new URL(process.env['PYTHON3_TEST_REDIS_URL'] ?? '');
 const keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
@@ -28,13 +30,17 @@ async function connectThroughProxy(): Promise<{ redis: Redis; proxy: TcpProxy }>
   return { redis, proxy };
 }
 
-const describeNode = (): Omit<WorkerHeartbeat, 'sequence'> => ({
+const describeNode = (): Omit<WorkerHeartbeat, 'sequence' | 'host'> => ({
   id: 'node-1',
   nodeName: 'node',
   pid: process.pid,
   version: PRODUCT_VERSION,
   lanes: ['default'],
   level: 'D',
+  isolation: {
+    layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false },
+    reasons: { uid: null, namespaces: null, landlock: null, seccomp: null },
+  },
   python: { version: '3.11', fullVersion: '3.11.2', executable: '/usr/bin/python3' },
   pool: { size: 3, max: 4, inUse: 0, healthy: 3, waiting: 0 },
   startedAt: 0,
@@ -43,7 +49,7 @@ const describeNode = (): Omit<WorkerHeartbeat, 'sequence'> => ({
 
 it('a node that stops leaves the registry', async () => {
   const { redis } = await connectThroughProxy();
-  const heartbeat = new Heartbeat(redis, keys, describeNode, logger);
+  const heartbeat = new Heartbeat(redis, keys, describeNode, new HostWatch(redis, tmpdir(), logger), logger);
   heartbeat.start();
   await waitFor('the first heartbeat', async () => (await redis.hexists(keys.workers, 'node-1')) === 1);
   await heartbeat.stop();
@@ -52,7 +58,7 @@ it('a node that stops leaves the registry', async () => {
 
 it('a connection that freezes as the node signs off keeps it from stopping for a bounded time', async () => {
   const { redis, proxy } = await connectThroughProxy();
-  const heartbeat = new Heartbeat(redis, keys, describeNode, logger);
+  const heartbeat = new Heartbeat(redis, keys, describeNode, new HostWatch(redis, tmpdir(), logger), logger);
   const stopped = heartbeat.stop();
   proxy.cut('frozen');
   await expect(stopped).rejects.toThrow('signing off');
