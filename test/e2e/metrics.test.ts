@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
+import { listExpressions } from '../deploy/dashboards';
 import { call, exec, legacy, runJob } from '../support/call';
 import { itIf } from '../support/optional';
 import { checkMetrics, hasPrometheus, PrometheusServer } from '../support/prometheus-server';
@@ -179,6 +180,26 @@ it('figures are told while every slot is held, and requests are measured by rout
   for (const { json } of held) await call(cluster, `/api/v1/jobs/${json.id}`, undefined, { key: ADMIN_KEY, method: 'DELETE' });
 }); // prettier-ignore
 
+/** What a dashboard asks that is rightly empty here, and why. */
+const EMPTY: Readonly<Record<string, string>> = {
+  'overview.json: Firing alerts': 'nothing has been wrong for long enough',
+};
+
+/** Every panel and variable of the dashboards shows a number of this cluster, and every rule can be evaluated. */
+async function showEverything(prometheus: PrometheusServer): Promise<void> {
+  let left = listExpressions('default').filter(({ where }) => EMPTY[where] === undefined);
+  const shown = await waitFor('all panels to show something', async () => {
+    await exec(cluster, 'result = 1');
+    const values = await Promise.all(left.map(({ expr }) => prometheus.values(expr)));
+    left = left.filter((_, index) => !values[index]?.some(Number.isFinite));
+    return left.length === 0;
+  }, 30_000).catch(() => false); // prettier-ignore
+  expect({ shown, left }).toEqual({ shown: true, left: [] });
+  expect(await prometheus.failedRules()).toEqual([]);
+  expect(await prometheus.query('python3_nodes:count')).toBe(1);
+  expect(await prometheus.query('python3_slots:utilization')).toBeLessThan(1);
+}
+
 /** Names that promtool has a word about: the predecessor's, which are kept as they were. */
 const PREDECESSORS = /^(?:python3_pool_size_total|python3_response_time_ms_\w+) /;
 
@@ -193,6 +214,7 @@ itIf(hasPrometheus(), 'no prometheus')('a real Prometheus scrapes API and worker
     expect(await prometheus.query('python3_cluster_workers{lane="default"}')).toBe(1);
     expect(await prometheus.query('histogram_quantile(0.95, sum by (le) (python3_worker_job_run_duration_seconds_bucket))')).toBeGreaterThan(0);
     expect(await prometheus.query('sum(python3_worker_outcomes_total) > 40')).toBeLessThanOrEqual(finished);
+    await showEverything(prometheus);
   } finally {
     await prometheus.stop();
   }
