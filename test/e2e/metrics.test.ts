@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { call, exec, legacy, runJob } from '../support/call';
+import { MetricsCollector } from '../support/metrics-collector';
 import { itIf } from '../support/optional';
 import { checkMetrics, hasPrometheus, PrometheusServer } from '../support/prometheus-server';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
@@ -12,11 +13,13 @@ const TOKEN = 'token-of-prometheus-0123456789abcdef';
 let cluster: TestCluster;
 let redis: Redis;
 let workerPort: number;
+const collector = new MetricsCollector();
 
 beforeAll(async () => {
   cluster = await TestCluster.start({ apis: 2, workers: 0, settings: { PYTHON3_METRICS_TOKEN: TOKEN, PYTHON3_POOL_MAX: '4', PYTHON3_LANES: 'default,vision' } });
   workerPort = await freePort();
-  cluster.startWorker({ PYTHON3_WORKER_METRICS_PORT: String(workerPort) });
+  const OTEL_EXPORTER_OTLP_ENDPOINT = await collector.start();
+  cluster.startWorker({ PYTHON3_WORKER_METRICS_PORT: String(workerPort), OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_METRIC_EXPORT_INTERVAL: '500', OTEL_TRACES_EXPORTER: 'none' });
   cluster.startWorker({ PYTHON3_LANES: 'default' });
   await cluster.waitForWorkers(2);
   redis = new Redis(cluster.redisUrl);
@@ -24,6 +27,7 @@ beforeAll(async () => {
 afterAll(async () => {
   redis.disconnect();
   await cluster.stop();
+  await collector.stop();
 });
 
 /** Sum of a metric's series whose labels hold the given text. */
@@ -165,6 +169,19 @@ it('a worker node tells its own figures on its port, to whom has the token', asy
   expect(read(text, 'python3_worker_templates_up')).toBe(2);
   expect(read(text, 'process_memory_usage_bytes')).toBeGreaterThan(10_000_000);
   expect([(await ask('/metrics', 'x')).status, (await ask('/other')).status, (await ask('/health/live', 'x')).status]).toEqual([401, 404, 200]);
+}); // prettier-ignore
+
+it('the same figures are pushed by OTLP', async () => {
+  const outcomesOf = (): number => {
+    const points = collector.told()?.metrics.find(({ name }) => name === 'python3.worker.outcomes')?.sum?.dataPoints ?? [];
+    return points.reduce((sum, { asDouble, asInt }) => sum + Number(asDouble ?? asInt ?? 0), 0);
+  };
+  const response = await fetch(`http://127.0.0.1:${workerPort}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  const scraped = read(await response.text(), 'python3_worker_outcomes_total');
+  await waitFor('a push with all of them', () => outcomesOf() === scraped);
+  const told = collector.told();
+  expect(told?.resource).toMatchObject({ 'service.name': 'python3-cluster-worker', 'service.instance.id': expect.any(String) });
+  expect(told?.metrics.find(({ name }) => name === 'python3.worker.job.run_duration')).toMatchObject({ unit: 's', histogram: { dataPoints: expect.any(Array) } });
 }); // prettier-ignore
 
 it('figures are told while every slot is held, and requests are measured by route', async () => {
