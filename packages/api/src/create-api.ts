@@ -92,28 +92,11 @@ function wire(config: Config, logger: Logger): Api {
     config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
   const waits = new AbortController();
+  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   const application = createApplication({
-    config,
-    logger,
-    keyRing,
-    keys,
-    redis: storeRedis,
-    authenticator,
-    dispatcher,
-    store,
-    list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
-    watches,
-    registry,
-    probe,
-    breaker,
-    suitability,
-    replicas,
-    idempotency,
-    inFlight,
-    waitsEnd: waits.signal,
-    metrics,
-    clusterMetrics,
-  });
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
+    replicas, idempotency, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics,
+  }); // prettier-ignore
   const listener = new HttpListener(application, config);
 
   /**

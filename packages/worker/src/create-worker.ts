@@ -101,18 +101,11 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
   let draining = false;
+  const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
-    id,
-    nodeName: config.nodeName,
-    pid: process.pid,
-    version: PRODUCT_VERSION,
-    lanes: config.lanes,
-    level: LEVEL,
-    python: { version: ready.pythonVersion, fullVersion: ready.pythonFullVersion, executable: ready.executable },
-    pool: pool.stats(templates.areUp),
-    startedAt,
-    draining,
-  });
+    id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level: LEVEL,
+    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
+  }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
