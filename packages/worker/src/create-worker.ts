@@ -85,10 +85,7 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
-  const onWritten = (written: WrittenOutcome): void => {
-    feed.ended(written.target.jobId);
-    metrics.take(written);
-  };
+  const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
@@ -150,6 +147,13 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
 
   return { id, level: LEVEL, python: ready, stop };
 }
+
+const createWrittenListener =
+  (feed: OutputFeed, metrics: NodeMetrics) =>
+  (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    metrics.take(written);
+  };
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
