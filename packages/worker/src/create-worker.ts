@@ -73,10 +73,7 @@ export async function createWorkerNode({
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
-  const onWritten = (written: WrittenOutcome): void => {
-    feed.ended(written.target.jobId);
-    metrics.take(written);
-  };
+  const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
@@ -90,19 +87,11 @@ export async function createWorkerNode({
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
   let draining = false;
+  const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
-    id,
-    nodeName: config.nodeName,
-    pid: process.pid,
-    version: PRODUCT_VERSION,
-    lanes: config.lanes,
-    level,
-    isolation: { layers, reasons },
-    python: { version: ready.pythonVersion, fullVersion: ready.pythonFullVersion, executable: ready.executable },
-    pool: pool.stats(templates.areUp),
-    startedAt,
-    draining,
-  });
+    id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
+    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
+  }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.directory, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
@@ -153,6 +142,13 @@ export async function createWorkerNode({
 
   return { id, level, python: ready, stop };
 }
+
+const createWrittenListener =
+  (feed: OutputFeed, metrics: NodeMetrics) =>
+  (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    metrics.take(written);
+  };
 
 /** What an operator is to know about each level below the best; the reasons stand beside it. */
 const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {

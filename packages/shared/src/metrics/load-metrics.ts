@@ -1,11 +1,18 @@
-import type { MetricReader } from '@opentelemetry/sdk-metrics';
+import type { AggregationTemporalitySelector, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { Config } from '../config/option-table';
+import type { Logger } from '../logging/create-logger';
 import { SERVICE_NAMES } from '../telemetry/span-names';
 import { PRODUCT_VERSION } from '../version';
 import { createInstruments, type Instruments, type MetricSource } from './instruments';
 import type { MetricDefinition } from './metric-table';
-import type { ProcessMetricsOptions } from './process-metrics';
 import { toPrometheusText } from './prometheus-text';
+
+export interface ProcessMetricsOptions {
+  readonly service: 'api' | 'worker';
+  readonly instanceId: string;
+  readonly config: Config;
+  readonly logger: Logger;
+}
 
 export interface LoadedMetrics {
   readonly instruments: Instruments;
@@ -54,6 +61,15 @@ export async function loadMetrics(options: LoadMetricsOptions): Promise<LoadedMe
   };
 }
 
+/**
+ * Gauges are what was observed at this collection, and no more: added up since the start, as counters are, they would go
+ * on telling of worker nodes and lanes that are gone, and each node that ever was would stay.
+ */
+async function createTemporalitySelector(): Promise<AggregationTemporalitySelector> {
+  const { AggregationTemporality, InstrumentType } = await import('@opentelemetry/sdk-metrics');
+  return (type) => (type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE);
+}
+
 /** Collects when somebody asks. */
 async function createScrapeReader(): Promise<MetricReader> {
   const sdk = await import('@opentelemetry/sdk-metrics');
@@ -61,7 +77,7 @@ async function createScrapeReader(): Promise<MetricReader> {
     protected onShutdown = (): Promise<void> => Promise.resolve();
     protected onForceFlush = (): Promise<void> => Promise.resolve();
   }
-  return new ScrapeReader();
+  return new ScrapeReader({ aggregationTemporalitySelector: await createTemporalitySelector() });
 }
 
 /** Headers, compression, certificates and the like the exporter reads from the standard `OTEL_EXPORTER_OTLP_…` settings itself. */
@@ -74,5 +90,7 @@ async function createPush({
   const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-proto');
   const url = otlpMetricsEndpoint === '' ? `${otlpEndpoint}/v1/metrics` : otlpMetricsEndpoint;
   const exportTimeoutMillis = Math.min(exportIntervalMillis, PUSH_TIMEOUT_MS);
-  return new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter({ url }), exportIntervalMillis, exportTimeoutMillis });
+  const exporter = new OTLPMetricExporter({ url });
+  exporter.selectAggregationTemporality = await createTemporalitySelector();
+  return new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis });
 }
