@@ -35,13 +35,15 @@ export class TerminalSession {
   /** What stands on the screen now: what was drawn last, without its colours. */
   get screen(): string[] {
     const drawn = this.output.split('\u001b[H').at(-1) ?? '';
-    return drawn
-      .split('\u001b[J')[0]!
-      .replace(/\u001b\[[0-9;]*[mK]/g, '')
-      .split('\r\n');
+    // The terminal makes one more carriage return of each line end.
+    return stripColours(drawn.split('\u001b[J')[0] ?? '').split(/\r*\n/);
   }
 
   end(): void {
     this.process.kill('SIGKILL');
   }
 }
+
+// Escape sequences are what it is about.
+// eslint-disable-next-line no-control-regex
+const stripColours = (text: string): string => text.replace(/\u001b\[[0-9;]*[mK]/g, '');

@@ -106,6 +106,7 @@ it.each(HOSTILE.map((name) => [JSON.stringify(name), name]))('a name such as %s 
     for (const line of renderTop(view, { columns: 120, rows: 50 })) {
       const text = formatLine(line, 120, colours);
       // Colours of ours are all there is.
+      // eslint-disable-next-line no-control-regex
       expect(text.replace(/\u001b\[(?:1|2|1;31|33|32|1;7)m|\u001b\[0m/g, '')).toMatch(/^[\u0020-\u007e\u00a0-\u024f\u2013\u2026]*$/u);
     }
 }); // prettier-ignore

@@ -61,8 +61,10 @@ function formatHeader({ url, now, reading: { health }, unreachableSince, warning
   ];
 }
 
-function formatProblems({ now, reading: { problems, health }, unreachableSince }: TopView): StyledLine[] {
-  const since = unreachableSince === undefined ? '' : ` (for ${formatDuration(now - unreachableSince)}; figures are the last known)`;
+function formatProblems({ now, reading: { problems, health, summary }, unreachableSince }: TopView): StyledLine[] {
+  const downMs = unreachableSince === undefined ? 0 : now - unreachableSince;
+  const known = summary === undefined ? '' : '; figures are the last known';
+  const since = downMs < 1_000 ? '' : ` (for ${formatDuration(downMs)}${known})`;
   const lines = problems.map((problem): StyledLine => [{ text: problem + since, style: 'red' }]);
   return health === undefined || unreachableSince !== undefined ? lines : [...formatRedis(health), ...lines];
 }
