@@ -33,6 +33,7 @@ describeOnline('the steps of the images, in a clean folder', () => {
   const processes: TestProcess[] = [];
   let redisPort: number;
   let apiPort: number;
+  let metricsPort: number;
   let api: TestProcess;
   let worker: TestProcess;
 
@@ -129,7 +130,9 @@ describeOnline('the steps of the images, in a clean folder', () => {
     writeSecret('redis.url', secret('redis.url').replace('redis:6379', `127.0.0.1:${redisPort}`));
     letImagesUsersRead();
     api = start('api', { PORT: `${apiPort}`, HOST: '127.0.0.1' });
-    worker = start('worker', {});
+    metricsPort = await freePort();
+    // In a container it has addresses of its own; here, the loopback one has to do.
+    worker = start('worker', { PYTHON3_WORKER_METRICS_PORT: `${metricsPort}`, PYTHON3_WORKER_METRICS_HOST: '127.0.0.1' });
     await waitFor('the API to listen', () => (assertRunning(api, worker), answers()), 30_000);
     const answer = await waitFor(
       'the first answer',
@@ -147,6 +150,16 @@ describeOnline('the steps of the images, in a clean folder', () => {
       headers: { 'content-type': 'application/json' },
     });
     expect(response.status).toBe(401);
+  });
+
+  it('both tell their figures to whom has the token that Prometheus is given, and to nobody else', async () => {
+    for (const port of [apiPort, metricsPort]) {
+      const scrape = (token: string): Promise<Response> =>
+        fetch(`http://127.0.0.1:${port}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+      const answer = await scrape(secret('metrics.token'));
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('process_uptime_seconds')]);
+      expect((await scrape(secret('grafana.password'))).status).toBe(401);
+    }
   });
 
   it('both health checks pass', () => {

@@ -38,6 +38,8 @@ export function renderTop(view: TopView, { columns, rows }: TerminalSize): Style
   tables.forEach(([format, count], index) => {
     if (count === 0) return;
     const left = rows - head.length - body.length;
+    // A heading alone says nothing.
+    if (left < 2) return;
     // Those that follow get as much of what is left.
     const share = Math.max(3, Math.floor(left / (tables.length - index)));
     const later = tables.slice(index + 1).reduce((sum, [, laterCount]) => sum + (laterCount === 0 ? 0 : laterCount + 2), 0);
