@@ -150,8 +150,11 @@ describe('npm start', () => {
     const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
     const post = async (): Promise<{ worker: string }> =>
       (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { worker: string };
-    const jobs = await Promise.all(Array.from({ length: 10 }, post));
-    expect(new Set(jobs.map((job) => job.worker)).size).toBe(2);
+    const seen = new Set<string>();
+    await waitFor('jobs on both', async () => {
+      for (const job of await Promise.all(Array.from({ length: 10 }, post))) seen.add(job.worker);
+      return seen.size === 2;
+    });
     expect(await worker.stop()).toBe(0);
   });
 
