@@ -1,14 +1,20 @@
 """Entry point of a template process: `python3 -I -B -u <this directory>`, control channel on descriptor 3.
 
+With the argument `probe` it only tells what isolation there is: `python3_cluster_runner/probe.py`.
+
 One file, two lives. The process starts as a template and serves forks until it is told to stop; in every process it
 forks, `serve` *returns*, so that a child begins with an almost empty stack: nothing of the template (its table of
 children, its buffers) is reachable from the frames below the caller's code.
 """
 
-from python3_cluster_runner import child, template
+import sys
+
+from python3_cluster_runner import child, probe, template
 
 
 def main():
+    if sys.argv[1:] == ["probe"]:
+        return probe.run()
     birth = template.serve_control_channel()
     child.live(birth)
 

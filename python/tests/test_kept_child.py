@@ -22,7 +22,6 @@ class Kept:
         if child.answer is not None:
             for name in child.out:
                 child._close_pipe(name)
-                os.unlink(os.path.join(self.worker.folder, f"{child.id}.{name}"))
                 child.out[name] = bytearray()
             child.answer, child.body = None, b""
             child.run_nonce = os.urandom(8).hex()

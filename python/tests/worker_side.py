@@ -24,7 +24,7 @@ PROGRAMS = os.path.join(HERE, "programs")
 FIXTURES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "test", "contracts", "frames.json")
 sys.path.insert(0, RUNNER)
 
-from python3_cluster_runner import frames  # noqa: E402
+from python3_cluster_runner import frames, landlock  # noqa: E402
 
 RESTRICTED_MODULES = (
     "math json datetime itertools collections decimal random re statistics time calendar uuid hashlib base64 string "
@@ -74,7 +74,8 @@ def wait_until(condition, timeout=TIMEOUT, what="condition"):
 
 
 class WorkerSide:
-    def __init__(self, mode="restricted", preload=("math",), configure=True, path=None):
+    def __init__(self, mode="restricted", preload=("math",), configure=True, path=None, sandbox={}):
+        """`sandbox`: members of that name in `configure` that differ from all layers a single user can have; None for none."""
         self.mode = mode
         self.folder = tempfile.mkdtemp(prefix="p3c-")
         self.selector = selectors.DefaultSelector()
@@ -88,9 +89,29 @@ class WorkerSide:
         self._listen()
         self._spawn(path or RUNNER)
         if configure:
-            self.send({"type": "configure", "mode": mode, "socketPath": self.socket_path, "preload": list(preload)})
+            self.send(
+                {
+                    "type": "configure",
+                    "mode": mode,
+                    "socketPath": self.socket_path,
+                    "preload": list(preload),
+                    "sandbox": None if sandbox is None else self._sandbox(sandbox),
+                }
+            )
 
     # Set-up.
+
+    def _sandbox(self, differences):
+        folders = [path for path in (sys.prefix + "/lib", "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/usr/bin", "/bin")]
+        return {
+            "uid": None,
+            "namespaces": False,
+            "landlockAbi": landlock.version(),
+            "seccomp": True,
+            "readPaths": folders + ["/etc/localtime"],
+            "writePaths": [],
+            "slotsPath": self.folder,
+        } | differences
 
     def _listen(self):
         self.socket_path = os.path.join(self.folder, "jobs.sock")
@@ -342,7 +363,8 @@ class Child:
         os.makedirs(self.scratch, exist_ok=True)
         for name in self.out:
             path = os.path.join(self.worker.folder, f"{self.id}.{name}")
-            os.mkfifo(path)
+            if not os.path.exists(path):  # a kept child has the slot, and so the pipes, of its first call
+                os.mkfifo(path)
             pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             self._pipes[name] = pipe
             self.worker.selector.register(pipe, selectors.EVENT_READ, lambda name=name: self._drain(name))

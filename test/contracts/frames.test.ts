@@ -94,6 +94,7 @@ describe('the shared frames', () => {
       configure: 'worker-template',
       fork: 'worker-template',
       kill: 'worker-template',
+      inspect: 'worker-template',
       ping: 'worker-template',
       stop: 'worker-template',
       run: 'worker-child',

@@ -34,7 +34,7 @@ export class StagedRunner {
     const { python, childSocket } = this;
     const { runnerPath, socketPath } = this.directory;
     const logger = createLogger('worker', 'silent');
-    return { mode: 'admin' as const, python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket, logger };
+    return { mode: 'admin' as const, python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket, sandbox: null, logger };
   }
 
   /** Templates name the staged runner on their command line, and what they fork inherits that. */

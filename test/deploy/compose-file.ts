@@ -14,6 +14,7 @@ export interface ComposeService {
   readonly secrets?: readonly string[];
   readonly networks?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly cap_add?: readonly string[];
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly read_only?: boolean;

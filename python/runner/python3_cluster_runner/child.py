@@ -1,7 +1,7 @@
 """A child: forked for one job, connected to the worker by a socket of its own, gone after one result.
 
-    fork ─▶ shed the template ─▶ connect ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ result ─▶ _exit(0)
-                                                └── end of file before run ─▶ _exit(0)
+    fork ─▶ shed the template ─▶ connect ─▶ sandbox ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ sandbox ─▶ result ─▶ _exit(0)
+                                                                └── end of file before run ─▶ _exit(0)
 
 A `run` that says `keep` goes another way: kept_child.py.
 
@@ -40,7 +40,7 @@ _DEFAULT_HANDLERS = (
 _close, _exit, _parent, _start_session = os.close, os._exit, os.getppid, os.setsid
 _forget_wakeup = signal.set_wakeup_fd
 _Socket, _modules = socket.SocketType, sys.modules
-_run_job = job.run
+_run_job, _live_on = job.run, kept_child.live
 _SETUP_FAILED = exit_codes.SETUP_FAILED
 
 
@@ -55,7 +55,7 @@ def live(birth):
         _exit(exit_code)
 
 
-def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors):
+def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors, sandbox):
     # Shed the template.
     _forget_wakeup(-1)
     for number, handler in _DEFAULT_HANDLERS:
@@ -74,12 +74,17 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
     channel = _Socket(_AF_UNIX, _SOCK_STREAM)
     try:
         channel.connect(socket_path)
+        # First: the worker may look at what this process has open as soon as it has said hello.
+        sandbox.enter_at_birth()
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
         if run is not None and run[0]["policy"] is None:
             raise frames.ProtocolError("a first job without a policy")
-        if run is not None and run[0]["keep"]:
-            return kept_child.live(channel, run)
+        if run is not None:
+            header = run[0]
+            sandbox.enter_slot(header["scratchPath"], header["stdoutPath"], header["stderrPath"], header["keep"])
+            if header["keep"]:
+                return _live_on(channel, run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")
         return exit_codes.JOB_PROTOCOL_ERROR

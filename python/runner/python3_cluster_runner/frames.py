@@ -32,10 +32,21 @@ _LIMITS = dict.fromkeys(
 _POLICY = {"allowedModules": [str], "blockedModules": [str]}
 _ERROR = {"type": str, "message": str, "line": (int, _NULL), "traceback": str, "errno": (int, _NULL)}
 
+_SANDBOX = {
+    "uid": (int, _NULL),
+    "namespaces": bool,
+    "landlockAbi": int,
+    "seccomp": bool,
+    "readPaths": [str],
+    "writePaths": [str],
+    "slotsPath": str,
+}
+
 WORKER_TO_TEMPLATE = {
-    "configure": {"mode": _MODE, "socketPath": str, "preload": [str]},
+    "configure": {"mode": _MODE, "socketPath": str, "preload": [str], "sandbox": (_SANDBOX, _NULL)},
     "fork": {"childId": str, "nonce": str},
     "kill": {"childId": str},
+    "inspect": {"childId": str},
     "ping": {"nonce": str},
     "stop": {},
 }
@@ -52,6 +63,7 @@ TEMPLATE_TO_WORKER = {
         "maxRssBytes": int,
         "leftovers": int,
     },
+    "inspected": {"childId": str, "descriptors": [str], "pipes": bool},
     "pong": {"nonce": str},
 }
 WORKER_TO_CHILD = {

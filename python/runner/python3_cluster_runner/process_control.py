@@ -1,9 +1,10 @@
-"""prctl(2) for a process that must not outlive its parent and must inherit its orphans.
+"""prctl(2) for a process that must not outlive its parent, must inherit its orphans, or gives up rights for good.
 
 The standard library has no prctl, hence ctypes; where there is none (not Linux) the calls report False, and the worker
 learns from its own probes that this host cannot give the guarantees.
 """
 
+import os
 import signal
 import sys
 
@@ -36,3 +37,12 @@ def die_with_parent():
 def adopt_orphans():
     """Processes whose parents die below this one become its children, not init's."""
     return _prctl is not None and _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def control(option, first=0, second=0):
+    """Any other option. Raises OSError."""
+    if _prctl is None:
+        raise OSError(f"prctl({option}): not available here")
+    if _prctl(option, first, second, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}): {os.strerror(number)}")

@@ -62,11 +62,17 @@ class Reaper:
     def has_child(self, child_id):
         return child_id in self._running.values()
 
-    def kill(self, child_id):
+    def pid_of(self, child_id):
+        """None where no such child runs."""
         for pid, running in self._running.items():
             if running == child_id:
-                _kill_group(pid)
-                return
+                return pid
+        return None
+
+    def kill(self, child_id):
+        pid = self.pid_of(child_id)
+        if pid is not None:
+            _kill_group(pid)
 
     def kill_all(self):
         for pid in self._running:

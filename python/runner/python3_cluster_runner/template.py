@@ -10,7 +10,7 @@ on nothing else. When the channel ends, the worker is gone, and so is every reas
                      └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4
 
 In a forked child `serve_control_channel` returns the child's birth: `(child id, nonce, mode, socket path, template's pid,
-descriptors to close)`, everything it takes over and nothing of the template itself. In the template it never returns.
+descriptors to close, sandbox)`, everything it takes over and nothing of the template itself. In the template it never returns.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 
-from . import exit_codes, frames, job_environment, limits, preload, process_control, rehearsal, standard_streams
+from . import exit_codes, frames, job_environment, limits, preload, process_control, process_tree, rehearsal, sandbox, standard_streams
 from .json_text import quote
 from .reaper import Reaper
 
@@ -80,7 +80,7 @@ class _Template:
     # Slots: a dict more would be a page more for the template to write and for every child to take apart.
     __slots__ = (
         "_control", "_reader", "_unsent", "_reaper", "_mode", "_socket_path", "_stop_at", "_exit_code", "_wakeup",
-        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing",
+        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing", "_sandbox",
     )  # fmt: skip
 
     def __init__(self, control):
@@ -90,6 +90,7 @@ class _Template:
         self._reaper = Reaper()
         self._mode = None  # until configured
         self._socket_path = None
+        self._sandbox = None
         self._stop_at = None
         self._exit_code = exit_codes.OK
         self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -158,6 +159,8 @@ class _Template:
             return self._fork(message)
         if kind == "kill":
             self._reaper.kill(message["childId"])
+        elif kind == "inspect":
+            self._inspect(message["childId"])
         elif kind == "ping":
             self._send({"type": "pong", "nonce": message["nonce"]})
         elif kind == "stop":
@@ -171,12 +174,14 @@ class _Template:
         try:
             preload.import_preload(message["preload"])
             rehearsal.rehearse(message["mode"], message["preload"])
+            self._sandbox = sandbox.Sandbox(message["sandbox"], message["mode"])
+            self._sandbox.enter_template()
             preload.settle()
             limits.prepare()
         except preload.PreloadRefused as refusal:
-            os.set_blocking(self._control, True)
-            self._send({"type": "refused", "code": refusal.code, "message": str(refusal)[:4096]})
-            os._exit(exit_codes.REFUSED)
+            self._refuse(refusal.code, str(refusal))
+        except sandbox.SandboxFailed as failure:
+            self._refuse("SANDBOX_FAILED", str(failure))
         self._send(
             {
                 "type": "ready",
@@ -187,6 +192,11 @@ class _Template:
                 "preloaded": message["preload"],
             }
         )
+
+    def _refuse(self, code, text):
+        os.set_blocking(self._control, True)
+        self._send({"type": "refused", "code": code, "message": text[:4096]})
+        os._exit(exit_codes.REFUSED)
 
     def _stop(self, exit_code):
         self._exit_code = exit_code
@@ -229,10 +239,15 @@ class _Template:
             self._send({"type": "fork-failed", "childId": child_id, "message": str(error)})
             return None
         if pid == 0:
-            return (child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors)
+            return (child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors, self._sandbox)
         self._reaper.add(pid, child_id)
         self._send_text(_FORKED % (quote(child_id), pid))
         return None
+
+    def _inspect(self, child_id):
+        """Same user, and outside of the child's sandbox: where the worker may not look into it, we may."""
+        descriptors, pipes = process_tree.read_descriptors(self._reaper.pid_of(child_id))
+        self._send({"type": "inspected", "childId": child_id, "descriptors": descriptors, "pipes": pipes})
 
     def _drain_wakeup(self):
         try:

@@ -15,8 +15,10 @@ export interface ClusterSummary {
   readonly warning: string | undefined;
 }
 
-const NOT_CONTAINED =
-  'At least one worker node runs at isolation level D: code is not contained yet and can do there what the worker’s user can do.';
+const WARNINGS: Partial<Record<IsolationLevel, string>> = {
+  C: 'At least one worker node runs at isolation level C: code runs there as the worker’s own user, behind Landlock and seccomp only.',
+  D: 'At least one worker node runs at isolation level D: nothing contains code there, so it runs ADMIN jobs only.',
+};
 
 /** What all live worker nodes are together. */
 export function summarizeWorkers(workers: readonly WorkerHeartbeat[]): ClusterSummary {
@@ -33,6 +35,6 @@ export function summarizeWorkers(workers: readonly WorkerHeartbeat[]): ClusterSu
       waiting: sum((worker) => worker.pool.waiting),
     },
     isolationLevel,
-    warning: isolationLevel === 'D' ? NOT_CONTAINED : undefined,
+    warning: isolationLevel === null ? undefined : WARNINGS[isolationLevel],
   };
 }

@@ -12,18 +12,30 @@ export function parseHeartbeat(text: string): WorkerHeartbeat | undefined {
 
 function isHeartbeat(value: unknown): value is WorkerHeartbeat {
   if (!isObject(value)) return false;
-  const { id, lanes, level, sequence, python, pool, draining } = value;
+  const { id, lanes, level, isolation, sequence, python, pool, draining } = value;
   return (
     typeof id === 'string' &&
     Array.isArray(lanes) &&
     lanes.every((lane) => typeof lane === 'string') &&
     ISOLATION_LEVELS.some((known) => known === level) &&
+    isIsolation(isolation) &&
     Number.isInteger(sequence) &&
     typeof draining === 'boolean' &&
     isObject(python) &&
     typeof python['version'] === 'string' &&
     isObject(pool) &&
     ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof pool[name] === 'number')
+  );
+}
+
+function isIsolation(value: unknown): boolean {
+  if (!isObject(value) || !isObject(value['layers']) || !isObject(value['reasons'])) return false;
+  const { uid, namespaces, landlockAbi, seccomp } = value['layers'];
+  const { reasons } = value;
+  return (
+    [uid, namespaces, seccomp].every((layer) => typeof layer === 'boolean') &&
+    Number.isInteger(landlockAbi) &&
+    ['uid', 'namespaces', 'landlock', 'seccomp'].every((name) => reasons[name] === null || typeof reasons[name] === 'string')
   );
 }
 

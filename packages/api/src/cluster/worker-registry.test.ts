@@ -9,7 +9,9 @@ let registry: WorkerRegistry;
 
 function beat(id: string, sequence: number, changes: Partial<WorkerHeartbeat> = {}): void {
   const heartbeat = {
-    id, nodeName: id, pid: 1, version: '0', lanes: ['default'], level: 'D', python: { version: '3', fullVersion: '3', executable: '/p' },
+    id, nodeName: id, pid: 1, version: '0', lanes: ['default'], level: 'D',
+    isolation: { layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false }, reasons: { uid: 'x', namespaces: 'x', landlock: 'x', seccomp: 'x' } },
+    python: { version: '3', fullVersion: '3', executable: '/p' },
     pool: { size: 3, max: 3, inUse: 0, healthy: 3, waiting: 0 }, startedAt: 1, sequence, draining: false, ...changes,
   }; // prettier-ignore
   entries = { ...entries, [id]: JSON.stringify(heartbeat) };

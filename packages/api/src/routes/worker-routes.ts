@@ -23,13 +23,18 @@ export function createWorkerRoutes({ authenticator, registry }: { authenticator:
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */
 function toWorkerView(worker: WorkerHeartbeat): JsonValue {
-  const { id, nodeName, version, lanes, level, python, pool, startedAt, draining } = worker;
+  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining } = worker;
+  const { layers, reasons } = isolation;
   return {
     id,
     nodeName,
     version,
     lanes,
     level,
+    isolation: {
+      layers: { uid: layers.uid, namespaces: layers.namespaces, landlockAbi: layers.landlockAbi, seccomp: layers.seccomp },
+      reasons: { uid: reasons.uid, namespaces: reasons.namespaces, landlock: reasons.landlock, seccomp: reasons.seccomp },
+    },
     python: { version: python.version },
     pool: { size: pool.size, max: pool.max, inUse: pool.inUse, healthy: pool.healthy, waiting: pool.waiting },
     startedAt,

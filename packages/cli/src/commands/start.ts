@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { handleStopSignals } from '@python3-cluster/shared';
+import { handleStopSignals, type IsolationLevel } from '@python3-cluster/shared';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
 import { startCluster, type StartedCluster } from '../start/start-cluster';
@@ -23,6 +23,13 @@ export async function runStartCommand(): Promise<void> {
   console.log(formatWelcome(cluster, performance.now() - startedAt));
 }
 
+const ISOLATION_WORDS: Readonly<Record<IsolationLevel, string>> = {
+  A: 'Isolation level A: code has users, namespaces, Landlock and seccomp around it.',
+  B: 'Isolation level B: code is contained, with one layer less than there could be; `npx python3-cluster doctor` says which.',
+  C: 'WARNING: isolation level C: code runs as your own user, behind Landlock and seccomp only; `npx python3-cluster doctor` says why.',
+  D: 'WARNING: isolation level D: nothing contains code. Only ADMIN jobs are run. Run only code you trust.',
+};
+
 function formatWelcome(cluster: StartedCluster, ms: number): string {
   const { address, firstJob, secrets } = cluster;
   const answer = (JSON.parse(firstJob.answer.replace(/"result":\s*(\d+)/, '"result":"$1"')) as { result: string }).result;
@@ -37,6 +44,6 @@ Try it:
 
 curl -s ${address}/data/python3integration/api/v1/exec -H 'Authorization: Bearer ${cluster.developerKey}' -H 'Content-Type: application/json' -d '{"code": "import math; result = math.sqrt(16)"}'
 
-Isolation level D: code is not contained yet. Run only code you trust.
+${ISOLATION_WORDS[cluster.isolationLevel]}
 Ctrl-C stops everything.`;
 }

@@ -1,7 +1,7 @@
 import { runWorker } from '@python3-cluster/worker';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
-import { findOrInstallPython } from '../provision';
+import { findBubblewrap, findOrInstallPython } from '../provision';
 
 export async function runWorkerCommand(options: { readonly stopWithParent?: boolean }): Promise<void> {
   const environment = loadEnvironment();
@@ -13,6 +13,7 @@ export async function runWorkerCommand(options: { readonly stopWithParent?: bool
         report: (line) => console.error(line),
         explicitPath: explicitPath === '' ? undefined : explicitPath,
       }),
+    findBubblewrap: () => findBubblewrap(dataDirectory),
     ...(options.stopWithParent ? { aliveStream: process.stdin } : {}),
   });
 }

@@ -1,51 +1,62 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isClusterError, loadConfig, type Config, type Environment } from '@python3-cluster/shared';
-import { checkExplicitPython, findPython } from '../provision/find-python';
+import { checkExplicitPython, findPython, type PythonCommand } from '../provision/find-python';
 import { fail, ok, warn, type CheckResult } from './check';
+import { checkIsolation } from './check-isolation';
 import { checkRedis } from './check-redis';
 
 const LOW_DISK_BYTES = 1_073_741_824;
 
 /** Everything `doctor` looks at. Installs and changes nothing. */
 export async function examineMachine(environment: Environment, dataDirectory: string): Promise<CheckResult[]> {
-  const { config, result } = checkConfig(environment);
+  const { config, secretFiles, result } = checkConfig(environment);
   const results = [ok('Node', process.version), result];
-  results.push(await checkPython(dataDirectory, config?.pythonPath ?? ''));
+  const { python, result: pythonResult } = await checkPython(dataDirectory, config?.pythonPath ?? '');
+  results.push(pythonResult);
   results.push(...(await checkRedis(config, dataDirectory)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
-  results.push(
-    process.platform === 'linux'
-      ? warn('Isolation', 'level D: this version does not contain code yet; run only code you trust')
-      : fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`),
-  );
+  if (process.platform !== 'linux') {
+    results.push(
+      fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`),
+    );
+  } else if (config && python) {
+    results.push(await checkIsolation({ config, secretFiles, python, dataDirectory }));
+  }
   return results;
 }
 
-function checkConfig(environment: Environment): { config?: Config; result: CheckResult } {
+function checkConfig(environment: Environment): { config?: Config; secretFiles: readonly string[]; result: CheckResult } {
   try {
-    const { config, warnings } = loadConfig(environment);
-    return { config, result: warnings.length === 0 ? ok('Settings', 'valid') : warn('Settings', warnings.join('; ')) };
+    const { config, warnings, secretFiles } = loadConfig(environment);
+    return { config, secretFiles, result: warnings.length === 0 ? ok('Settings', 'valid') : warn('Settings', warnings.join('; ')) };
   } catch (error) {
     if (!isClusterError(error)) throw error;
-    return { result: fail('Settings', error.message) };
+    return { secretFiles: [], result: fail('Settings', error.message) };
   }
 }
 
-async function checkPython(dataDirectory: string, explicitPath: string): Promise<CheckResult> {
-  if (explicitPath !== '') return checkNamedPython(dataDirectory, explicitPath);
-  const { open, confined } = await findPython(dataDirectory, () => undefined);
-  if (open) return ok('Python', `${open.file} ${open.version}${missing(open.missingModules)}`);
-  if (confined) return warn('Python', `${confined.file} ${confined.version}, which only this user can execute`);
-  return fail('Python', 'no Python 3.11 or newer found; `start` will try to install one, or set PYTHON3_PATH');
+interface FoundPython {
+  readonly python?: PythonCommand;
+  readonly result: CheckResult;
 }
 
-async function checkNamedPython(dataDirectory: string, path: string): Promise<CheckResult> {
+async function checkPython(dataDirectory: string, explicitPath: string): Promise<FoundPython> {
+  if (explicitPath !== '') return checkNamedPython(dataDirectory, explicitPath);
+  const { open, confined } = await findPython(dataDirectory, () => undefined);
+  if (open) return { python: open, result: ok('Python', `${open.file} ${open.version}${missing(open.missingModules)}`) };
+  if (confined) {
+    return { python: confined, result: warn('Python', `${confined.file} ${confined.version}, which only this user can execute`) };
+  }
+  return { result: fail('Python', 'no Python 3.11 or newer found; `start` will try to install one, or set PYTHON3_PATH') };
+}
+
+async function checkNamedPython(dataDirectory: string, path: string): Promise<FoundPython> {
   try {
-    const { file, version, missingModules } = await checkExplicitPython(path, dataDirectory);
-    return ok('Python', `${file} ${version} (PYTHON3_PATH)${missing(missingModules)}`);
+    const python = await checkExplicitPython(path, dataDirectory);
+    return { python, result: ok('Python', `${python.file} ${python.version} (PYTHON3_PATH)${missing(python.missingModules)}`) };
   } catch (error) {
-    return fail('Python', (error as Error).message);
+    return { result: fail('Python', (error as Error).message) };
   }
 }
 

@@ -1,3 +1,5 @@
+export { findBubblewrap } from './find-bubblewrap';
+export { findOrInstallBubblewrap, type FindOrInstallBubblewrapOptions } from './find-or-install-bubblewrap';
 export { findOrInstallPython, type FindOrInstallPythonOptions } from './find-or-install-python';
 export { findOrInstallRedis, type FindOrInstallRedisOptions } from './find-or-install-redis';
 export type { PythonCommand } from './find-python';

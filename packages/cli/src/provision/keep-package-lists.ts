@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readProvisionRecord, updateProvisionRecord } from './provision-record';
 import { discardAptState } from './unpack-debian-packages';
+import type { UnpackedName } from './unpacked-package';
 
 let findsUnderWay = 0;
 
 /**
- * apt's lists are tens of megabytes: too slow to fetch for each of our two packages, too large to leave behind. A start
- * looks for Redis and then for Python, or for both at once; the last one takes them away.
+ * apt's lists are tens of megabytes: too slow to fetch for each of our packages, too large to leave behind. A start
+ * looks for Redis, Python and bubblewrap, one after the other or at once; the last one takes them away.
  */
-export async function withPackageLists<T>(dataDirectory: string, name: 'redis' | 'python', find: () => Promise<T>): Promise<T> {
+export async function withPackageLists<T>(dataDirectory: string, name: UnpackedName, find: () => Promise<T>): Promise<T> {
   findsUnderWay += 1;
   try {
     const found = await find();

@@ -24,7 +24,7 @@ import { loadUnpackedPackage, unpackedDirectory, type UnpackedManifest, type Unp
  *
  *   <data>/apt/{lists,archives,cache}  →  <data>/packages/.<name>-XXXXXX/{root,manifest.json}  →  <data>/packages/<name>
  *
- * The lists stay for the other of our two packages; `discardAptState` takes them away.
+ * The lists stay for the others of our packages; `discardAptState` takes them away.
  */
 
 /** Never unpacked: a C library that differs from the machine's loader crashes, and maintainer tools are of no use here. */

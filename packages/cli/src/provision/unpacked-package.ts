@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type UnpackedName = 'redis' | 'python';
+export type UnpackedName = 'redis' | 'python' | 'bubblewrap';
 
 /**
  * What stands in `<data>/packages/<name>/manifest.json`. It is written last and moved into place with everything else,

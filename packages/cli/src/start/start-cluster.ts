@@ -1,8 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
-import { ClusterError, KeyRing, loadConfig, STOP_GRACE_MS, type Config, type Environment } from '@python3-cluster/shared';
-import { findOrInstallPython, findOrInstallRedis } from '../provision';
+import {
+  ClusterError,
+  KeyRing,
+  loadConfig,
+  STOP_GRACE_MS,
+  type Config,
+  type Environment,
+  type IsolationLevel,
+} from '@python3-cluster/shared';
+import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
@@ -18,6 +26,7 @@ export interface StartedCluster {
   readonly signInPath: string;
   readonly developerKey: string;
   readonly firstJob: FirstJob;
+  readonly isolationLevel: IsolationLevel;
   stop(): Promise<void>;
 }
 
@@ -73,8 +82,9 @@ async function bringUp(
   const redisUrl = redis?.url ?? config.redisUrl;
   // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
   writeFileSync(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`, { mode: 0o600 });
-  // The worker node finds it again by itself; installing it belongs here, where somebody reads the progress.
-  await findOrInstallPython({ dataDirectory, report, explicitPath: config.pythonPath === '' ? undefined : config.pythonPath });
+  // The worker node finds both again by itself; installing them belongs here, where somebody reads the progress.
+  const explicitPath = config.pythonPath === '' ? undefined : config.pythonPath;
+  await Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]);
 
   const shared = {
     ...environment,
@@ -93,7 +103,8 @@ async function bringUp(
     child.start();
     stops.unshift(() => child.stop(graceMs));
   };
-  run('worker', withoutApiKeys(shared));
+  const least = isLoopback(config.host) ? { PYTHON3_ISOLATION: 'C' } : {};
+  run('worker', withoutApiKeys({ ...least, ...shared }));
   run('api', { ...shared, ...keys });
 
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
@@ -107,7 +118,16 @@ async function bringUp(
     signInPath: createSignInPath(new KeyRing(full.signingKey, full.signingKeys), 'admin'),
     developerKey: full.developerApiKey,
     firstJob,
+    isolationLevel: await readIsolationLevel(address),
   };
+}
+
+/** Somebody trying it on a machine of their own gets less than B with a warning instead of a refusal. */
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+async function readIsolationLevel(address: string): Promise<IsolationLevel> {
+  const { isolationLevel } = (await (await fetch(`${address}/health`)).json()) as { isolationLevel: IsolationLevel | null };
+  return isolationLevel ?? 'D';
 }
 
 async function bringUpRedis(

@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, uidRange, type Option } from './option';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -8,6 +8,8 @@ export const SLOTS_LEAST = 3;
 export const SLOTS_MOST = 20;
 
 const MODULE_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
+/** Not the root, whose listing would be everything. */
+const ABSOLUTE_PATH = /^\/[^,]*[^,/]$/;
 const defaultPoolMax = Math.max(SLOTS_LEAST, Math.min(SLOTS_MOST, 2 * availableParallelism()));
 const defaultNodeName =
   hostname()
@@ -135,6 +137,10 @@ export const optionTable = {
     name: 'PYTHON3_MAX_FILE_BYTES', parse: integerBetween(4_096, 1_099_511_627_776), default: 67_108_864, accepts: 'bytes, 4,096 to 1 TiB',
     description: 'Largest file a job may write.',
   }),
+  maxScratchMb: option({
+    name: 'PYTHON3_MAX_SCRATCH_MB', parse: integerBetween(1, 1_048_576), default: 512, accepts: 'MiB, 1 to 1,048,576',
+    description: 'How much a job’s scratch folder may hold, files without a name included; looked at once a second, and a job over it is ended.',
+  }),
   maxOpenFiles: option({
     name: 'PYTHON3_MAX_OPEN_FILES', parse: integerBetween(16, 65_536), default: 256, accepts: '16 to 65,536',
     description: 'Descriptors a process of a job may hold.',
@@ -168,8 +174,24 @@ export const optionTable = {
     description: 'Growth of its memory since it was ready at which a template is replaced; 0 for never.',
   }),
   isolation: option({
-    name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'D', accepts: '`A`, `B`, `C` or `D`',
-    description: 'Least isolation level a worker node accepts; one that cannot give it does not start. This version gives level D only: code is not contained yet.',
+    name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'B', defaultText: '`B`; `start` on a loopback address: `C`', accepts: '`A`, `B`, `C` or `D`',
+    description: 'Least isolation level a worker node accepts; one whose host gives less does not start. At `D` nothing contains code: ADMIN jobs only, and never with `NODE_ENV=production`.',
+  }),
+  slotUids: option({
+    name: 'PYTHON3_SLOT_UIDS', parse: uidRange, default: { first: 61_000, last: 61_999 }, defaultText: '61000-61999', accepts: 'two numbers from 1000 on, such as `61000-61999`',
+    description: 'Users (and groups of the same number) that slots run as where the worker node may set them: two at a time, which no other worker node of this host has. They must not be anybody’s.',
+  }),
+  adminReadPaths: option({
+    name: 'PYTHON3_ADMIN_READ_PATHS', parse: listOf(ABSOLUTE_PATH, 'absolute paths'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated absolute paths',
+    description: 'Files and folders that ADMIN code may read, besides the system’s programs and libraries, as far as its user may.',
+  }),
+  adminWritePaths: option({
+    name: 'PYTHON3_ADMIN_WRITE_PATHS', parse: listOf(ABSOLUTE_PATH, 'absolute paths'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated absolute paths',
+    description: 'Files and folders that ADMIN code may read and change, besides its scratch folder, as far as its user may.',
+  }),
+  nodeEnvironment: option({
+    name: 'NODE_ENV', parse: matching(/^\S*$/, 'one word'), default: '', defaultText: 'none', accepts: '`production`, or anything else',
+    description: '`production` refuses isolation level D whatever `PYTHON3_ISOLATION` says.',
   }),
   pythonPath: option({
     name: 'PYTHON3_PATH', parse: matching(/^\/\S+$/, 'an absolute path'), default: '', defaultText: 'the first Python ≥ 3.11 found', accepts: 'absolute path',

@@ -58,6 +58,19 @@ export const listOf =
     return wrong === undefined ? ok(Object.freeze(items)) : bad(`must be a comma-separated list of ${words}`);
   };
 
+/** Inclusive. */
+export interface UidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Users below 1000 are the system's, and the highest number means "no user". */
+export const uidRange: Parser<UidRange> = (text) => {
+  const [, first, last] = /^(\d{4,10})-(\d{4,10})$/.exec(text)?.map(Number) ?? [];
+  const isRange = first !== undefined && last !== undefined && first >= 1_000 && first < last && last < 2 ** 32 - 1;
+  return isRange ? ok(Object.freeze({ first, last })) : bad('must be two numbers from 1000 on, such as 61000-61999');
+};
+
 export const secretOfAtLeast =
   (characters: number): Parser<string> =>
   (text) =>

@@ -54,7 +54,7 @@ export type AttemptError = Pick<OutcomeError, 'type' | 'message'>;
 
 export const MAX_ATTEMPT_MESSAGE = 500;
 
-export const LIMIT_NAMES = ['memory', 'file_size', 'open_files', 'processes', 'output'] as const;
+export const LIMIT_NAMES = ['memory', 'scratch', 'file_size', 'open_files', 'processes', 'output'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 /** An outcome with its raw parts: `value` is JSON text exactly as Python wrote it. */

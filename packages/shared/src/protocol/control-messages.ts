@@ -1,14 +1,33 @@
 import type { FrameHeader } from './frames';
-import { assertMessage, isInteger, isNumber, isText, isTextList, nullOr, type MessageShapes } from './message-shape';
+import { assertMessage, isBoolean, isInteger, isNumber, isText, isTextList, nullOr, type MessageShapes } from './message-shape';
 import type { JobMode } from '../jobs/job-words';
 
 /** Worker node → template; `docs/wire-protocol.md` §1.1. */
 export type WorkerControlMessage =
-  | { readonly type: 'configure'; readonly mode: JobMode; readonly socketPath: string; readonly preload: readonly string[] }
+  | {
+      readonly type: 'configure';
+      readonly mode: JobMode;
+      readonly socketPath: string;
+      readonly preload: readonly string[];
+      /** null at isolation level D. */
+      readonly sandbox: SandboxSettings | null;
+    }
   | { readonly type: 'fork'; readonly childId: string; readonly nonce: string }
   | { readonly type: 'kill'; readonly childId: string }
+  | { readonly type: 'inspect'; readonly childId: string }
   | { readonly type: 'ping'; readonly nonce: string }
   | { readonly type: 'stop' };
+
+/** What a template must find, and what it must enter; it refuses to serve where it cannot. */
+export interface SandboxSettings {
+  readonly uid: number | null;
+  readonly namespaces: boolean;
+  readonly landlockAbi: number;
+  readonly seccomp: boolean;
+  readonly readPaths: readonly string[];
+  readonly writePaths: readonly string[];
+  readonly slotsPath: string;
+}
 
 /** Template → worker node. */
 export type TemplateMessage =
@@ -24,6 +43,7 @@ export type TemplateMessage =
   | { readonly type: 'forked'; readonly childId: string; readonly pid: number }
   | { readonly type: 'fork-failed'; readonly childId: string; readonly message: string }
   | ChildExited
+  | { readonly type: 'inspected'; readonly childId: string; readonly descriptors: readonly string[]; readonly pipes: boolean }
   | { readonly type: 'pong'; readonly nonce: string };
 
 export interface ChildExited {
@@ -44,6 +64,7 @@ const templateShapes: MessageShapes = {
   forked: { childId: isText, pid: isInteger },
   'fork-failed': { childId: isText, message: isText },
   exited: { childId: isText, exitCode: nullOr(isInteger), signal: nullOr(isInteger), cpuMs: isNumber, maxRssBytes: isInteger, leftovers: isInteger },
+  inspected: { childId: isText, descriptors: isTextList, pipes: isBoolean },
   pong: { nonce: isText },
 }; // prettier-ignore
 

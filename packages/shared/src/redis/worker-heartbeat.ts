@@ -11,6 +11,8 @@ export interface WorkerHeartbeat {
   readonly version: string;
   readonly lanes: readonly string[];
   readonly level: IsolationLevel;
+  /** What the level is made of, and why what is missing is missing. */
+  readonly isolation: WorkerIsolation;
   readonly python: { readonly version: string; readonly fullVersion: string; readonly executable: string };
   readonly pool: PoolStats;
   /** Epoch milliseconds. */
@@ -30,4 +32,10 @@ export interface PoolStats {
   readonly healthy: number;
   /** Jobs on this node that wait for a slot. */
   readonly waiting: number;
+}
+
+export interface WorkerIsolation {
+  readonly layers: { readonly uid: boolean; readonly namespaces: boolean; readonly landlockAbi: number; readonly seccomp: boolean };
+  /** null for a layer that is there. */
+  readonly reasons: Readonly<Record<'uid' | 'namespaces' | 'landlock' | 'seccomp', string | null>>;
 }

@@ -46,6 +46,7 @@ const CASES: Record<string, [Case, Expected]> = {
   'a recursion too deep': [{ errorType: 'RecursionError' }, ['failed', 'RecursionError', []]],
   'a syntax error': [{ errorType: 'SyntaxError' }, ['failed', 'SyntaxError', []]],
   'a refusal by policy': [{ errorType: 'SecurityError' }, ['failed', 'SecurityError', []]],
+  'a scratch folder too full': [{ killReason: 'scratch' }, ['failed', 'ScratchExceeded', ['scratch']]],
   'a file too large': [{ errorType: 'OSError', errno: EFBIG }, ['failed', 'OSError', ['file_size']]],
   'too many open files': [{ errorType: 'OSError', errno: EMFILE }, ['failed', 'OSError', ['open_files']]],
   'too many processes': [{ errorType: 'BlockingIOError', errno: EAGAIN }, ['failed', 'BlockingIOError', ['processes']]],

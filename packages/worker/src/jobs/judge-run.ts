@@ -17,8 +17,9 @@ export interface Verdict {
 export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
   const outputHit: LimitName[] = report.stdout.truncated || report.stderr.truncated ? ['output'] : [];
   if (report.killReason !== undefined) {
-    const hit: LimitName[] = report.killReason === 'memory' ? ['memory', ...outputHit] : outputHit;
-    return { ...killed(report.killReason, limits), hasValue: false, limitsHit: hit };
+    const { killReason } = report;
+    const hit: LimitName[] = killReason === 'memory' || killReason === 'scratch' ? [killReason] : [];
+    return { ...killed(killReason, limits), hasValue: false, limitsHit: [...hit, ...outputHit] };
   }
   if (report.answer === undefined) return { ...ended(report.exit, limits), hasValue: false, limitsHit: outputHit };
   const { status, hasValue, error } = report.answer.result;
@@ -39,6 +40,8 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
       return { status: 'cpu_exceeded', error: cpuError(limits) };
     case 'memory':
       return { status: 'out_of_memory', error: plainError('MemoryError', memoryMessage(limits)) };
+    case 'scratch':
+      return { status: 'failed', error: plainError('ScratchExceeded', 'the scratch folder held more than PYTHON3_MAX_SCRATCH_MB allows') };
     case 'cancelled':
       return { status: 'cancelled', error: plainError('Cancelled', 'the job was cancelled') };
     case 'protocol':

@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
-import type { Slot } from '../pool/slot';
+import { Seat } from '../pool/seat';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { WarmChildren } from '../warm/warm-children';
@@ -31,6 +31,7 @@ export interface JobProcessorOptions {
   /** Where a replica must have the start marker before code runs. */
   readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
+  readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
   readonly logger: Logger;
 }
@@ -89,13 +90,16 @@ export class JobProcessor {
     const verification = await verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
+    if (this.options.level === 'D' && job.mode === 'restricted') {
+      return this.close(received, targetOf(job), job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
+    }
     // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
     const leftMs = (job.startAfter ?? 0) - Date.now();
     if (leftMs > 0) return holdBack(leftMs, signal);
     if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
-    let slot: Slot;
+    let seat: Seat;
     try {
-      slot = await this.options.pool.borrow();
+      seat = new Seat(this.options.pool, await this.options.pool.borrow());
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
       if (!endsWithItsCaller(job)) return 'busy';
@@ -104,9 +108,9 @@ export class JobProcessor {
     try {
       // The wait for the slot may have taken the rest of the caller's time.
       if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
-      return await this.runAttempts(received, job, payload, slot, signal);
+      return await this.runAttempts(received, job, payload, seat, signal);
     } finally {
-      this.options.pool.release(slot);
+      seat.release();
     }
   }
 
@@ -119,12 +123,12 @@ export class JobProcessor {
    * A job is started again here only if its template went down under it and it may run twice. A start whose child was
    * dead before it could take the job is no run: the same start goes on with another child.
    */
-  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, slot: Slot, signal: AbortSignal): Promise<Processed> {
+  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, seat: Seat, signal: AbortSignal): Promise<Processed> {
     const { config, allowedModules, templates, warm, feed, logger } = this.options;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
-      const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
+      const lent = await warm.lend(job, payload, seat, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
       // A cancelled job goes on to its record, which says so, and where its outcome is then written.
       if (signal.aborted && signal.reason !== CANCEL_REQUESTED) {
@@ -138,6 +142,7 @@ export class JobProcessor {
         child.kill();
         return unstarted;
       }
+      const { slot } = seat;
       const report = await feed.during(job.id, taken.attempts.length, slot, () =>
         runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
       );
@@ -243,6 +248,7 @@ export class JobProcessor {
   }
 }
 
+const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
 const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndelivered && report.killReason === undefined;
 
 /** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */

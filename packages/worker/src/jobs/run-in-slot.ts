@@ -48,6 +48,7 @@ export interface RunRequest {
 export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const { job, slot, child, config, signal, cpuBaselineMs = 0 } = request;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
+  slot.prepare(job.mode);
   slot.stdout.begin(config.maxOutputBytes);
   slot.stderr.begin(config.maxOutputBytes);
   const startedAt = performance.now();
@@ -57,9 +58,10 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
+  const scratch = { path: slot.scratchPath, maxBytes: config.maxScratchMb * 1_048_576 };
   const watch = new LimitWatch(
     child.pid,
-    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs },
+    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch },
     kill,
   );
   const onAbort = (): void => kill('cancelled');
@@ -103,7 +105,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   let exit = await end;
   clearTimeout(exitTimer);
   await checked;
-  const inspection = exit === undefined && killReason === undefined ? inspectChild(child.pid, child.descriptors ?? []) : undefined;
+  const inspection = exit === undefined && killReason === undefined ? await inspectChild(child) : undefined;
   watch.stop();
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);

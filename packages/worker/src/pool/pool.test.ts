@@ -32,7 +32,7 @@ const openPipes = (): number =>
   }).length;
 
 async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool> {
-  const directory = { path, runnerPath: '', socketPath: '', slotPath: (index: number) => join(path, String(index)) };
+  const directory = { path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index: number) => join(path, String(index)) };
   pool = new Pool({ min: 3, max: 5, borrowWaitMs: 10_000, idleMs: 60_000, directory, logger, ...options });
   await pool.start();
   return pool;
@@ -226,7 +226,7 @@ it('a slot that cannot be made is tried again', async () => {
   // A file stands where the first slots belong, and something in the way cannot be replaced by a folder.
   const blocked = join(path, 'blocked');
   writeFileSync(blocked, 'x');
-  const directory = { path, runnerPath: '', socketPath: '', slotPath: (index: number) => join(blocked, String(index)) };
+  const directory = { path, runnerPath: '', socketPath: '', slotsPath: blocked, slotPath: (index: number) => join(blocked, String(index)) };
   pool = new Pool({ min: 3, max: 5, borrowWaitMs: 10_000, idleMs: 60_000, directory, logger });
   await pool.start();
   expect(pool.stats(true)).toMatchObject({ size: 0, healthy: 0 });

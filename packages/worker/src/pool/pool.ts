@@ -1,5 +1,6 @@
 import { ClusterError, type Logger, type PoolStats } from '@python3-cluster/shared';
 import type { RunDirectory } from '../runner/stage-runner';
+import type { SlotOwners } from '../sandbox/slot-owners';
 import { Slot } from './slot';
 
 export interface PoolOptions {
@@ -9,6 +10,8 @@ export interface PoolOptions {
   /** A slot above `min` unused for this long is given up. */
   readonly idleMs: number;
   readonly directory: RunDirectory;
+  /** Where each mode's children run as a user of their own. */
+  readonly owners?: SlotOwners | undefined;
   readonly logger: Logger;
 }
 
@@ -69,6 +72,17 @@ export class Pool {
       };
       this.waiting.push(waiter);
     });
+  }
+
+  /** The idle slot of that number for a borrowed one in which nothing ran; undefined where it is not idle. */
+  exchange(slot: Slot, index: number): Slot | undefined {
+    if (slot.index === index) return slot;
+    const at = this.idle.findIndex((entry) => entry.slot.index === index);
+    const [found] = at < 0 ? [] : this.idle.splice(at, 1);
+    if (found === undefined) return undefined;
+    clearTimeout(found.timer);
+    this.offer(slot);
+    return found.slot;
   }
 
   /** Call it when every process of the job is dead. */
@@ -132,7 +146,7 @@ export class Pool {
     this.creating += 1;
     const index = this.nextIndex++;
     try {
-      const slot = await Slot.create(this.options.directory, index);
+      const slot = await Slot.create(this.options.directory, index, this.options.owners);
       this.creating -= 1;
       if (this.closed) return slot.close();
       this.offer(slot);

@@ -19,7 +19,7 @@ let path: string;
 let slot: Slot;
 beforeEach(async () => {
   path = mkdtempSync(join(tmpdir(), 'python3-slot-'));
-  slot = await Slot.create({ path, runnerPath: '', socketPath: '', slotPath: (index) => join(path, String(index)) }, 7);
+  slot = await Slot.create({ path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) }, 7);
 });
 afterEach(() => {
   slot.close();
@@ -41,7 +41,10 @@ describe('a slot', () => {
 
   it('made where a former one was lost begins empty', async () => {
     writeFileSync(inScratch('old'), 'x');
-    const again = await Slot.create({ path, runnerPath: '', socketPath: '', slotPath: (index) => join(path, String(index)) }, 7);
+    const again = await Slot.create(
+      { path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) },
+      7,
+    );
     expect(readdirSync(again.scratchPath)).toEqual([]);
     again.close();
   });
@@ -73,9 +76,12 @@ describe('cleaning removes', () => {
       symlinkSync('loop', inScratch('loop'));
     }],
   ])('%s', async (_, leave) => {
+    const { ino } = lstatSync(slot.scratchPath);
     leave();
     expect(await slot.clean()).toBe(true);
     expect(readdirSync(slot.scratchPath)).toEqual([]);
+    // The folder itself stays: the sandbox of a kept child is closed around it.
+    expect(lstatSync(slot.scratchPath).ino).toBe(ino);
   }); // prettier-ignore
 
   it.each([0o500, 0o000])('folders with mode %o', async (mode) => {

@@ -1,6 +1,8 @@
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JobMode } from '@python3-cluster/shared';
 import { makeNamedPipes, type RunDirectory } from '../runner/stage-runner';
+import type { SlotOwners } from '../sandbox/slot-owners';
 import { emptyFolder } from './empty-folder';
 import { OutputCapture } from './output-capture';
 
@@ -14,22 +16,45 @@ export class Slot {
   readonly stderr: OutputCapture;
   private cleanInode = -1n;
   private cleanedAt = -1n;
+  private readonly owners: SlotOwners | undefined;
+  /** User the scratch folder belongs to. */
+  private owner: number | undefined;
 
-  private constructor(index: number, path: string) {
+  private constructor(index: number, path: string, owners: SlotOwners | undefined) {
     this.index = index;
+    this.owners = owners;
     this.scratchPath = join(path, 'scratch');
     this.stdoutPath = join(path, 'stdout');
     this.stderrPath = join(path, 'stderr');
     this.stdout = new OutputCapture(this.stdoutPath);
     this.stderr = new OutputCapture(this.stderrPath);
+    // The reading ends are open by now. Either mode's children may open the others; their Landlock leaves them those of
+    // the one slot they were given.
+    if (owners !== undefined) {
+      for (const pipe of [this.stdoutPath, this.stderrPath]) {
+        chmodSync(pipe, 0o220);
+        chownSync(pipe, owners.restricted, owners.admin);
+      }
+    }
   }
 
-  static async create(directory: RunDirectory, index: number): Promise<Slot> {
+  static async create(directory: RunDirectory, index: number, owners?: SlotOwners): Promise<Slot> {
     const path = directory.slotPath(index);
     rmSync(path, { recursive: true, force: true });
-    mkdirSync(join(path, 'scratch'), { recursive: true, mode: 0o700 });
+    mkdirSync(path);
+    chmodSync(path, 0o711);
+    mkdirSync(join(path, 'scratch'), { mode: 0o700 });
     await makeNamedPipes([join(path, 'stdout'), join(path, 'stderr')]);
-    return new Slot(index, path);
+    return new Slot(index, path, owners);
+  }
+
+  /** Gives the scratch folder to the user that the mode's children run as. */
+  prepare(mode: JobMode): void {
+    const owner = this.owners?.[mode];
+    if (owner === this.owner || owner === undefined) return;
+    lchownSync(this.scratchPath, owner, owner);
+    this.owner = owner;
+    this.cleanedAt = -1n;
   }
 
   /**
@@ -44,7 +69,11 @@ export class Slot {
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
       const emptied = emptyFolder(this.scratchPath);
-      if (emptied !== undefined) return emptied;
+      if (emptied !== undefined) {
+        // It may have had to be taken from its owner.
+        this.owner = undefined;
+        return emptied;
+      }
       this.rememberClean();
       return true;
     } catch {
@@ -55,6 +84,7 @@ export class Slot {
   private rememberClean(): void {
     const folder = lstatSync(this.scratchPath, { bigint: true });
     this.cleanInode = folder.ino;
+    this.owner = Number(folder.uid);
     // A time that the kernel's clock may still be showing would not tell what is made next from what was just removed.
     const isSettled = BigInt(Date.now()) * 1_000_000n - folder.ctimeNs > CLOCK_STEP_NS;
     this.cleanedAt = isSettled ? folder.ctimeNs : -1n;

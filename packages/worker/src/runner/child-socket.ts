@@ -1,6 +1,7 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader, parseChildMessage, type Frame } from '@python3-cluster/shared';
+import type { SlotOwners } from '../sandbox/slot-owners';
 
 /** A connected child's end, from its `hello` on. */
 export interface ChildConnection {
@@ -11,6 +12,11 @@ export interface ChildConnection {
 
 /** A connection that has not said who it is by then is dropped. */
 const HELLO_TIMEOUT_MS = 5_000;
+/**
+ * Connections that have not said who they are. ADMIN code can connect, too: it must not take all descriptors that the
+ * worker node may have. Children say hello at once, so of too many any may go: it will not be theirs.
+ */
+const MAX_STRANGERS = 256;
 
 /**
  * The Unix socket that children connect to, each giving the pair of id and nonce that the worker node had its template
@@ -19,8 +25,10 @@ const HELLO_TIMEOUT_MS = 5_000;
 export class ChildSocket {
   private readonly awaited = new Map<string, { nonce: string; accept: (connection: ChildConnection) => void }>();
   private readonly sockets = new Set<Socket>();
+  private readonly strangers = new Set<Socket>();
   private readonly maxBodyBytes: number;
   private readonly server: Server;
+  private path = '';
 
   constructor(maxBodyBytes: number) {
     this.maxBodyBytes = maxBodyBytes;
@@ -28,6 +36,7 @@ export class ChildSocket {
   }
 
   listen(path: string): Promise<void> {
+    this.path = path;
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ path, backlog: 128 }, () => {
@@ -35,6 +44,12 @@ export class ChildSocket {
         resolve();
       });
     });
+  }
+
+  /** Lets processes of these users connect, one as the owner of the socket and the other by its group; still nobody else. */
+  admit(owners: SlotOwners): void {
+    chmodSync(this.path, 0o660);
+    chownSync(this.path, owners.restricted, owners.admin);
   }
 
   /** Calls `accept` once, when the child with this pair connects. */
@@ -53,11 +68,17 @@ export class ChildSocket {
 
   private greet(socket: Socket): void {
     this.sockets.add(socket);
-    socket.on('close', () => this.sockets.delete(socket));
+    if (this.strangers.size >= MAX_STRANGERS) this.dropStranger();
+    this.strangers.add(socket);
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      this.strangers.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
     socket.setTimeout(HELLO_TIMEOUT_MS, () => socket.destroy());
     const reader = new FrameReader(this.maxBodyBytes);
     socket.once('data', (chunk: Buffer) => {
+      this.strangers.delete(socket);
       const accept = this.claim(reader, chunk);
       if (accept === undefined) {
         socket.destroy();
@@ -66,6 +87,14 @@ export class ChildSocket {
       socket.setTimeout(0);
       accept({ socket, reader });
     });
+  }
+
+  /** Not the oldest: whoever connects fast enough would decide whose turn it is. */
+  private dropStranger(): void {
+    const chosen = [...this.strangers][Math.floor(Math.random() * this.strangers.size)];
+    if (chosen === undefined) return;
+    this.strangers.delete(chosen);
+    chosen.destroy();
   }
 
   /** A hello is far smaller than what a Unix socket delivers at once, so the first chunk holds it whole. */

@@ -3,8 +3,9 @@ import {
   encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { listDescriptors } from '../warm/inspect-child';
+import { readDescriptors } from '../warm/inspect-child';
 import type { ChildConnection } from './child-socket';
+import type { OpenDescriptors } from './inspections';
 import { Pings } from './pings';
 
 export type ChildState = 'idle' | 'running' | 'answered' | 'gone';
@@ -47,9 +48,10 @@ export class Child {
   isUndelivered = false;
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
+  private readonly inspectInTemplate: () => Promise<OpenDescriptors | undefined>;
   private settleExit!: (exit: ChildExited) => void;
   private listener: RunListener | undefined;
-  /** Of a child that is asked to stay: what it had open before its first job. */
+  /** What it had open before its first job, once that was noted. */
   descriptors: readonly string[] | undefined;
   private policy: RunMessage['policy'] = null;
   private isKept = false;
@@ -58,11 +60,18 @@ export class Child {
   private readonly pings = new Pings();
   private runNonce = '';
 
-  constructor(id: string, pid: number, connection: ChildConnection, kill: () => void) {
+  constructor(
+    id: string,
+    pid: number,
+    connection: ChildConnection,
+    kill: () => void,
+    inspect: () => Promise<OpenDescriptors | undefined> = () => Promise.resolve(undefined),
+  ) {
     this.id = id;
     this.pid = pid;
     this.connection = connection;
     this.killInTemplate = kill;
+    this.inspectInTemplate = inspect;
     this.exited = new Promise((resolve) => (this.settleExit = resolve));
     connection.socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.state === 'running' && isUnread(error)) this.isUndelivered = true;
@@ -82,7 +91,6 @@ export class Child {
     this.runNonce = randomUUID();
     this.listener = listener;
     this.isKept = message.keep;
-    if (message.keep) this.descriptors ??= listDescriptors(this.pid);
     const policy = this.isSamePolicy(message.policy) ? null : message.policy;
     this.policy = message.policy;
     const { socket } = this.connection;
@@ -90,6 +98,16 @@ export class Child {
     // Its end may be closed although the template has not told yet.
     if (!socket.writable) this.isUndelivered = true;
     else socket.write(frame);
+  }
+
+  /** Before the first job of a child that is to be asked to stay. */
+  async noteDescriptors(): Promise<void> {
+    this.descriptors ??= (await this.readDescriptors())?.descriptors;
+  }
+
+  /** By its template where it is another user's, and this process may not look into it; undefined where nobody can. */
+  async readDescriptors(): Promise<OpenDescriptors | undefined> {
+    return readDescriptors(this.pid) ?? (this.state === 'gone' ? undefined : this.inspectInTemplate());
   }
 
   /** Whether an idle child answers within the time. */

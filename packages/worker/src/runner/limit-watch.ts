@@ -1,7 +1,8 @@
 import { inTurns } from '@python3-cluster/shared';
 import { readingPrivateBytes, readingTreeUsage } from './process-usage';
+import { readScratchBytes } from './scratch-usage';
 
-export type Breach = 'wall' | 'cpu' | 'memory';
+export type Breach = 'wall' | 'cpu' | 'memory' | 'scratch';
 
 export interface WatchedLimits {
   readonly timeoutMs: number;
@@ -9,17 +10,22 @@ export interface WatchedLimits {
   readonly memoryBytes: number;
   /** CPU time the process had used before the job; 0 where it is new. */
   readonly cpuBaselineMs?: number;
+  /** Folder that may hold so many bytes; not looked at where it is left out. */
+  readonly scratch?: { readonly path: string; readonly maxBytes: number };
 }
 
 /** Most jobs are over before the first look. */
 const FIRST_LOOK_MS = 100;
 const LOOK_MS = 100;
+/** Looking through a folder costs more than a look into /proc. */
+const LOOKS_PER_SCRATCH_LOOK = 10;
+
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
 
 /**
  * Watches a running job from outside: wall clock by a timer, CPU and memory of its whole process tree by looking into
- * /proc. Calls `onBreach` once. Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and
+ * /proc, and once in ten looks its scratch folder. Calls `onBreach` once. Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and
  * of allocation speed; the child's own rlimits stop a single process earlier.
  */
 export class LimitWatch {
@@ -27,6 +33,8 @@ export class LimitWatch {
   private looks: NodeJS.Timeout | undefined;
   private peakBytes = 0;
   private ended = false;
+  private lookCount = 0;
+  private isLookingAtScratch = false;
   private readonly pid: number;
   private readonly limits: WatchedLimits;
   private readonly onBreach: (breach: Breach) => void;
@@ -60,8 +68,19 @@ export class LimitWatch {
     if (bytes > this.limits.memoryBytes) return this.breach('memory');
     if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
     if (this.ended) return;
+    this.lookCount += 1;
+    if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === 0) void this.lookAtScratch(usage.pids);
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
     this.looks = setTimeout(() => void this.look(), pauseMs);
+  }
+
+  private async lookAtScratch(pids: readonly number[]): Promise<void> {
+    const { scratch } = this.limits;
+    if (scratch === undefined || this.isLookingAtScratch) return;
+    this.isLookingAtScratch = true;
+    const bytes = await readScratchBytes(scratch.path, pids, scratch.maxBytes);
+    this.isLookingAtScratch = false;
+    if (bytes !== undefined && bytes > scratch.maxBytes) this.breach('scratch');
   }
 
   private breach(breach: Breach): void {

@@ -1,4 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { waitFor } from '../../../../test/support/wait-for';
 import { LimitWatch, type Breach, type WatchedLimits } from './limit-watch';
@@ -174,6 +177,15 @@ describe('a watch', () => {
     await waitFor('a look', () => seen.peakMemoryBytes > 0);
     expect(breaches).toEqual([]);
     expect(seen.peakMemoryBytes).toBeLessThan(100 << 20);
+  });
+
+  it('tells of a scratch folder that holds too much, after about a second', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'python3-scratch-'));
+    const { breaches } = watch(await start(SLEEP), { scratch: { path, maxBytes: 1 << 20 } });
+    writeFileSync(join(path, 'large'), Buffer.alloc(2 << 20, 1));
+    await waitFor('the breach', () => breaches.length > 0);
+    rmSync(path, { recursive: true });
+    expect(breaches).toEqual(['scratch']);
   });
 
   it('tells once, and nothing once it is stopped', async () => {

@@ -43,6 +43,19 @@ export function* readingTreeUsage(rootPid: number): Steps<TreeUsage> {
 
 /** Of one process alone; 0 when it is gone. */
 export const readResidentBytes = (pid: number): number => readStat(pid)?.residentBytes ?? 0;
+/**
+ * Of a process that may not be looked into, because it is another user's: all that is not from a file, but for what its
+ * template has in memory. Too much where processes of a job share pages among themselves.
+ */
+function estimateKilobytes(pid: number, rootPid: number): number {
+  const templatePid = Number(/^PPid:\t(\d+)$/m.exec(readText(`/proc/${rootPid}/status`) ?? '')?.[1] ?? 0);
+  const shared = readStatusKilobytes(templatePid, 'RssAnon');
+  return Math.max(0, readStatusKilobytes(pid, 'RssAnon') - shared) + readStatusKilobytes(pid, 'RssShmem');
+}
+
+function readStatusKilobytes(pid: number, name: 'RssAnon' | 'RssShmem'): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
+}
 
 /** Exact and slow: private and shared-memory pages, so that what children share with their template counts for none. */
 export const readPrivateBytes = (pids: readonly number[]): number => atOnce(readingPrivateBytes(pids));
@@ -52,7 +65,11 @@ export function* readingPrivateBytes(pids: readonly number[]): Steps<number> {
   let kilobytes = 0;
   for (const [index, pid] of pids.entries()) {
     if (index > 0 && index % TURN_CLOSE_LOOKS === 0) yield;
-    const text = readText(`/proc/${pid}/smaps_rollup`) ?? '';
+    const text = readText(`/proc/${pid}/smaps_rollup`);
+    if (text === undefined) {
+      kilobytes += estimateKilobytes(pid, pids[0] as number);
+      continue;
+    }
     for (const name of ['Private_Clean', 'Private_Dirty', 'Pss_Shmem', 'Private_Hugetlb']) {
       kilobytes += Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
     }

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { removeTree } from '../pool/empty-folder';
 
 /** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
 export interface RunDirectory {
@@ -22,6 +23,8 @@ export interface RunDirectory {
   readonly runnerPath: string;
   /** Children connect here, one connection each. */
   readonly socketPath: string;
+  /** The folder of all slots. */
+  readonly slotsPath: string;
   readonly slotPath: (index: number) => string;
 }
 
@@ -39,12 +42,24 @@ export function stageRunner(parent: string, runnerSource: string): RunDirectory 
   chmodSync(path, 0o711);
   const runnerPath = join(path, 'runner');
   cpSync(runnerSource, runnerPath, { recursive: true, filter: (source) => !source.includes('__pycache__') });
-  mkdirSync(join(path, 'slots'), { mode: 0o711 });
-  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotPath: (index) => join(path, 'slots', String(index)) };
+  openToReaders(runnerPath);
+  const slotsPath = join(path, 'slots');
+  mkdirSync(slotsPath);
+  chmodSync(slotsPath, 0o711);
+  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotsPath, slotPath: (index) => join(slotsPath, String(index)) };
+}
+
+/** Whatever the umask and the modes of the clone are, slots with users of their own read it. */
+function openToReaders(path: string): void {
+  chmodSync(path, 0o755);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) openToReaders(join(path, entry.name));
+    else chmodSync(join(path, entry.name), 0o644);
+  }
 }
 
 export function removeRunDirectory(directory: RunDirectory): void {
-  rmSync(directory.path, { recursive: true, force: true });
+  removeTree(directory.path);
 }
 
 /** Named pipes have no call of their own in Node. */
@@ -69,7 +84,7 @@ export function removeAbandoned(base: string): void {
 function removeOwnerLast(path: string): void {
   // A link is removed, not followed.
   for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
-    if (name !== OWNER_FILE) rmSync(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+    if (name !== OWNER_FILE) removeTree(join(path, name));
   }
   rmSync(path, { recursive: true, force: true });
 }

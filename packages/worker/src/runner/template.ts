@@ -1,61 +1,50 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
-  ClusterError, encodeFrame, FrameReader, parseTemplateMessage,
-  type ChildExited, type JobMode, type Logger, type TemplateMessage, type WorkerControlMessage,
+  encodeFrame, FrameReader, parseTemplateMessage,
+  type ChildExited, type JobMode, type TemplateMessage, type WorkerControlMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { findHostPid, isRunning } from '../sandbox/host-pid';
 import { Child } from './child';
-import type { ChildConnection, ChildSocket } from './child-socket';
+import type { ChildConnection } from './child-socket';
+import { Inspections, type OpenDescriptors } from './inspections';
 import { Pings } from './pings';
 import { readResidentBytes } from './process-usage';
+import { spawnTemplate, waitForReady, type StartedProcess, type TemplateReady, type TemplateStart } from './template-start';
 import type { TemplateWear } from './template-wear';
 
-export interface TemplateOptions {
-  readonly mode: JobMode;
-  readonly python: PythonCommand;
-  readonly runnerPath: string;
-  readonly socketPath: string;
-  readonly preload: readonly string[];
-  /** '' for the host's. */
-  readonly timeZone: string;
-  readonly childSocket: ChildSocket;
-  readonly logger: Logger;
+export type { PythonCommand, TemplateReady } from './template-start';
+
+export interface TemplateOptions extends TemplateStart {
   /** Called once, when the process is gone for whatever reason. Its children are gone with it. */
   readonly onLost: (template: Template) => void;
 }
 
-export interface PythonCommand {
-  readonly file: string;
-  /** E.g. LD_LIBRARY_PATH of an interpreter that was unpacked rather than installed. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
-export type TemplateReady = Extract<TemplateMessage, { type: 'ready' }>;
-
-/** Longest wait for the imports of the preload (pandas from a cold disk takes seconds). */
-const READY_TIMEOUT_MS = 60_000;
 /** A fork and its connection take a millisecond or two; this is for a starved host. */
 const FORK_TIMEOUT_MS = 10_000;
-const CONTROL_DESCRIPTOR = 3;
+const END_LOOK_MS = 2;
 
 /**
  * Handle of one template process: forks children, learns of their end, kills them.
  *
- *   worker node ──configure, fork, kill, ping, stop──▶ template      (socket pair, descriptor 3)
- *               ◀──ready, forked, exited, pong───────
+ *   worker node ──configure, fork, kill, inspect, ping, stop──▶ template      (socket pair, descriptor 3)
+ *               ◀──ready, forked, exited, inspected, pong──────
  *
  * A template that breaks the protocol is killed; its children die with it (their parent-death signal).
  */
 export class Template {
   readonly mode: JobMode;
   readonly ready: TemplateReady;
+  /** As this host counts: in a process namespace it has another number. */
+  readonly pid: number;
   private readonly process: ChildProcess;
   private readonly control: Socket;
   private readonly options: TemplateOptions;
   private readonly forks = new Map<string, PendingFork>();
   private readonly children = new Map<string, Child>();
   private readonly pings = new Pings();
+  private readonly inspections = new Inspections();
   private readonly startedAt = performance.now();
   private readonly residentBytesAtStart: number;
   private forkCount = 0;
@@ -68,6 +57,7 @@ export class Template {
     this.process = started.process;
     this.control = started.control;
     this.ready = ready;
+    this.pid = this.toHostPid(started.process.pid ?? 0, ready.pid) ?? 0;
     this.residentBytesAtStart = readResidentBytes(this.pid);
   }
 
@@ -77,14 +67,12 @@ export class Template {
     const reader = new FrameReader(0);
     const ready = await waitForReady(options, started, reader);
     const template = new Template(options, started, ready);
+    if (template.pid === 0) started.process.kill('SIGKILL');
+    else options.cgroup?.admit(template.pid);
     started.control.on('data', (chunk: Buffer) => template.read(reader, chunk));
-    started.process.once('exit', () => template.handleLoss());
-    if (started.process.exitCode !== null || started.process.signalCode !== null) template.handleLoss();
+    started.process.once('exit', () => void template.awaitEnd());
+    if (started.process.exitCode !== null || started.process.signalCode !== null) void template.awaitEnd();
     return template;
-  }
-
-  get pid(): number {
-    return this.ready.pid;
   }
 
   get lost(): boolean {
@@ -138,8 +126,27 @@ export class Template {
     this.stopIfDone();
   }
 
+  /** The first process of a namespace takes all others along before anybody hears of its end. */
   kill(): void {
+    if (this.isLost) return;
+    try {
+      if (this.pid > 0) process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // Gone already, and bwrap is about to say so.
+    }
     this.process.kill('SIGKILL');
+  }
+
+  /** bwrap may be gone before what it started: only then is nothing of the template left. */
+  private async awaitEnd(): Promise<void> {
+    if (this.options.sandbox?.bubblewrap !== undefined) {
+      while (this.pid > 0 && isRunning(this.pid)) await new Promise((resolve) => setTimeout(resolve, END_LOOK_MS));
+    }
+    this.handleLoss();
+  }
+
+  private toHostPid(parentPid: number, pid: number): number | undefined {
+    return this.options.sandbox?.bubblewrap === undefined ? pid : findHostPid(parentPid, pid);
   }
 
   private stopIfDone(): void {
@@ -164,13 +171,19 @@ export class Template {
       case 'forked': {
         const fork = this.forks.get(message.childId);
         if (fork === undefined) return this.send({ type: 'kill', childId: message.childId });
-        fork.pid = message.pid;
+        fork.pid = this.toHostPid(this.pid, message.pid);
+        if (fork.pid === undefined) {
+          this.send({ type: 'kill', childId: message.childId });
+          return this.failFork(message.childId, 'the child is not to be found');
+        }
         return this.completeFork(message.childId, fork);
       }
       case 'fork-failed':
         return this.failFork(message.childId, message.message);
       case 'exited':
         return this.handleExit(message);
+      case 'inspected':
+        return this.inspections.settle(message.childId, message);
       case 'pong':
         this.pings.handlePong(message.nonce);
         return;
@@ -184,7 +197,9 @@ export class Template {
     if (fork.pid === undefined || fork.connection === undefined) return;
     clearTimeout(fork.timer);
     this.forks.delete(childId);
-    const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }));
+    const inspect = (): Promise<OpenDescriptors | undefined> =>
+      this.inspections.ask(childId, () => this.send({ type: 'inspect', childId }));
+    const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }), inspect);
     this.children.set(childId, child);
     if (this.isRetired) child.retire();
     fork.resolve(child);
@@ -203,6 +218,7 @@ export class Template {
 
   private handleExit(exit: ChildExited): void {
     this.failFork(exit.childId, 'the child ended before it connected');
+    this.inspections.settle(exit.childId, undefined);
     this.children.get(exit.childId)?.handleExit(exit);
     this.children.delete(exit.childId);
     this.stopIfDone();
@@ -215,6 +231,7 @@ export class Template {
     for (const childId of [...this.forks.keys()]) this.failFork(childId, 'the template is gone');
     for (const [childId, child] of this.children) {
       child.lostWithTemplate = true;
+      this.inspections.settle(childId, undefined);
       child.handleExit({ type: 'exited', childId, exitCode: null, signal: SIGKILL, cpuMs: 0, maxRssBytes: 0, leftovers: 0 });
     }
     this.children.clear();
@@ -230,82 +247,4 @@ interface PendingFork {
   readonly timer: NodeJS.Timeout;
   pid: number | undefined;
   connection: ChildConnection | undefined;
-}
-
-interface StartedProcess {
-  readonly process: ChildProcess;
-  readonly control: Socket;
-}
-
-/** No variable of ours reaches the process: the environment is written anew. */
-function spawnTemplate(options: TemplateOptions): StartedProcess {
-  const child = spawn(options.python.file, ['-I', '-B', '-u', options.runnerPath], {
-    cwd: '/',
-    env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT, ...(options.timeZone === '' ? {} : { TZ: options.timeZone }) },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C at a terminal is the worker node's to handle.
-    detached: true,
-  });
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) =>
-      options.logger.warn({ mode: options.mode, text: chunk.toString('utf8').slice(0, 2_000) }, 'template says'),
-    );
-  }
-  return { process: child, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
-}
-
-/** One thread for BLAS and one malloc arena: otherwise libraries reserve memory per core and break on the limits. */
-const TEMPLATE_ENVIRONMENT = {
-  PATH: '/usr/local/bin:/usr/bin:/bin',
-  LANG: 'C.UTF-8',
-  OMP_NUM_THREADS: '1',
-  OPENBLAS_NUM_THREADS: '1',
-  MKL_NUM_THREADS: '1',
-  MALLOC_ARENA_MAX: '2',
-};
-
-function waitForReady(options: TemplateOptions, started: StartedProcess, reader: FrameReader): Promise<TemplateReady> {
-  const { process: child, control } = started;
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string): void => {
-      clearTimeout(timer);
-      control.removeAllListeners('data');
-      child.kill('SIGKILL');
-      reject(new ClusterError('TEMPLATE_START_FAILED', `The ${options.mode} template did not come up: ${reason}.`));
-    };
-    const timer = setTimeout(() => fail(`not ready within ${READY_TIMEOUT_MS / 1_000} s`), READY_TIMEOUT_MS);
-    // Its last words, why it refused, may still be on their way.
-    const onExit = (code: number | null, signal: string | null): void => {
-      const failAsEnded = (): void => fail(`it ended with ${signal ?? `exit code ${code}`}`);
-      if (control.destroyed) failAsEnded();
-      else control.once('close', failAsEnded);
-    };
-    child.once('error', (error) => fail(error.message));
-    child.once('exit', onExit);
-    control.on('error', () => control.destroy());
-    const onData = (chunk: Buffer): void => {
-      try {
-        for (const { header } of reader.push(chunk)) {
-          const message = parseTemplateMessage(header);
-          if (message.type === 'refused') return fail(`${message.code}: ${message.message}`);
-          if (message.type !== 'ready') return fail(`it said '${message.type}' first`);
-          clearTimeout(timer);
-          child.off('exit', onExit);
-          control.off('data', onData);
-          return resolve(message);
-        }
-      } catch (error) {
-        fail(String(error));
-      }
-    };
-    control.on('data', onData);
-    control.write(
-      encodeFrame({
-        type: 'configure',
-        mode: options.mode,
-        socketPath: options.socketPath,
-        preload: options.preload,
-      } satisfies WorkerControlMessage),
-    );
-  });
 }

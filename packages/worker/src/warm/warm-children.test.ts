@@ -6,7 +6,7 @@ import { runInSlot, type RunReport } from '../jobs/run-in-slot';
 import { Slot } from '../pool/slot';
 import { Template } from '../runner/template';
 import { UseCounter } from './use-counter';
-import { WarmChildren, type LentChild, type WarmChildrenOptions } from './warm-children';
+import { WarmChildren, type LentChild, type WarmChildrenOptions, type SlotChoice } from './warm-children';
 import { warmKeyOf } from './warm-key';
 
 const { config } = loadConfig({});
@@ -48,17 +48,35 @@ const job = (change: Partial<Job> = {}): Job =>
 const payloadOf = (code: string, variables: object = {}): Buffer => Buffer.from(JSON.stringify({ code, variables }));
 const PID = 'import os\nresult = [os.getpid(), n]';
 
+const seatOn = (index: number): SlotChoice => ({ slot: { index }, moveTo: (other) => other === index });
+
 interface Call extends LentChild {
   readonly report: RunReport;
   readonly value: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
-async function call(warm: WarmChildren, code: string, options: { job?: Partial<Job>; n?: number; slot?: number } = {}): Promise<Call> {
+async function call(
+  warm: WarmChildren,
+  code: string,
+  options: { job?: Partial<Job>; n?: number; slot?: number; busy?: number } = {},
+): Promise<Call> {
   const payload = payloadOf(code, { n: options.n ?? 0 });
   const ordered = job(options.job);
-  const lent = await warm.lend(ordered, payload, () => template.fork());
+  let slot = slots[options.slot ?? 0] as Slot;
+  const busy = options.busy;
+  const seat = {
+    get slot() {
+      return slot;
+    },
+    moveTo: (index: number) => {
+      if (index === busy) return false;
+      slot = slots[index] as Slot;
+      return true;
+    },
+  };
+  const lent = await warm.lend(ordered, payload, seat, () => template.fork());
   const report = await runInSlot({
-    job: ordered, payload, slot: slots[options.slot ?? 0] as Slot, child: lent.child, config, allowedModules: RESTRICTED_MODULES,
+    job: ordered, payload, slot, child: lent.child, config, allowedModules: RESTRICTED_MODULES,
     signal: new AbortController().signal, keep: lent.keep, cpuBaselineMs: lent.cpuBaselineMs,
   }); // prettier-ignore
   lent.giveBack(report.inspection);
@@ -66,7 +84,16 @@ async function call(warm: WarmChildren, code: string, options: { job?: Partial<J
 }
 
 describe('kept children', () => {
-  it('answer call after call, on whatever slot, each with its own value, output and usage', async () => {
+  it('are passed over while somebody else has their slot', async () => {
+    const warm = create();
+    const first = await call(warm, PID);
+    const second = await call(warm, PID, { slot: 1, busy: 0 });
+    expect([second.isWarm, second.value[0] !== first.value[0], warm.size]).toEqual([false, true, 2]);
+    expect((await call(warm, PID, { slot: 1, busy: 1 })).value[0]).toBe(first.value[0]);
+    expect((await call(warm, PID, { slot: 0, busy: 0 })).value[0]).toBe(second.value[0]);
+  });
+
+  it('answer call after call, in the slot of their first, each with its own value, output and usage', async () => {
     const warm = create();
     const first = await call(warm, PID);
     expect([first.isWarm, first.keep, warm.size]).toEqual([false, true, 1]);
@@ -90,7 +117,7 @@ describe('kept children', () => {
   ])('are not lent to %s', async (_, change, code) => {
     const warm = create();
     await call(warm, PID);
-    const lent = await warm.lend(job(change), payloadOf(code), () => template.fork());
+    const lent = await warm.lend(job(change), payloadOf(code), seatOn(0), () => template.fork());
     expect(lent.isWarm).toBe(false);
   });
 
@@ -131,7 +158,7 @@ import time
 time.sleep(600)`;
     const blockedModules: string[] = [];
     const payload = payloadOf(code);
-    const lent = await warm.lend(job(), payload, () => template.fork());
+    const lent = await warm.lend(job(), payload, seatOn(0), () => template.fork());
     const report = await runInSlot({
       job: job(), payload, slot: slots[0] as Slot, child: lent.child, config: { ...config, blockedModules }, allowedModules: [],
       signal: new AbortController().signal, keep: true,

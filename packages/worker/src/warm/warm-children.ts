@@ -15,6 +15,12 @@ export interface WarmChildrenOptions {
   readonly logger: Logger;
 }
 
+/** The slot a job is about to run in; `Seat` in the product. */
+export interface SlotChoice {
+  readonly slot: { readonly index: number };
+  moveTo(index: number): boolean;
+}
+
 /** A child for one job, and what becomes of it afterwards. */
 export interface LentChild {
   readonly child: Child;
@@ -54,18 +60,19 @@ export class WarmChildren {
   }
 
   /** A kept child where the job may have one and one is free; else what `takeFresh` gives. */
-  async lend(job: Job, payload: Buffer, takeFresh: () => Promise<Child>): Promise<LentChild> {
+  async lend(job: Job, payload: Buffer, seat: SlotChoice, takeFresh: () => Promise<Child>): Promise<LentChild> {
     const key = await this.keyFor(job, payload);
-    const kept = key === undefined ? undefined : this.take(key);
+    const kept = key === undefined ? undefined : this.take(key, seat);
     if (key === undefined) return lendOnce(await takeFresh());
     const child = kept?.child ?? (await takeFresh());
+    await child.noteDescriptors();
     const uses = (kept?.uses ?? 0) + 1;
     return {
       child,
       isWarm: kept !== undefined,
       keep: uses < this.options.maxUses,
       cpuBaselineMs: kept?.cpuMs ?? 0,
-      giveBack: (inspection) => this.takeBack(key, child, uses, inspection, kept),
+      giveBack: (inspection) => this.takeBack(key, child, uses, seat.slot.index, inspection, kept),
     };
   }
 
@@ -83,19 +90,35 @@ export class WarmChildren {
     return this.counter.count(key) ? key : undefined;
   }
 
-  /** The one used last, so that those there is no need for grow old. */
-  private take(key: string): KeptChild | undefined {
-    const found = [...this.kept].findLast((kept) => kept.key === key && kept.child.isUsable);
+  /** The one used last, so that those there is no need for grow old; of those whose slot can be had. */
+  private take(key: string, seat: SlotChoice): KeptChild | undefined {
+    const found = [...this.kept].findLast((kept) => kept.key === key && kept.child.isUsable && seat.moveTo(kept.slotIndex));
     if (found !== undefined) this.forget(found);
     return found;
   }
 
-  private takeBack(key: string, child: Child, uses: number, inspection: ChildInspection | undefined, before?: KeptChild): void {
+  private takeBack(
+    key: string,
+    child: Child,
+    uses: number,
+    slotIndex: number,
+    inspection: ChildInspection | undefined,
+    before?: KeptChild,
+  ): void {
     if (child.state === 'gone') return;
     if (inspection === undefined || !child.isUsable || this.closed) return child.kill();
     const { cpuMs, residentBytes } = inspection;
     const idleUntil = performance.now() + this.options.idleMs;
-    this.kept.add({ key, child, uses, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), idleUntil });
+    this.kept.add({
+      key,
+      child,
+      uses,
+      slotIndex,
+      cpuMs,
+      residentBytes,
+      privateBytes: privateBytesOf(child, residentBytes, before),
+      idleUntil,
+    });
     // One timer for all: making and clearing one for each job costs more than the patrol.
     this.timer ??= setInterval(() => this.patrol(), Math.min(PATROL_MS, this.options.idleMs)).unref();
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
@@ -104,15 +127,17 @@ export class WarmChildren {
 
   /** Code that answered for us, and only seems to wait, would run on outside every limit. */
   private patrol(): void {
-    for (const kept of this.kept) this.look(kept);
+    for (const kept of this.kept) void this.look(kept);
     if (this.kept.size > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  private look(kept: KeptChild): void {
+  private async look(kept: KeptChild): Promise<void> {
     if (performance.now() >= kept.idleUntil) return this.end(kept, 'unused');
-    const now = inspectChild(kept.child.pid, kept.child.descriptors ?? []);
+    const now = await inspectChild(kept.child);
+    // Lent meanwhile: it is not to be idle then.
+    if (!this.kept.has(kept)) return;
     const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
     if (!isStill) this.end(kept, 'not idle');
   }
@@ -146,6 +171,8 @@ interface KeptChild {
   readonly key: string;
   readonly child: Child;
   readonly uses: number;
+  /** The only slot it can see: its sandbox was closed around that one. */
+  readonly slotIndex: number;
   readonly cpuMs: number;
   readonly residentBytes: number;
   readonly privateBytes: number;

@@ -1,0 +1,117 @@
+// What the sandbox costs a fresh job: the same RESTRICTED job with no layer, with single ones, and with all, in turns in one
+// process, so that a busy machine is equally unfair to each. CPU of child, template and this process (the worker node's part).
+//
+//   npm run build && node bench/sandbox-cost.mjs [jobs per kind]        as root, for the layers of level A
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+const ofWorker = (module) => require(join(root, 'packages', 'worker', 'dist', `${module}.js`));
+const { createLogger, loadConfig, RESTRICTED_MODULES } = require('@python3-cluster/shared');
+const { Slot } = ofWorker('pool/slot');
+const { runInSlot } = ofWorker('jobs/run-in-slot');
+const { ChildSocket } = ofWorker('runner/child-socket');
+const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
+const { Template } = ofWorker('runner/template');
+const { createIsolation } = ofWorker('sandbox/isolation');
+const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));
+
+const JOBS = Number(process.argv[2] ?? 600);
+const TURN = 20;
+const WARM_UP = 50;
+const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'level B', 'level A'];
+const config = loadConfig({ PYTHON3_ISOLATION: 'A' }).config;
+const bubblewrap = await findBubblewrap(join(root, '.data'));
+const logger = createLogger('worker', 'silent');
+const payload = Buffer.from('{"code":"result = a + b","variables":{"a":1,"b":2}}');
+const limits = { timeoutMs: 20_000, memoryMb: 256, cpuSeconds: 20 };
+const job = { kind: 'exec', mode: 'restricted', traceparent: null, limits };
+
+class Side {
+  cpuMs = 0;
+  async start(kind) {
+    this.kind = kind;
+    this.directory = stageRunner(config.runDirectory, join(root, 'python', 'runner'));
+    this.socket = new ChildSocket(1 << 20);
+    await this.socket.listen(this.directory.socketPath);
+    const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
+    const { directory, socket: childSocket } = this;
+    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
+    const owners = kind === 'level A' ? this.isolation.owners : undefined;
+    if (owners) childSocket.admit(owners);
+    const { runnerPath, socketPath } = directory;
+    const sandbox = this.sandbox();
+    this.template = await Template.start({
+      mode: 'restricted', python, runnerPath, socketPath, preload: config.preload, timeZone: '', childSocket, sandbox, logger, onLost: () => {},
+    }); // prettier-ignore
+    this.slot = await Slot.create(directory, 0, owners);
+  }
+
+  sandbox() {
+    const full = this.isolation.sandboxFor('restricted');
+    const { kind } = this;
+    if (kind === 'none') return null;
+    if (kind === 'level A') return full;
+    // All but users of its own.
+    if (kind === 'level B') return { ...full, layers: { ...full.layers, uid: false }, uid: null };
+    const layers = {
+      uid: false,
+      namespaces: kind === 'namespaces',
+      landlockAbi: kind === 'landlock' ? full.layers.landlockAbi : 0,
+      seccomp: kind === 'seccomp',
+    };
+    return { ...full, layers, uid: null, bubblewrap: layers.namespaces ? full.bubblewrap : undefined };
+  }
+
+  async run(jobs) {
+    const before = process.cpuUsage();
+    const templateBefore = cpuMsOf(this.template.pid);
+    for (let count = 0; count < jobs; count += 1) {
+      const child = await this.template.fork();
+      const signal = new AbortController().signal;
+      const report = await runInSlot({ job, payload, slot: this.slot, child, config, allowedModules: RESTRICTED_MODULES, signal });
+      this.slot.clean();
+      if (report.answer === undefined) throw new Error(`${this.kind}: ${JSON.stringify(report.exit)}`);
+      this.cpuMs += report.exit.cpuMs;
+    }
+    const { user, system } = process.cpuUsage(before);
+    this.cpuMs += (user + system) / 1_000 + cpuMsOf(this.template.pid) - templateBefore;
+  }
+
+  async stop() {
+    await this.template.stop();
+    this.slot.close();
+    await this.socket.close();
+    this.isolation.release();
+    removeRunDirectory(this.directory);
+  }
+}
+
+/** User and system time; ticks of 10 ms. */
+function cpuMsOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return (user + system) * 10;
+}
+
+const sides = [];
+for (const kind of KINDS) {
+  const side = new Side();
+  await side.start(kind);
+  sides.push(side);
+}
+for (const side of sides) {
+  await side.run(WARM_UP);
+  side.cpuMs = 0;
+}
+for (let done = 0; done < JOBS; done += TURN) for (const side of sides) await side.run(TURN);
+for (const { kind, cpuMs } of sides)
+  console.log(`${kind.padEnd(11)} ${(cpuMs / JOBS).toFixed(3)} ms CPU per job, ${(cpuMs / sides[0].cpuMs).toFixed(2)} × none`);
+for (const side of sides) await side.stop();

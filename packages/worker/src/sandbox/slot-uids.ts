@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { UidRange } from '@python3-cluster/shared';
+
+export interface UidLease {
+  /** Also the number of the group. */
+  readonly uid: number;
+  release(): void;
+}
+
+/**
+ * Users for slots that nobody else on this host runs as. A lease is an abstract Unix socket with the number in its name: the
+ * kernel gives the name to one process, and takes it back when that process ends, however it ends. Other worker nodes of
+ * the same network namespace see it; those of another container have another one, and need another range if they count
+ * against the same user.
+ */
+export async function leaseUid(range: UidRange): Promise<UidLease | undefined> {
+  const size = range.last - range.first + 1;
+  const start = Math.floor(Math.random() * size);
+  for (let step = 0; step < size; step += 1) {
+    const uid = range.first + ((start + step) % size);
+    const server = await hold(uid);
+    if (server === undefined) continue;
+    if (await endProcessesOf(uid)) return { uid, release: () => server.close() };
+    server.close();
+  }
+  return undefined;
+}
+
+/** Names of users and groups of this system that are in the range; of delegated ranges (subuid(5)) too. */
+export function findOverlaps({ first, last }: UidRange, directory = '/etc'): string[] {
+  const isWithin = (low: number, count: number): boolean => count > 0 && low <= last && low + count - 1 >= first;
+  const read = (name: string): string[][] => readLines(`${directory}/${name}`).map((line) => line.split(':'));
+  const accounts = [...read('passwd'), ...read('group')].filter(([, , id]) => isWithin(Number(id), 1));
+  const delegated = [...read('subuid'), ...read('subgid')].filter(([, low, count]) => isWithin(Number(low), Number(count)));
+  return [...new Set([...accounts, ...delegated].map(([name]) => name ?? ''))].filter(Boolean);
+}
+
+/** Padded to the longest name there is: versions of Node differ in whether they pad it themselves. */
+const ABSTRACT_NAME_BYTES = 107;
+
+function hold(uid: number): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen({ path: `\0${`python3-cluster-slot-uid-${uid}`.padEnd(ABSTRACT_NAME_BYTES, '.')}` }, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+const ROUNDS = 50;
+const ROUND_MS = 20;
+
+/** What an earlier owner left, if it was killed in the wrong moment. @returns whether nothing is left */
+async function endProcessesOf(uid: number): Promise<boolean> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const pids = listProcessesOf(uid);
+    if (pids.length === 0) return true;
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone, or not ours to end: the next round shows.
+      }
+    }
+    await sleep(ROUND_MS);
+  }
+  return false;
+}
+
+function listProcessesOf(uid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      const users = readLines(`/proc/${name}/status`).find((line) => line.startsWith('Uid:'));
+      return users?.split('\t').slice(1).includes(String(uid));
+    })
+    .map(Number);
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'latin1').split('\n');
+  } catch {
+    return [];
+  }
+}

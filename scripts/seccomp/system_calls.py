@@ -1,0 +1,107 @@
+"""Which system calls code may make, per mode: the source of the filters in `python3_cluster_runner/filters`.
+
+ADMIN, one filter for template and children: everything but `DENIED`.
+RESTRICTED, two that add up: the template's allows `JOB` and `TEMPLATE_ONLY` and nothing else; its children add one that
+takes `TEMPLATE_ONLY` away again, because a small filter costs a fork half of what the long list does.
+
+A rule is `name`, or `(name, condition, …)`; all conditions of one rule must hold. `(argument number, "==", value)`,
+`(…, "!=", value)`, `(…, "&", mask, value)`: the argument's bits in the mask are exactly those of the value.
+Arguments are compared as 64 bits, and the kernel may take 32 of them: what is refused is compared under a mask.
+"""
+
+PROT_WRITE, PROT_EXEC = 2, 4
+AF_UNIX = 1
+SIGKILL = 9
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER = 1, 4, 22, 36
+
+CLONE_NEW_ANYTHING = (
+    0x00000080,  # CLONE_NEWTIME
+    0x00020000,  # CLONE_NEWNS
+    0x02000000,  # CLONE_NEWCGROUP
+    0x04000000,  # CLONE_NEWUTS
+    0x08000000,  # CLONE_NEWIPC
+    0x10000000,  # CLONE_NEWUSER
+    0x20000000,  # CLONE_NEWPID
+    0x40000000,  # CLONE_NEWNET
+)
+CLONE_ANY_FLAG_BUT_FORKS = 0xFEDFFF00  # fork(2) of C libraries: a signal, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID
+
+# Programs take these for "this kernel does not have it", and go another way: fork's older call, files instead of memfds.
+NOT_THERE = ("clone3", "memfd_create", "memfd_secret")
+
+DENIED = (
+    # Other processes' memory, descriptors and state.
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd", "kcmp",
+    "move_pages", "migrate_pages",
+    # Keys, and memory and messages that outlive a process or are counted for none.
+    "keyctl", "add_key", "request_key",
+    "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semtimedop", "semctl",
+    "msgget", "msgsnd", "msgrcv", "msgctl",
+    "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr",
+    # Large surfaces of the kernel that jobs have no use for.
+    "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
+    "fanotify_init", "fanotify_mark", "lookup_dcookie", "modify_ldt", "vm86", "vm86old", "uselib", "personality",
+    # Namespaces and mounts.
+    "mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount",
+    "fspick", "mount_setattr", "unshare", "setns",
+    *(("clone", (0, "&", flag, flag)) for flag in CLONE_NEW_ANYTHING),
+    # Files by handle go past every path that Landlock knows.
+    "open_by_handle_at", "name_to_handle_at",
+    # The machine.
+    "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "swapon", "swapoff",
+    "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime", "acct", "quotactl", "quotactl_fd", "syslog",
+    "vhangup", "iopl", "ioperm", "nfsservctl", "sethostname", "setdomainname",
+    # Limits and priorities of anybody else.
+    ("prlimit64", (0, "!=", 0)),
+    ("sched_setaffinity", (0, "!=", 0)), ("sched_setscheduler", (0, "!=", 0)), ("sched_setparam", (0, "!=", 0)),
+    ("sched_setattr", (0, "!=", 0)), ("setpriority", (0, "!=", 0)), ("setpriority", (1, "!=", 0)),
+    ("ioprio_set", (0, "!=", 1)), ("ioprio_set", (1, "!=", 0)),
+    # Typing into a terminal: TIOCSTI, TIOCLINUX.
+    ("ioctl", (1, "&", 0xFFFFFFFF, 0x5412)), ("ioctl", (1, "&", 0xFFFFFFFF, 0x541C)),
+    # Address families that reach other machines, the host or the kernel's cryptography past what is expected of a
+    # network: KEY, RDS, TIPC, ALG, VSOCK, XDP.
+    *(("socket", (0, "&", 0xFFFFFFFF, family)) for family in (15, 21, 30, 38, 40, 44)),
+)  # fmt: skip
+
+JOB = (
+    # Its own memory. Code may come from a file (extension modules are imported late), but never be written and run.
+    "brk", "munmap", "mremap", "madvise", "msync",
+    ("mmap", (2, "&", PROT_EXEC, 0)), ("mmap", (2, "&", PROT_EXEC | PROT_WRITE, PROT_EXEC)),
+    ("mprotect", (2, "&", PROT_EXEC, 0)),
+    # Its own end, signals and time.
+    "exit", "exit_group", "restart_syscall", "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigreturn",
+    "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "pause", "alarm", "getitimer", "setitimer",
+    "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times",
+    "futex", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "sched_yield", "getcpu",
+    # Who and where it is. Waiting for children it cannot have is how a kept child proves that it has none.
+    "getpid", "gettid", "getppid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid", "getegid",
+    "getresuid", "getresgid", "getgroups", "uname", "sysinfo", "getrusage", "getrandom", "getpriority",
+    "sched_getaffinity", "getrlimit", "setrlimit", ("prlimit64", (0, "==", 0)), "wait4", "waitid",
+    # Files, where Landlock lets it.
+    "open", "openat", "openat2", "close", "close_range", "read", "readv", "pread64", "preadv", "write", "writev",
+    "pwrite64", "pwritev", "lseek", "dup", "dup2", "dup3", "fstat", "stat", "lstat", "newfstatat", "statx", "statfs",
+    "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
+    "chdir", "fchdir", "umask", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
+    "truncate", "ftruncate", "fsync", "fdatasync", "flock", "fadvise64", "chmod", "fchmod", "fchmodat", "utimensat",
+    *(("fcntl", (1, "==", command)) for command in (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)),
+    # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+    *(("ioctl", (1, "==", request)) for request in (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),
+    "select", "pselect6", "poll", "ppoll",
+    # Its job channel, which is connected already.
+    "recvfrom", "sendto",
+    # What only takes rights away: the child's own sandbox, and again by a kept child that it dies with its template.
+    "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
+    ("prctl", (0, "==", PR_SET_PDEATHSIG), (1, "==", SIGKILL)),
+)  # fmt: skip
+
+TEMPLATE_ONLY = (
+    ("clone", (0, "&", CLONE_ANY_FLAG_BUT_FORKS, 0)),
+    "kill", "setsid", "connect", ("socket", (0, "==", AF_UNIX)),
+    *(("prctl", (0, "==", option)) for option in (PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),
+)  # fmt: skip
+
+# The inverse of TEMPLATE_ONLY, on top of it.
+CHILD_DENIED = (
+    "clone", "kill", "setsid", "connect", "socket",
+    ("prctl", (0, "!=", PR_SET_PDEATHSIG)),
+)  # fmt: skip

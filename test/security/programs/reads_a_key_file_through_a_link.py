@@ -1,0 +1,4 @@
+import os
+
+os.symlink(key_file, "link")
+result = os.read(os.open("link", os.O_RDONLY), 100) == canary.encode()

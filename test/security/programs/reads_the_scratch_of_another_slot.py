@@ -1,0 +1,3 @@
+import os
+
+result = os.listdir(other_scratch) != []

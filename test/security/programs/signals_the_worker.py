@@ -1,0 +1,4 @@
+import os
+
+os.kill(worker_pid, 0)
+result = True
