@@ -35,6 +35,10 @@ const describeNode = (): Omit<WorkerHeartbeat, 'sequence'> => ({
   version: PRODUCT_VERSION,
   lanes: ['default'],
   level: 'D',
+  isolation: {
+    layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false },
+    reasons: { uid: 'off', namespaces: 'off', landlock: 'off', seccomp: 'off' },
+  },
   python: { version: '3.11', fullVersion: '3.11.2', executable: '/usr/bin/python3' },
   pool: { size: 3, max: 4, inUse: 0, healthy: 3, waiting: 0 },
   startedAt: 0,
