@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
   ClusterError, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -37,6 +37,7 @@ export interface WorkerNodeOptions {
   readonly config: Config;
   readonly python: PythonCommand;
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** `python/runner` of the checkout or the image. */
@@ -53,7 +54,7 @@ const LEVEL: IsolationLevel = 'D';
  *
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE
  */
-export async function createWorkerNode({ config, python, logger }: WorkerNodeOptions): Promise<WorkerNode> {
+export async function createWorkerNode({ config, python, logger, tracing }: WorkerNodeOptions): Promise<WorkerNode> {
   if (config.isolation < LEVEL) {
     throw new ClusterError(
       'ISOLATION_INSUFFICIENT',
@@ -84,11 +85,11 @@ export async function createWorkerNode({ config, python, logger }: WorkerNodeOpt
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, logger });
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level: LEVEL, onWritten, tracing, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, allowedModules, tracing, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),

@@ -1,0 +1,18 @@
+import { isClusterError } from '@python3-cluster/shared';
+import type { JobOrder } from '../dispatch/build-job';
+import type { Dispatched } from '../dispatch/dispatcher';
+
+/** Dispatches an order, and says in its request's trace how that went. */
+export async function traceEnqueue(order: JobOrder, dispatch: (order: JobOrder) => Promise<Dispatched>): Promise<Dispatched> {
+  const { trace } = order;
+  if (trace === undefined) return dispatch(order);
+  trace.startEnqueue();
+  try {
+    const dispatched = await dispatch(order);
+    trace.endEnqueue(dispatched.job, order.request.payload.length);
+    return dispatched;
+  } catch (error) {
+    trace.failEnqueue(order.request.lane, isClusterError(error) ? error.code : 'INTERNAL');
+    throw error;
+  }
+}
