@@ -49,7 +49,7 @@ class Refused extends Error {
 
 /**
  * Reads what a child says of its spans, which is hostile input: user code runs in the same process. Within the bounds it is
- * believed as to names, attributes and nesting; times are the child's too, and clamped into the run's. Anything else, and the
+ * believed as to names, attributes and nesting; times are the child's too, and put inside the execution, and that inside the run. Anything else, and the
  * whole list is dropped: it never fails the job.
  */
 export function readChildSpans(said: unknown, run: Interval): ChildSpans | SpanRefusal {
@@ -58,10 +58,11 @@ export function readChildSpans(said: unknown, run: Interval): ChildSpans | SpanR
     if (!Array.isArray(user) || !Number.isSafeInteger(dropped) || (dropped as number) < 0) throw new Refused('shape');
     if (user.length > SPAN_BOUNDS.spans) throw new Refused('count');
     const text = { left: SPAN_BOUNDS.units };
+    const executed = execute === null ? null : readInterval(execute, run);
     return {
       compile: compile === null ? null : readInterval(compile, run),
-      execute: execute === null ? null : readInterval(execute, run),
-      user: user.map((span, index) => readUserSpan(span, index, run, text)),
+      execute: executed,
+      user: user.map((span, index) => readUserSpan(span, index, executed ?? run, text)),
       dropped: dropped as number,
     };
   } catch (error) {
@@ -71,7 +72,7 @@ export function readChildSpans(said: unknown, run: Interval): ChildSpans | SpanR
 }
 
 /** `[name, parent, start, end, attributes, error type or null]` */
-function readUserSpan(said: unknown, index: number, run: Interval, text: { left: number }): UserSpan {
+function readUserSpan(said: unknown, index: number, within: Interval, text: { left: number }): UserSpan {
   if (!Array.isArray(said) || said.length !== 6) throw new Refused('shape');
   const [name, parent, start, end, attributes, errorType] = said as readonly unknown[];
   if (typeof name !== 'string' || name === '' || name.length > SPAN_BOUNDS.nameUnits) throw new Refused('name');
@@ -80,7 +81,7 @@ function readUserSpan(said: unknown, index: number, run: Interval, text: { left:
   return {
     name: toAttributeText(name, SPAN_BOUNDS.nameUnits),
     parent: parent as number,
-    interval: readInterval([start, end], run),
+    interval: readInterval([start, end], within),
     attributes: readAttributes(attributes, text),
     errorType: readErrorType(errorType, text),
   };
