@@ -1,9 +1,11 @@
-import { isClusterError } from '@python3-cluster/shared';
+import { isClusterError, type Job } from '@python3-cluster/shared';
 import type { JobOrder } from '../dispatch/build-job';
-import type { Dispatched } from '../dispatch/dispatcher';
 
 /** Dispatches an order, and says in its request's trace how that went. */
-export async function traceEnqueue(order: JobOrder, dispatch: (order: JobOrder) => Promise<Dispatched>): Promise<Dispatched> {
+export async function traceEnqueue<T extends { readonly job: Job }>(
+  order: JobOrder,
+  dispatch: (order: JobOrder) => Promise<T>,
+): Promise<T> {
   const { trace } = order;
   if (trace === undefined) return dispatch(order);
   trace.startEnqueue();
