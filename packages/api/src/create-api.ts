@@ -87,18 +87,8 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const { jaegerUiUrl } = config;
-  const watches = new JobWatches({
-    subscriber: connect('output', 'patient'),
-    redis: storeRedis,
-    keys,
-    keyRing,
-    replicaId,
-    breaker,
-    store,
-    jaegerUiUrl,
-    logger,
-  });
+  const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
+  const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
