@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
-  type Config, type ConnectionProfile, type Logger,
+  type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { createAuthenticator, type Authenticator } from './auth/authenticator';
@@ -34,6 +34,12 @@ export interface Api {
   readonly address: Address | undefined;
 }
 
+export interface ApiOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
+}
+
 /** How long a start waits for Redis before it goes on without. */
 const FIRST_CONTACT_MS = 1_000;
 
@@ -53,11 +59,11 @@ const LAST_ANSWERS_MS = 1_000;
  */
 // A promise, so that a later version may read something before it is wired.
 // eslint-disable-next-line @typescript-eslint/require-await
-export async function createApi({ config, logger }: { readonly config: Config; readonly logger: Logger }): Promise<Api> {
-  return wire(config, logger);
+export async function createApi({ config, logger, tracing }: ApiOptions): Promise<Api> {
+  return wire(config, logger, tracing);
 }
 
-function wire(config: Config, logger: Logger): Api {
+function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api {
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED');
   if (config.signingKey === '') throw new ClusterError('SIGNING_KEY_REQUIRED');
   const replicaId = randomUUID();
@@ -81,8 +87,8 @@ function wire(config: Config, logger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const output = connect('output', 'patient');
-  const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
+  const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
+  const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
@@ -107,6 +113,7 @@ function wire(config: Config, logger: Logger): Api {
     idempotency,
     inFlight,
     waitsEnd: waits.signal,
+    tracing,
   });
   const listener = new HttpListener(application, config);
 

@@ -1,4 +1,4 @@
-import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation } from '@python3-cluster/shared';
+import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing } from '@python3-cluster/shared';
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
@@ -14,6 +14,7 @@ import type { JobWatches } from './events/job-watches';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
+import { createRequestTracing } from './traces/trace-requests';
 import { assignRequestId } from './requests/assign-request-id';
 import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
@@ -47,6 +48,7 @@ export interface ApplicationParts {
   readonly idempotency: IdempotencyRecords;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
+  readonly tracing: Tracing | undefined;
 }
 
 /** The Express application: what every request passes, the routes, and what takes the rest; and the short cut to some routes. */
@@ -55,7 +57,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  const first = [assignRequestId, createSecurityHeaders(), createAccessLog(parts.logger)];
+  const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger)];
   app.use(...first);
   // health answers also while draining
   mountRoutes(app, createHealthRoutes(parts));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -37,6 +37,7 @@ export interface WorkerNodeOptions {
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
@@ -47,7 +48,14 @@ export interface WorkerNodeOptions {
  *
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
  */
-export async function createWorkerNode({ config, secretFiles, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
+export async function createWorkerNode({
+  config,
+  secretFiles,
+  python,
+  bubblewrap,
+  logger,
+  tracing,
+}: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
@@ -63,11 +71,11 @@ export async function createWorkerNode({ config, secretFiles, python, bubblewrap
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const onWritten = (jobId: string): void => feed.ended(jobId);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, level, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, level, allowedModules, tracing, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),

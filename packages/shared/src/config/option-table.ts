@@ -1,6 +1,8 @@
 import { availableParallelism, hostname } from 'node:os';
+import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
-import { boolean, integerBetween, listOf, matching, oneOf, readableFile, redisUrl, secretOfAtLeast, uidRange, type Option } from './option';
+import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -8,16 +10,12 @@ export const SLOTS_LEAST = 3;
 export const SLOTS_MOST = 20;
 
 const MODULE_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
-/** Not the root, whose listing would be everything. */
-const ABSOLUTE_PATH = /^\/[^,]*[^,/]$/;
 const defaultPoolMax = Math.max(SLOTS_LEAST, Math.min(SLOTS_MOST, 2 * availableParallelism()));
 const defaultNodeName =
   hostname()
     .toLowerCase()
     .replace(/[^a-z0-9.-]/g, '-')
     .slice(0, 63) || 'node';
-
-const option = <const T>(definition: Option<T>): Option<T> => definition;
 
 /**
  * Every setting of the product. `docs/configuration.md` is generated from this table, and nothing else reads the
@@ -173,26 +171,7 @@ export const optionTable = {
     name: 'PYTHON3_TEMPLATE_MAX_GROWTH_MB', parse: integerBetween(0, 65_536), default: 64, accepts: 'MiB, 0 to 65,536',
     description: 'Growth of its memory since it was ready at which a template is replaced; 0 for never.',
   }),
-  isolation: option({
-    name: 'PYTHON3_ISOLATION', parse: oneOf('A', 'B', 'C', 'D'), default: 'B', defaultText: '`B`; `start` on a loopback address: `C`', accepts: '`A`, `B`, `C` or `D`',
-    description: 'Least isolation level a worker node accepts; one whose host gives less does not start. At `D` nothing contains code: ADMIN jobs only, and never with `NODE_ENV=production`.',
-  }),
-  slotUids: option({
-    name: 'PYTHON3_SLOT_UIDS', parse: uidRange, default: { first: 61_000, last: 61_999 }, defaultText: '61000-61999', accepts: 'two numbers from 1000 on, such as `61000-61999`',
-    description: 'Users (and groups of the same number) that slots run as where the worker node may set them: two at a time, which no other worker node of this host has. They must not be anybody’s.',
-  }),
-  adminReadPaths: option({
-    name: 'PYTHON3_ADMIN_READ_PATHS', parse: listOf(ABSOLUTE_PATH, 'absolute paths'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated absolute paths',
-    description: 'Files and folders that ADMIN code may read, besides the system’s programs and libraries, as far as its user may.',
-  }),
-  adminWritePaths: option({
-    name: 'PYTHON3_ADMIN_WRITE_PATHS', parse: listOf(ABSOLUTE_PATH, 'absolute paths'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated absolute paths',
-    description: 'Files and folders that ADMIN code may read and change, besides its scratch folder, as far as its user may.',
-  }),
-  nodeEnvironment: option({
-    name: 'NODE_ENV', parse: matching(/^\S*$/, 'one word'), default: '', defaultText: 'none', accepts: '`production`, or anything else',
-    description: '`production` refuses isolation level D whatever `PYTHON3_ISOLATION` says.',
-  }),
+  ...isolationOptions,
   pythonPath: option({
     name: 'PYTHON3_PATH', parse: matching(/^\/\S+$/, 'an absolute path'), default: '', defaultText: 'the first Python ≥ 3.11 found', accepts: 'absolute path',
     description: 'Python interpreter of the slots.',
@@ -301,6 +280,7 @@ export const optionTable = {
     name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
     description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
   }),
+  ...telemetryOptions,
   logLevel: option({
     name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     description: 'Least severity that is logged.',

@@ -23,6 +23,8 @@ export interface Option<T> {
   readonly secret?: boolean;
 }
 
+export const option = <const T>(definition: Option<T>): Option<T> => definition;
+
 const ok = <T>(value: T): Parsed<T> => ({ ok: true, value });
 const bad = (problem: string): { readonly ok: false; readonly problem: string } => ({ ok: false, problem });
 
@@ -32,6 +34,22 @@ export const integerBetween =
     const value = Number(text);
     return /^-?\d+$/.test(text) && value >= least && value <= most ? ok(value) : bad(`must be a whole number from ${least} to ${most}`);
   };
+
+export const numberBetween =
+  (least: number, most: number): Parser<number> =>
+  (text) => {
+    const value = Number(text);
+    return /^\d*\.?\d+$/.test(text) && value >= least && value <= most ? ok(value) : bad(`must be a number from ${least} to ${most}`);
+  };
+
+/** Kept without slashes at its end, so that paths can be put behind it. */
+export const httpUrl: Parser<string> = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  return isHttp && url.username === '' && url.password === ''
+    ? ok(text.replace(/\/+$/, ''))
+    : bad('must be a URL that begins with http:// or https:// and holds no password');
+};
 
 /** Strict on purpose: `True`, `1` or `yes` are refused rather than read as one or the other. */
 export const boolean: Parser<boolean> = (text) =>
