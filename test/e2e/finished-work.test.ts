@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, expect, it } from '@jest/globals';
-import { createJobId, createRedisKeys, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES } from '@python3-cluster/shared';
+import { createJobId, createRedisKeys, defineJobCommands, finishJobKeys, formatTally, MAX_PUBLISHED_BYTES } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { call, runJob } from '../support/call';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { startPrivateRedis } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
+
+const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });
 
 const stops: (() => unknown)[] = [];
 afterAll(async () => {
@@ -34,7 +36,16 @@ it('5,000 outcomes of 100 kB on a then idle queue leave at most 64 MB within 60 
         first ||= id;
         const record = keys.jobRecord('default', id);
         await redis.hset(record, 'job', 'x'.repeat(700), 'state', 'active', 'token', 't');
-        await redis.finishJob(...finishJobKeys(keys, 'default', id), 't', Buffer.from(outcome), 3_600_000, '', id, MAX_PUBLISHED_BYTES);
+        await redis.finishJob(
+          ...finishJobKeys(keys, 'default', id),
+          't',
+          Buffer.from(outcome),
+          3_600_000,
+          '',
+          id,
+          MAX_PUBLISHED_BYTES,
+          TALLY,
+        );
       }),
     );
   }

@@ -24,6 +24,7 @@ import { RedisBreaker } from './dispatch/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
+import { createMetrics } from './metrics/create-metrics';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
@@ -93,28 +94,15 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const inFlight = new InFlight();
+  const { elected, clusterMetrics, metrics } = createMetrics({
+    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
+  }); // prettier-ignore
   const waits = new AbortController();
+  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   const application = createApplication({
-    config,
-    logger,
-    keyRing,
-    keys,
-    redis: storeRedis,
-    authenticator,
-    dispatcher,
-    store,
-    list: createJobList({ redis: storeRedis, keys, keyRing, logger }),
-    watches,
-    registry,
-    probe,
-    breaker,
-    suitability,
-    replicas,
-    idempotency,
-    inFlight,
-    waitsEnd: waits.signal,
-    tracing,
-  });
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
+    replicas, idempotency, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing,
+  }); // prettier-ignore
   const listener = new HttpListener(application, config);
 
   /**
@@ -131,6 +119,7 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
+    await Promise.all([elected.stop(), metrics.stop()]);
     registry.stop();
     probe.stop();
     limits.stop();
@@ -152,6 +141,8 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start()]);
       await limits.start();
+      elected.start();
+      await metrics.start();
       await listener.start();
     },
     stop: () => (stopped ??= stop()),

@@ -1,4 +1,6 @@
-import type { Config, KeyRing, Logger, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing } from '@python3-cluster/shared';
+import type {
+  Config, KeyRing, Logger, ProcessMetrics, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing,
+} from '@python3-cluster/shared'; // prettier-ignore
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
@@ -13,7 +15,10 @@ import type { RedisBreaker } from './dispatch/redis-breaker';
 import type { JobWatches } from './events/job-watches';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
+import { createLegacyMetricsRoutes } from './legacy/metrics-routes';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
+import type { ClusterMetrics } from './metrics/cluster-metrics';
+import { measureRequests } from './metrics/measure-requests';
 import { createRequestTracing } from './traces/trace-requests';
 import { assignRequestId } from './requests/assign-request-id';
 import type { InFlight } from './requests/in-flight';
@@ -25,6 +30,8 @@ import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
 import { createHomeRoutes } from './routes/home-routes';
 import { createJobRoutes } from './routes/job-routes';
+import { createMetricsRoutes } from './routes/metrics-routes';
+import { createPrometheusRoutes } from './routes/prometheus-routes';
 import { mountRoutes, refuseUnknownRoute } from './routes/route';
 import { createSignInRoutes } from './routes/sign-in-routes';
 import { createWorkerRoutes } from './routes/worker-routes';
@@ -49,6 +56,8 @@ export interface ApplicationParts {
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
   readonly tracing: Tracing | undefined;
+  readonly metrics: ProcessMetrics;
+  readonly clusterMetrics: ClusterMetrics;
 }
 
 /** The Express application: what every request passes, the routes, and what takes the rest; and the short cut to some routes. */
@@ -57,20 +66,23 @@ export function createApplication(parts: ApplicationParts): RequestListener {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger)];
-  app.use(...first);
-  // health answers also while draining
-  mountRoutes(app, createHealthRoutes(parts));
-  app.use(parts.inFlight.handler);
   const routes = [
     ...createHomeRoutes(parts),
     ...createSignInRoutes(parts),
     ...createJobRoutes(parts),
     ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
+    ...createMetricsRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
+    ...createLegacyMetricsRoutes(parts),
   ];
+  const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
+  const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger), measure];
+  app.use(...first);
+  // health and metrics answer also while draining
+  mountRoutes(app, [...createHealthRoutes(parts), ...createPrometheusRoutes(parts)]);
+  app.use(parts.inFlight.handler);
   mountRoutes(app, routes);
   app.use(refuseUnknownRoute);
   const onError = createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody));

@@ -1,5 +1,5 @@
 import {
-  createRedisKeys, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
+  createRedisKeys, defineJobCommands, finishJobKeys, formatTally, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
   type Job, type KeyRing, type OutcomeParts, type QueueEntry, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Worker } from 'bullmq';
@@ -64,6 +64,13 @@ export class PlayedWorker {
           channel,
           id,
           MAX_PUBLISHED_BYTES,
+          formatTally({
+            status: parts.outcome.status,
+            kind: job.kind,
+            program: job.program,
+            worker: 'played',
+            errorType: parts.outcome.error?.type,
+          }),
         );
       },
       { connection: this.blocking, prefix: keys.queuePrefix('default'), concurrency: 8 },

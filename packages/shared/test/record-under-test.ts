@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
 import {
-  CANCEL_CLAIM_MS, connectRedis, createJobId, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES, MAX_STARTS, RECORD_FIELDS,
+  CANCEL_CLAIM_MS, connectRedis, createJobId, defineJobCommands, finishJobKeys, formatTally, MAX_PUBLISHED_BYTES, MAX_STARTS, RECORD_FIELDS,
   type Attempt, type CancelVerdict, type ClaimVerdict, type FinishVerdict, type RedisKeys, type RetryVerdict, type TakeIntent, type TakeVerdict,
 } from '../src'; // prettier-ignore
+
+const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });
 
 /** A connection to the tests' Redis with the record's commands. */
 export const connectForRecords = (url = ''): Redis =>
@@ -58,7 +60,7 @@ export class RecordUnderTest {
 
   finish(token: string, outcome: Buffer | string = 'outcome', replyTo = '', ttlMs = 60_000): Promise<FinishVerdict> {
     const keys = finishJobKeys(this.keys, 'default', this.id);
-    return this.redis.finishJob(...keys, token, Buffer.from(outcome), ttlMs, replyTo, this.id, MAX_PUBLISHED_BYTES);
+    return this.redis.finishJob(...keys, token, Buffer.from(outcome), ttlMs, replyTo, this.id, MAX_PUBLISHED_BYTES, TALLY);
   }
 
   cancel(): Promise<CancelVerdict> {

@@ -10,11 +10,12 @@ import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
 import { JobProcessor } from './jobs/process-job';
-import { OutcomeWriter } from './jobs/outcome-writer';
+import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { NodeMetrics } from './metrics/node-metrics';
 import { Heartbeat } from './registry/heartbeat';
 import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
@@ -46,7 +47,7 @@ export interface WorkerNodeOptions {
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
+ * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
  */
 export async function createWorkerNode({
   config,
@@ -70,7 +71,8 @@ export async function createWorkerNode({
   const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
-  const onWritten = (jobId: string): void => feed.ended(jobId);
+  const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
+  const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
@@ -83,22 +85,20 @@ export async function createWorkerNode({
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
   let draining = false;
+  const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
-    id,
-    nodeName: config.nodeName,
-    pid: process.pid,
-    version: PRODUCT_VERSION,
-    lanes: config.lanes,
-    level,
-    isolation: { layers, reasons },
-    python: { version: ready.pythonVersion, fullVersion: ready.pythonFullVersion, executable: ready.executable },
-    pool: pool.stats(templates.areUp),
-    startedAt,
-    draining,
-  });
+    id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
+    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
+  }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  await metrics.start().catch(async (error: unknown) => {
+    await slots.stop();
+    subscriber.disconnect();
+    connection.close();
+    throw error;
+  });
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
@@ -121,6 +121,7 @@ export async function createWorkerNode({
     await cancelWatch.stop();
     feed.stop();
     await housekeeper.stop();
+    await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
     warm.close();
     await slots.stop();
@@ -145,6 +146,13 @@ const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {
   C: 'isolation level C: code runs as the worker node’s own user, behind Landlock and seccomp only',
   D: 'isolation level D: nothing contains code; only ADMIN jobs are run',
 };
+
+const createWrittenListener =
+  (feed: OutputFeed, metrics: NodeMetrics) =>
+  (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    metrics.take(written);
+  };
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {

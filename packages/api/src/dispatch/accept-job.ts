@@ -1,19 +1,24 @@
 import type { RedisQueueBackend } from 'bullmq';
 import { addDelayedJob, addPrioritizedJob, addStandardJob } from 'bullmq/dist/cjs/scripts';
-import { ACCEPT_SCRIPT, type AcceptJobKeys, type AcceptJobValues } from '@python3-cluster/shared';
+import { ACCEPT_SCRIPT, COUNT_ACCEPTED, type AcceptJobKeys, type AcceptJobValues } from '@python3-cluster/shared';
 import type { Redis, Result } from 'ioredis';
 
 const ACCEPT_KEYS = 3;
-const ACCEPT_VALUES = 8;
+const ACCEPT_VALUES = 9;
 
-/** BullMQ's text as it is, behind ours; its answer. */
+/** BullMQ's text as it is, behind ours; its answer. Counted at last: what BullMQ's script refuses was not accepted. */
 const withBullScript = (content: string): string => `
-(function(KEYS, ARGV)
+local isNew = (function(KEYS, ARGV)
 ${ACCEPT_SCRIPT}
 end)({unpack(KEYS, 1, ${ACCEPT_KEYS})}, {unpack(ARGV, 1, ${ACCEPT_VALUES})})
-return (function(KEYS, ARGV)
+local answer = (function(KEYS, ARGV)
 ${content}
 end)({unpack(KEYS, ${ACCEPT_KEYS + 1})}, {unpack(ARGV, ${ACCEPT_VALUES + 1})})
+local field = ARGV[${ACCEPT_VALUES}]
+if isNew then
+${COUNT_ACCEPTED}
+end
+return answer
 `;
 
 const COMMANDS = {

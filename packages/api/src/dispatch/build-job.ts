@@ -53,14 +53,15 @@ export function buildJob(order: JobOrder, config: Config, replyChannel: string, 
 }
 
 /** Members that few jobs have; those that are not asked for are left out. */
-function readOptions(request: JobRequest, now: number): Pick<Job, 'startAfter' | 'attempts' | 'retry' | 'priority' | 'labels'> {
-  const { delayMs, attempts, retry, priority, labels } = request;
+function readOptions(request: JobRequest, now: number): Pick<Job, 'startAfter' | 'attempts' | 'retry' | 'priority' | 'labels' | 'program'> {
+  const { delayMs, attempts, retry, priority, labels, program } = request;
   return {
     ...(delayMs !== undefined && { startAfter: now + delayMs }),
     ...(attempts !== undefined && { attempts }),
     ...(retry !== undefined && { retry }),
     ...(priority !== undefined && { priority }),
     ...(labels !== undefined && { labels }),
+    ...(program !== undefined && { program }),
   };
 }
 

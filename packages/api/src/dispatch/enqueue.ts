@@ -1,4 +1,5 @@
 import {
+  acceptedField,
   ClusterError,
   DEFAULT_PRIORITY,
   inTurns,
@@ -68,6 +69,7 @@ function writeJob(tools: EnqueueTools, job: Job, payloadBytes: number, sealed: B
       isLarge ? sealed : '',
       state,
       replicas === undefined ? '' : '1',
+      acceptedField(job.kind),
     ],
     id: job.id,
     entry: { name: job.kind, data: JSON.stringify(entry), options: queueOptions(job) },

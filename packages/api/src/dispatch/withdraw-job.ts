@@ -1,4 +1,4 @@
-import { RECORD_FIELDS, type Job } from '@python3-cluster/shared';
+import { RECORD_FIELDS, withdrawnField, type Job } from '@python3-cluster/shared';
 import type { EnqueueTools } from './enqueue';
 
 /**
@@ -17,6 +17,7 @@ export async function withdrawJob({ redis, keys, queues }: EnqueueTools, job: Jo
       redis.del(record, keys.jobPayload(job.lane, job.id)),
       redis.decrby(keys.queuedBytes(job.lane), bytes),
       redis.zrem(keys.openJobs(job.lane), job.id),
+      redis.hincrby(keys.counts(job.lane), withdrawnField(job.kind), 1),
     ]);
     return true;
   } catch {

@@ -1,7 +1,7 @@
 import { JOB_MODES, type Config, type JobMode, type RunKind } from '@python3-cluster/shared';
 import { readChoice } from '../requests/fields';
 import { LIMIT_FIELDS, readLimits } from '../requests/job-limits';
-import { PAYLOAD_FIELDS, readPayload } from '../requests/job-payload';
+import { PAYLOAD_FIELDS, readPayload, readProgram } from '../requests/job-payload';
 import { defaultIsolation, readLane, type JobRequest } from '../requests/job-request';
 import { assertKnownFields } from '../requests/known-fields';
 import type { Members } from '../requests/read-body';
@@ -25,6 +25,7 @@ export function readLegacyRequest(kind: RunKind, members: Members, config: Confi
     limits: readLimits(given, config),
     resultTtlMs: config.resultTtlSeconds * 1_000,
     payload: readPayload(kind, given),
+    program: readProgram(kind, given),
   };
 }
 

@@ -21,6 +21,10 @@ export class InFlight {
     next();
   };
 
+  get active(): number {
+    return this.count;
+  }
+
   get draining(): boolean {
     return this.isDraining;
   }

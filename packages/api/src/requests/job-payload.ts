@@ -1,4 +1,4 @@
-import { ClusterError, type RunKind } from '@python3-cluster/shared';
+import { ClusterError, programOf, type RunKind } from '@python3-cluster/shared';
 import { readCode } from './code-field';
 import { readArray, readNamedValues, readText } from './fields';
 import type { Members } from './read-body';
@@ -16,6 +16,13 @@ export const PAYLOAD_FIELDS: Readonly<Record<RunKind, readonly string[]>> = {
 /** The payload as the worker node passes it to Python: the caller's own slices, put together anew. */
 export function readPayload(kind: RunKind, members: Members): Buffer {
   return joinMembers(payloadMembers[kind](members));
+}
+
+/** What the job is counted under, if what it runs has a name. */
+export function readProgram(kind: RunKind, members: Members): string | undefined {
+  if (kind !== 'call') return undefined;
+  const text = (name: string): string => readText(members, name, { maxLength: MAX_NAME_LENGTH }) ?? '';
+  return programOf(text('module'), text('function'));
 }
 
 const payloadMembers: Readonly<Record<RunKind, (members: Members) => Readonly<Record<string, Buffer>>>> = {

@@ -6,7 +6,7 @@ import { readChoice, readInteger, readText } from './fields';
 import { readLabels, type Labels } from './label-fields';
 import { readRetries, RETRY_FIELDS } from './retry-fields';
 import { LIMIT_FIELDS, readLimits } from './job-limits';
-import { PAYLOAD_FIELDS, readPayload } from './job-payload';
+import { PAYLOAD_FIELDS, readPayload, readProgram } from './job-payload';
 import { assertKnownFields } from './known-fields';
 import type { Members } from './read-body';
 
@@ -30,6 +30,7 @@ export interface JobRequest {
   readonly retry?: RetryRule | undefined;
   readonly labels?: Labels | undefined;
   readonly payload: Buffer;
+  readonly program?: string | undefined;
 }
 
 export const DEFAULT_LANE = 'default';
@@ -61,6 +62,7 @@ export function readJobRequest(members: Members, config: Config): JobRequest {
     ...readRetries(members, delivery),
     labels: readLabels(members),
     payload: readPayload(kind, members),
+    program: readProgram(kind, members),
   };
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
+import { metricsOptions } from './metrics-options';
 import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
 import { telemetryOptions } from './telemetry-options';
 
@@ -281,6 +282,7 @@ export const optionTable = {
     description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
   }),
   ...telemetryOptions,
+  ...metricsOptions,
   logLevel: option({
     name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     description: 'Least severity that is logged.',

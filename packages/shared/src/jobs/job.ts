@@ -31,6 +31,8 @@ export interface Job {
   readonly priority?: number;
   /** The caller's own marks, for finding the job again. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** What its runs are counted under, where what it runs has a name: `module.function` of a call. */
+  readonly program?: string;
   /** How long the outcome is kept. */
   readonly resultTtlMs: number;
   /** Reply channel of the API replica whose caller waits, or null. */

@@ -54,6 +54,9 @@ export const WORKER_GONE_MS = 5_000;
  */
 export const HOUSEKEEPING_MS = 2_000;
 export const HOUSEKEEPING_LEASE_MS = 10_000;
+/** Among API replicas likewise: when the elected one is lost another takes over after the lease. */
+export const ELECTION_MS = 1_000;
+export const ELECTION_LEASE_MS = 5_000;
 /** Younger jobs are left alone: their entry may still be on its way. */
 export const STRAY_AGE_MS = 5_000;
 /** A job is without entry only if it was so twice, this far apart. */

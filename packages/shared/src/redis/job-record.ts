@@ -1,4 +1,5 @@
 import type { Redis, Result } from 'ioredis';
+import { COUNT_OUTCOME } from '../metrics/tally-scripts';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
 import { defineUndoStart } from './undo-start';
@@ -92,7 +93,8 @@ export const RECORD_OVERHEAD_BYTES = 800;
 /**
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
  * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
- * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published.
+ * It is counted in the same step (`tally-scripts.ts`).
+ * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
 export const FINISH_SCRIPT = `
@@ -122,6 +124,8 @@ if ARGV[4] ~= '' then
   local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
   redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
 end
+local tally = ARGV[7]
+${COUNT_OUTCOME}
 return 'written'
 `;
 
@@ -175,6 +179,8 @@ export interface FinishJobArguments {
     replyChannel: string,
     jobId: string,
     mostPublishedBytes: number,
+    /** See `formatTally`. */
+    tally: string,
   ];
 }
 

@@ -22,10 +22,23 @@ export interface RedisKeys {
   readonly outcomeExpiry: (lane: string) => string;
   /** Hash: owner → sum of the bytes in its `outcomes`. */
   readonly outcomeBytes: (lane: string) => string;
+  /** Hash: the lane's counters since the store began; this key and the next three: `metrics/tally-scripts.ts`, which derives them. */
+  readonly counts: (lane: string) => string;
+  /** Hash: the lane's counters of one minute of Redis' clock. */
+  readonly minuteCounts: (lane: string, minute: number) => string;
+  /** Sorted sets: names that are counted for themselves, and for each a hash. */
+  readonly countedNames: (lane: string, family: 'programs' | 'callers' | 'errors') => string;
+  readonly namedCounts: (lane: string, member: 'program' | 'caller', name: string) => string;
+  /** String, a minute: the last batch of samples of a worker node that was added. */
+  readonly samplesMark: (lane: string, workerId: string) => string;
   /** Set: every lane a worker node has served. */
   readonly lanes: string;
   /** String, short-lived: id of the worker node that does the housekeeping. */
   readonly housekeeper: string;
+  /** String, short-lived: the claim of the API replica that is elected (`elected-replica.ts`). What it alone writes has its hash tag. */
+  readonly elected: string;
+  /** Sorted set: the cluster's figures minute by minute, newest 100 (JSON); score: the minute. */
+  readonly figureHistory: string;
   /** Sorted set: ids of jobs whose cancellation was asked for and that have no outcome yet, by time (`job-cancel.ts`). */
   readonly cancels: (lane: string) => string;
   /** Channel on which the worker nodes of a lane hear of them. */
@@ -70,8 +83,15 @@ export function createRedisKeys(namespace: string): RedisKeys {
     outcomes: (lane, owner) => `${namespace}:{${lane}}:outcomes:${owner}`,
     outcomeExpiry: (lane) => `${namespace}:{${lane}}:outcome-expiry`,
     outcomeBytes: (lane) => `${namespace}:{${lane}}:owner-bytes`,
+    counts: (lane) => `${namespace}:{${lane}}:counts`,
+    minuteCounts: (lane, minute) => `${namespace}:{${lane}}:minute:${minute}`,
+    countedNames: (lane, family) => `${namespace}:{${lane}}:${family}`,
+    namedCounts: (lane, member, name) => `${namespace}:{${lane}}:${member}:${name}`,
+    samplesMark: (lane, workerId) => `${namespace}:{${lane}}:samples:${workerId}`,
     lanes: `${namespace}:lanes`,
     housekeeper: `${namespace}:housekeeper`,
+    elected: `${namespace}:{~elected}:replica`,
+    figureHistory: `${namespace}:{~elected}:figures`,
     cancels: (lane) => `${namespace}:{${lane}}:cancels`,
     cancelChannel: (lane) => `${namespace}:{${lane}}:cancel`,
     ownerJobs: (owner) => `${namespace}:jobs:${owner}`,

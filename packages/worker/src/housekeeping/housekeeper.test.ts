@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { connectRedis, createRedisKeys } from '@python3-cluster/shared';
+import { connectRedis, createRedisKeys, Lease } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
 import { Housekeeper } from './housekeeper';
-import { Lease } from './lease';
 
 let redis: Redis;
 beforeAll(() => {

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import { HOUSEKEEPING_LEASE_MS, HOUSEKEEPING_MS, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
-import { Lease } from './lease';
+import { HOUSEKEEPING_LEASE_MS, HOUSEKEEPING_MS, Lease, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 export interface HousekeeperOptions {
   readonly redis: Redis;

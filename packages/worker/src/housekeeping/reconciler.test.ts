@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, KeyRing, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealAttemptEnd, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, formatTally, KeyRing, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealAttemptEnd, sealJobHead,
   type Delivery, type Job, type Outcome, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { OutcomeWriter } from '../jobs/outcome-writer';
 import { Reconciler } from './reconciler';
+
+const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });
 
 const keyRing = new KeyRing('k'.repeat(32));
 const logger = pino({ level: 'silent' });
@@ -50,7 +52,7 @@ async function accept(delivery: Delivery = 'at-least-once', change: Partial<Job>
 const start = (job: Job, token = 'worker-token') =>
   redis.takeJob(keys.jobRecord('default', job.id), token, 'node-0', Date.now(), job.delivery, MAX_STARTS, 'run');
 const finish = (job: Job, token: string) =>
-  redis.finishJob(...finishJobKeys(keys, 'default', job.id), token, Buffer.from('late'), 60_000, '', job.id, MAX_PUBLISHED_BYTES);
+  redis.finishJob(...finishJobKeys(keys, 'default', job.id), token, Buffer.from('late'), 60_000, '', job.id, MAX_PUBLISHED_BYTES, TALLY);
 const isOpen = async (job: Job): Promise<boolean> => (await redis.zscore(keys.openJobs('default'), job.id)) !== null;
 
 async function outcomeOf(job: Job): Promise<Outcome | undefined> {

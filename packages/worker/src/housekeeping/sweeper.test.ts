@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, MAX_PUBLISHED_BYTES, RECORD_OVERHEAD_BYTES,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, formatTally, MAX_PUBLISHED_BYTES, RECORD_OVERHEAD_BYTES,
   type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { Sweeper } from './sweeper';
+
+const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });
 
 const KILOBYTE = 1_024;
 let redis: Redis;
@@ -30,7 +32,7 @@ async function finish(lane: string, bytes: number, ttlMs = 60_000, owner = 'key:
   const id = createJobId(lane);
   await redis.hset(keys.jobRecord(lane, id), 'job', 'head', 'state', 'active', 'token', 't');
   const outcome = Buffer.alloc(bytes - RECORD_OVERHEAD_BYTES - 'head'.length, 7);
-  await redis.finishJob(...finishJobKeys(keys, lane, id, owner), 't', outcome, ttlMs, '', id, MAX_PUBLISHED_BYTES);
+  await redis.finishJob(...finishJobKeys(keys, lane, id, owner), 't', outcome, ttlMs, '', id, MAX_PUBLISHED_BYTES, TALLY);
   return id;
 }
 

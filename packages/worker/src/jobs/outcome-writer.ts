@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
-  finishJobKeys, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
-  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tracing,
+  finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
+  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { traceSettled } from '../traces/settled-trace';
 import { endAttempts } from './attempt-ends';
@@ -15,13 +15,20 @@ export interface OutcomeWriterOptions {
   readonly workerId: string;
   readonly level: IsolationLevel;
   /** Told of each job whose outcome is written. */
-  readonly onWritten?: (jobId: string) => void;
+  readonly onWritten?: (written: WrittenOutcome) => void;
   readonly tracing?: Tracing | undefined;
   readonly logger: Logger;
 }
 
+export interface WrittenOutcome {
+  readonly target: OutcomeTarget;
+  readonly outcome: Outcome;
+}
+
 /** Where an outcome belongs and who waits for it. */
 export interface OutcomeTarget {
+  readonly kind: Tally['kind'];
+  readonly program?: string | undefined;
   readonly jobId: string;
   readonly lane: string;
   /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
@@ -95,13 +102,14 @@ export class OutcomeWriter {
     const { keys, keyRing, logger } = this.options;
     const sealed = await inTurns(sealingOutcome(keyRing, parts));
     const { status, error, timings } = parts.outcome;
+    const tally = formatTally({ ...target, status, worker: this.options.workerId, errorType: error?.type });
     return {
       finish: {
         keys: finishJobKeys(keys, target.lane, target.jobId, target.owner),
-        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES],
+        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES, tally],
       },
       onWritten: (written) => {
-        if (written === 'written') this.options.onWritten?.(target.jobId);
+        if (written === 'written') this.options.onWritten?.({ target, outcome: parts.outcome });
         const fields = {
           jobId: target.jobId,
           traceId: traceIdOf(target.traceparent),

@@ -246,7 +246,16 @@ export class JobProcessor {
     if (head !== undefined) received.trace.belongsTo(head);
     const target = head
       ? { ...targetOf(head), lane }
-      : { jobId, lane, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null, traceparent: null };
+      : {
+          jobId,
+          lane,
+          kind: 'unknown' as const,
+          owner: '',
+          issuedAt: Date.now(),
+          resultTtlMs: config.resultTtlSeconds * 1_000,
+          replyTo: null,
+          traceparent: null,
+        };
     return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
@@ -317,13 +326,6 @@ async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed>
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  return {
-    jobId: job.id,
-    lane: job.lane,
-    owner: job.owner,
-    issuedAt: job.issuedAt,
-    resultTtlMs: job.resultTtlMs,
-    replyTo: job.replyTo,
-    traceparent: job.traceparent,
-  };
+  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
+  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent };
 }

@@ -6,6 +6,7 @@ import {
   createRedisKeys,
   defineJobCommands,
   finishJobKeys,
+  formatTally,
   type FinishVerdict,
   type RedisKeys,
 } from '@python3-cluster/shared';
@@ -15,6 +16,8 @@ import { waitFor } from '../../../../test/support/wait-for';
 import type { JobProcessor, ReceivedJob } from '../jobs/process-job';
 import type { Processed } from '../jobs/processed';
 import { LaneConsumer } from './lane-consumer';
+
+const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });
 
 const LANE = 'default';
 const SEALED = Buffer.from('sealed');
@@ -67,7 +70,7 @@ function consume(process: (received: ReceivedJob) => Promise<Processed> = delive
 const deliver =
   (token: string) =>
   ({ jobId, deliver: give }: ReceivedJob): Promise<Processed> => {
-    const values = [token, SEALED, 60_000, '', jobId, 1_000] as const;
+    const values = [token, SEALED, 60_000, '', jobId, 1_000, TALLY] as const;
     give({ finish: { keys: finishJobKeys(keys, LANE, jobId, 'x'), values }, onWritten: (verdict) => verdicts.push([jobId, verdict]) });
     return Promise.resolve('done');
   };

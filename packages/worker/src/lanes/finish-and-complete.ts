@@ -11,7 +11,7 @@ import type { Redis, Result } from 'ioredis';
  * Ours comes first: where Redis refuses it, BullMQ's does not run either, and the job stays in the queue.
  */
 const FINISH_KEYS = 6;
-const FINISH_ARGUMENTS = 6;
+const FINISH_ARGUMENTS = 7;
 const SCRIPT = `
 local verdict = (function(KEYS, ARGV)
 ${FINISH_SCRIPT}

@@ -32,6 +32,7 @@ export class TemplateKeeper {
   private idle: Child[] = [];
   private forking = 0;
   private stopped = false;
+  private started = 0;
 
   constructor(options: TemplateKeeperOptions) {
     this.options = options;
@@ -48,6 +49,11 @@ export class TemplateKeeper {
 
   get isUp(): boolean {
     return this.template !== undefined;
+  }
+
+  /** Templates that came up so far. */
+  get starts(): number {
+    return this.started;
   }
 
   get pid(): number | undefined {
@@ -162,6 +168,7 @@ export class TemplateKeeper {
       throw new Error('the worker node is stopping');
     }
     this.template = template;
+    this.started += 1;
     return template;
   }
 

@@ -26,6 +26,11 @@ export class TemplateKeepers {
     return [...this.byMode.values()].every((keeper) => keeper.isUp);
   }
 
+  /** How each mode's template is, and how many there have been. */
+  states(): readonly { readonly mode: JobMode; readonly isUp: boolean; readonly starts: number }[] {
+    return [...this.byMode.values()].map(({ mode, isUp, starts }) => ({ mode, isUp, starts }));
+  }
+
   async check(): Promise<void> {
     await Promise.all([...this.byMode.values()].map((keeper) => keeper.check()));
   }

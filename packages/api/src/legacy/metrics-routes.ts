@@ -1,0 +1,129 @@
+import type { WorkerHeartbeat } from '@python3-cluster/shared';
+import type { Authenticator } from '../auth/authenticator';
+import { requireRole } from '../auth/require-role';
+import type { ClusterMetrics } from '../metrics/cluster-metrics';
+import type { Snapshot } from '../metrics/figure-history';
+import type { FiguresReading } from '../metrics/figures-reader';
+import { addCounts, createCounts, type Counts } from '../metrics/lane-counts';
+import { uptimeMsOf } from '../metrics/observe-cluster';
+import type { NamedCounts } from '../metrics/read-named';
+import { byCount, toOutcomeFigures } from '../metrics/to-figures';
+import { refuseQuery } from '../requests/refuse-query';
+import type { JsonValue } from '../responses/raw-json';
+import { sendJson } from '../responses/send-json';
+import type { Route } from '../routes/route';
+import { healthScoreOf, impactOf } from './health-score';
+import { LEGACY_BASE } from './legacy-envelope';
+
+export interface LegacyMetricsRouteOptions {
+  readonly authenticator: Authenticator;
+  readonly clusterMetrics: ClusterMetrics;
+}
+
+const MOST_SCRIPTS = 50;
+
+/** The predecessor's metrics routes, with live figures. Its names; what each means here: docs/http-api.md. */
+export function createLegacyMetricsRoutes({ authenticator, clusterMetrics }: LegacyMetricsRouteOptions): Route[] {
+  const { reader, history, liveWorkers } = clusterMetrics;
+  const tell = (name: string, view: () => Promise<JsonValue>): Route => ({
+    method: 'get',
+    path: `${LEGACY_BASE}/${name}`,
+    handlers: [refuseQuery, requireRole(authenticator, 'viewer'), async (_request, response) => sendJson(response, 200, await view())],
+  });
+  return [
+    tell('metrics', async () => toMetrics(await reader.readAll(), liveWorkers())),
+    tell('gateway-impact', async () => toGatewayImpact(await reader.readAll())),
+    tell('metrics/script-metrics', async () => {
+      const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map(toScript);
+      return { success: true, script_metrics: scripts, count: scripts.length };
+    }),
+    tell('metrics/historical', async () => {
+      const snapshots = (await reader.guarded(() => history.read())).map(toHistorical);
+      return { success: true, historical_metrics: snapshots, count: snapshots.length };
+    }),
+  ];
+}
+
+function toMetrics({ figures, totals }: FiguresReading, workers: readonly WorkerHeartbeat[]): JsonValue {
+  const all = createCounts();
+  for (const counts of totals.values()) addCounts(all, counts);
+  const { pool } = figures;
+  const counts = toCounts(all);
+  const uptimeMs = uptimeMsOf(workers);
+  return {
+    ...counts,
+    total_execution_time_ms: Math.round(all.samples.run.sum),
+    pool_size: pool.max,
+    active_executions: pool.inUse,
+    pool_utilization: twoDigits(100 * pool.utilization),
+    pool_wait_count: figures.totals.contended,
+    average_pool_wait_ms: Math.round(figures.totals.queuedMs.mean),
+    uptime_ms: uptimeMs,
+    uptime_hours: twoDigits(uptimeMs / 3_600_000),
+    health_score: healthScoreOf(counts.success_rate, pool.utilization),
+  };
+}
+
+interface LegacyCounts {
+  readonly [name: string]: JsonValue;
+  readonly success_rate: number;
+}
+
+/** What `metrics` and each script have in common. */
+function toCounts(counts: Counts): LegacyCounts {
+  const { finished, succeeded, runMs } = toOutcomeFigures(counts);
+  const { least, most } = counts.samples.run;
+  return {
+    total_executions: finished,
+    successful_executions: succeeded,
+    failed_executions: finished - succeeded,
+    success_rate: finished === 0 ? 100 : twoDigits((100 * succeeded) / finished),
+    average_execution_time_ms: Math.round(runMs.mean),
+    min_execution_time_ms: Math.round(least ?? 0),
+    max_execution_time_ms: Math.round(most ?? 0),
+    error_counts: byCount(counts.errors),
+  };
+}
+
+const toScript = ({ name, counts }: NamedCounts): JsonValue => ({ script_identifier: name, ...toCounts(counts) });
+
+/** Both spellings: the predecessor's own, and the one its client also reads. */
+function toGatewayImpact({ figures }: FiguresReading): JsonValue {
+  const { perMinute, utilizationPercent, level, score, recommendation } = impactOf(figures);
+  const { cpuMs, queuedMs } = figures.lastFiveMinutes;
+  return {
+    ...bothCases({
+      executions_per_minute: twoDigits(perMinute),
+      average_cpu_time_ms: Math.round(cpuMs.mean),
+      pool_contention_events: figures.lastFiveMinutes.contended,
+      average_wait_time_ms: Math.round(queuedMs.mean),
+      pool_utilization_percent: twoDigits(utilizationPercent),
+      impact_level: level,
+      health_score: score,
+    }),
+    recommendation,
+  };
+}
+
+function toHistorical({ at, finished, succeeded, failed, averageRunMs, active, poolMax, utilization }: Snapshot): JsonValue {
+  return {
+    timestamp: at,
+    total_executions: finished,
+    successful_executions: succeeded,
+    failed_executions: failed,
+    average_execution_time_ms: Math.round(averageRunMs),
+    active_executions: active,
+    pool_size: poolMax,
+    pool_utilization: twoDigits(100 * utilization),
+  };
+}
+
+const bothCases = (members: Readonly<Record<string, JsonValue>>): Record<string, JsonValue> =>
+  Object.fromEntries(
+    Object.entries(members).flatMap(([name, value]) => [
+      [name, value],
+      [name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), value],
+    ]),
+  );
+
+const twoDigits = (value: number): number => Math.round(value * 100) / 100;

@@ -1,0 +1,38 @@
+import { ProcessMetrics, type Config, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import type { Redis } from 'ioredis';
+import { ElectedReplica } from '../cluster/elected-replica';
+import type { RedisProbe } from '../cluster/redis-health';
+import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { InFlight } from '../requests/in-flight';
+import { ClusterMetrics } from './cluster-metrics';
+import { observeApi } from './observe-api';
+import { observeCluster } from './observe-cluster';
+
+export interface MetricsParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly replicaId: string;
+  readonly breaker: RedisBreaker;
+  readonly probe: RedisProbe;
+  readonly inFlight: InFlight;
+  readonly liveWorkers: () => readonly WorkerHeartbeat[];
+  readonly logger: Logger;
+}
+
+export interface ReplicaMetrics {
+  readonly elected: ElectedReplica;
+  readonly clusterMetrics: ClusterMetrics;
+  readonly metrics: ProcessMetrics;
+}
+
+/** What one API replica knows of the cluster and of itself, and the election among replicas. Nothing is started. */
+export function createMetrics({ config, replicaId, ...parts }: MetricsParts): ReplicaMetrics {
+  const { breaker, liveWorkers, logger } = parts;
+  const elected = new ElectedReplica({ ...parts, guard: (command) => breaker.run(command) });
+  const clusterMetrics = new ClusterMetrics({ ...parts, elected });
+  const metrics = new ProcessMetrics({ service: 'api', instanceId: replicaId, config, logger });
+  metrics.observe(observeCluster(clusterMetrics.reader, liveWorkers));
+  metrics.observe(observeApi({ ...parts, elected }));
+  return { elected, clusterMetrics, metrics };
+}
