@@ -118,7 +118,6 @@ export async function createWorkerNode({ config, python, logger: plainLogger }: 
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
-  redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
