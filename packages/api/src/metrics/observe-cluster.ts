@@ -1,5 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
-import type { MetricKey, MetricSource, Report, WorkerHeartbeat } from '@python3-cluster/shared';
+import type { MetricKey, MetricLabels, MetricSource, Report, WorkerHeartbeat } from '@python3-cluster/shared';
 import type { ClusterFigures, Distribution, LaneFigures } from './cluster-figures';
 import type { FiguresReader, FiguresReading } from './figures-reader';
 
@@ -35,7 +34,7 @@ function reportLane(report: Report, { lane, totals, lastFiveMinutes, ...now }: L
   reportQuantiles(report, 'memoryQuantiles', lastFiveMinutes.memoryMb, 1 / 1_048_576, { lane });
 }
 
-function reportQuantiles(report: Report, metric: MetricKey, { p50, p95, p99 }: Distribution, divisor: number, labels: Attributes): void {
+function reportQuantiles(report: Report, metric: MetricKey, { p50, p95, p99 }: Distribution, divisor: number, labels: MetricLabels): void {
   report(metric, p50 / divisor, { ...labels, quantile: '0.5' });
   report(metric, p95 / divisor, { ...labels, quantile: '0.95' });
   report(metric, p99 / divisor, { ...labels, quantile: '0.99' });

@@ -1,6 +1,8 @@
 import type { Attributes, Histogram, Meter, Observable } from '@opentelemetry/api';
 import { metricTable, type MetricDefinition, type MetricKey } from './metric-table';
 
+export type MetricLabels = Attributes;
+
 /** Tells the value of a counter or gauge, for as many sets of labels as there are. */
 export type Report = (metric: MetricKey, value: number, labels?: Attributes) => void;
 

@@ -1,11 +1,18 @@
 import type { MetricReader } from '@opentelemetry/sdk-metrics';
 import type { Config } from '../config/option-table';
+import type { Logger } from '../logging/create-logger';
 import { SERVICE_NAMES } from '../telemetry/span-names';
 import { PRODUCT_VERSION } from '../version';
 import { createInstruments, type Instruments, type MetricSource } from './instruments';
 import type { MetricDefinition } from './metric-table';
-import type { ProcessMetricsOptions } from './process-metrics';
 import { toPrometheusText } from './prometheus-text';
+
+export interface ProcessMetricsOptions {
+  readonly service: 'api' | 'worker';
+  readonly instanceId: string;
+  readonly config: Config;
+  readonly logger: Logger;
+}
 
 export interface LoadedMetrics {
   readonly instruments: Instruments;

@@ -1,18 +1,10 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Config } from '../config/option-table';
 import { within } from '../lifecycle/within';
-import type { Logger } from '../logging/create-logger';
 import type { Instruments, MetricSource } from './instruments';
-import { loadMetrics, type LoadedMetrics } from './load-metrics';
+import { loadMetrics, type LoadedMetrics, type ProcessMetricsOptions } from './load-metrics';
 import type { MetricDefinition, MetricKey } from './metric-table';
 import { observeProcess } from './observe-process';
-
-export interface ProcessMetricsOptions {
-  readonly service: 'api' | 'worker';
-  readonly instanceId: string;
-  readonly config: Config;
-  readonly logger: Logger;
-}
 
 /** The longest a stopping process waits for a collector. */
 const LAST_EXPORT_MS = 2_000;
