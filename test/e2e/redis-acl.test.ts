@@ -35,7 +35,7 @@ async function refusals(): Promise<string[]> {
 
 it('the published rights suffice for everything the cluster does', async () => {
   await cluster.startApi();
-  cluster.startWorker({ PYTHON3_RESULT_MAX_BYTES: '1048576', PYTHON3_POOL_MAX: '3' });
+  cluster.startWorker({ PYTHON3_RESULT_MAX_BYTES: '1048576', PYTHON3_POOL_MAX: '3', PYTHON3_QUARANTINE_BREACHES: '1' });
   await cluster.waitForWorkers(1);
   expect(cluster.workers[0]?.log()).toContain('appendfsync could not be read (CONFIG is not permitted)');
 
@@ -50,6 +50,13 @@ it('the published rights suffice for everything the cluster does', async () => {
   });
   expect((await call(cluster, '/api/v1/jobs')).json.jobs.length).toBeGreaterThan(2);
   expect((await legacy(cluster, 'pool-stats')).status).toBe(200);
+  // a quarantine, its alert, and its release
+  const crashed = await runJob(cluster, { code: 'import os\nos._exit(3)', mode: 'admin' }, { key: ADMIN_KEY });
+  expect(crashed.json.outcome.status).toBe('crashed');
+  const [entry] = (await call(cluster, '/api/v1/quarantine', undefined, { key: ADMIN_KEY })).json.quarantine;
+  const alert = await waitFor('its alert', async () => (await call(cluster, '/api/v1/alerts')).json.active.find((one: { name: string }) => one.name === 'PROGRAM_QUARANTINED'));
+  expect((await call(cluster, `/api/v1/alerts/${alert.id}/acknowledge`, undefined, { method: 'POST' })).status).toBe(200);
+  expect((await call(cluster, `/api/v1/quarantine/${entry.id}`, undefined, { method: 'DELETE', key: ADMIN_KEY })).status).toBe(200);
   // a lost entry for the reconciler, and more than the sweeper leaves
   const keys = createRedisKeys(cluster.namespace);
   const first = await runJob(cluster, { code: 'result = "x" * 400_000' });

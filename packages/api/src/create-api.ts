@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import {
-  ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
+import { createAlerting } from './alerts/create-alerting';
 import { createAuthenticator, type Authenticator } from './auth/authenticator';
 import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
@@ -25,6 +26,7 @@ import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
 import { createMetrics } from './metrics/create-metrics';
+import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { InFlight } from './requests/in-flight';
 
 export interface Api {
@@ -64,21 +66,24 @@ export async function createApi({ config, logger, tracing }: ApiOptions): Promis
   return wire(config, logger, tracing);
 }
 
-function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api {
+function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined): Api {
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED');
   if (config.signingKey === '') throw new ClusterError('SIGNING_KEY_REQUIRED');
   const replicaId = randomUUID();
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const keys = createRedisKeys(config.namespace);
-  const { connections, connect } = createConnector(config, logger);
+  const { connections, connect } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
-  const queues = createLaneQueues(queueRedis, keys, logger);
   const breaker = new RedisBreaker();
+  const mayWrite = (): boolean => breaker.state === 'closed';
+  const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
+  const logger = alertOnRefusals(plainLogger, events);
+  const queues = createLaneQueues(queueRedis, keys, logger);
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
   const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
-  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker });
+  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker, onRefused: refusalLog(logger) });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
@@ -91,17 +96,22 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
   const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, replies, replyChannel });
-  const authenticator = createConfiguredAuthenticator(config, keyRing);
+  const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const { elected, clusterMetrics, metrics } = createMetrics({
     config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
+  // prettier-ignore
+  const alerting = createAlerting({
+    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: clusterMetrics.reader.read, elected, events, logger,
+  });
+  const authenticator = createConfiguredAuthenticator(config, keyRing);
   const waits = new AbortController();
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   const application = createApplication({
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
-    replicas, idempotency, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing,
+    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing,
   }); // prettier-ignore
   const listener = new HttpListener(application, config);
 
@@ -119,13 +129,7 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await Promise.all([elected.stop(), metrics.stop()]);
-    registry.stop();
-    probe.stop();
-    limits.stop();
-    suitability.stop();
-    replicas?.stop();
-    breaker.stop();
+    await stopBackground({ alerting, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -139,8 +143,9 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
-      await Promise.all([registry.start(), probe.start()]);
+      await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
+      alerting.start();
       elected.start();
       await metrics.start();
       await listener.start();
@@ -150,6 +155,18 @@ function wire(config: Config, logger: Logger, tracing: Tracing | undefined): Api
       return listener.address;
     },
   };
+}
+
+const refusalLog =
+  (logger: Logger) =>
+  (jobId: string): void =>
+    logger.error({ event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId }, 'the record or outcome of a job is not believed');
+
+type Stoppable = { readonly stop: () => unknown } | undefined;
+
+/** What goes on without callers, those first that ask the others. */
+async function stopBackground(parts: Readonly<Record<string, Stoppable>>): Promise<void> {
+  for (const part of Object.values(parts)) await part?.stop();
 }
 
 interface Connector {

@@ -1,9 +1,10 @@
 import type {
-  Config, KeyRing, Logger, ProcessMetrics, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing,
+  Config, KeyRing, Logger, ProcessMetrics, QuarantineList, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Redis } from 'ioredis';
+import type { AlertStore } from './alerts/alert-store';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
 import type { WorkerRegistry } from './cluster/worker-registry';
@@ -13,6 +14,7 @@ import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
 import type { JobWatches } from './events/job-watches';
+import { createLegacyAlertRoutes } from './legacy/alert-routes';
 import { createLegacyJobRoutes } from './legacy/job-routes';
 import { isLegacyPath, legacyErrorBody } from './legacy/legacy-envelope';
 import { createLegacyMetricsRoutes } from './legacy/metrics-routes';
@@ -25,6 +27,7 @@ import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
 import { createSecurityHeaders } from './responses/security-headers';
+import { createAlertRoutes } from './routes/alert-routes';
 import { createDirectRoutes } from './routes/direct-routes';
 import { createEventRoutes } from './routes/event-routes';
 import { createHealthRoutes } from './routes/health-routes';
@@ -33,6 +36,7 @@ import { createJobRoutes } from './routes/job-routes';
 import { createMetricsRoutes } from './routes/metrics-routes';
 import { createPrometheusRoutes } from './routes/prometheus-routes';
 import { mountRoutes, refuseUnknownRoute } from './routes/route';
+import { createQuarantineRoutes } from './routes/quarantine-routes';
 import { createSignInRoutes } from './routes/sign-in-routes';
 import { createWorkerRoutes } from './routes/worker-routes';
 
@@ -53,6 +57,8 @@ export interface ApplicationParts {
   readonly suitability: RedisSuitability;
   readonly replicas: ReplicaConfirmation | undefined;
   readonly idempotency: IdempotencyRecords;
+  readonly quarantine: QuarantineList;
+  readonly alerts: AlertStore;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
   readonly tracing: Tracing | undefined;
@@ -73,9 +79,12 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createEventRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createMetricsRoutes(parts),
+    ...createQuarantineRoutes(parts),
+    ...createAlertRoutes(parts),
     ...createLegacyJobRoutes(parts),
     ...createLegacyStatusRoutes(parts),
     ...createLegacyMetricsRoutes(parts),
+    ...createLegacyAlertRoutes(parts),
   ];
   const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
   const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger), measure];

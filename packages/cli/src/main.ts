@@ -3,9 +3,10 @@ import { EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/sh
 import { runApiCommand } from './commands/api';
 import { runDoctorCommand } from './commands/doctor';
 import { runStartCommand } from './commands/start';
+import { runWebhookKeyCommand } from './commands/webhook-key';
 import { runWorkerCommand } from './commands/worker';
 
-/** The command line: `python3-cluster api | worker | start | doctor`. Resolves when the command has started or ended. */
+/** The command line: `python3-cluster api | worker | start | doctor | webhook-key`. Resolves when the command has started or ended. */
 export async function runCli(args: readonly string[]): Promise<void> {
   // A rejection that nobody handles comes here as well. Nothing is known to hold after it, so nothing is stopped in order.
   process.on('uncaughtException', (error) => {
@@ -43,6 +44,10 @@ function createProgram(): Command {
     .option('--stop-with-parent', 'stop when standard input ends')
     .action(runWorkerCommand);
   program.command('doctor').description('check what this machine can do, and say what is missing').action(runDoctorCommand);
+  program
+    .command('webhook-key')
+    .description('print the key by which receivers verify alerts (needs PYTHON3_SIGNING_KEY)')
+    .action(runWebhookKeyCommand);
   return program;
 }
 

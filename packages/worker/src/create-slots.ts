@@ -27,6 +27,8 @@ export interface Slots {
   readonly templates: TemplateKeepers;
   readonly isolation: Isolation;
   readonly python: TemplateReady;
+  /** Where its sockets and scratch folders are. */
+  readonly runPath: string;
   /** Call it when no job runs any more. */
   stop(): Promise<void>;
 }
@@ -58,7 +60,7 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     pool = createPool(config, directory, isolation, logger);
     const [ready] = await Promise.all([templates.start(), pool.start()]);
     const started = templates;
-    return { pool, templates, isolation, python: ready, stop: () => started.stop().then(takeDown) };
+    return { pool, templates, isolation, python: ready, runPath: directory.path, stop: () => started.stop().then(takeDown) };
   } catch (error) {
     templates?.kill();
     await takeDown();

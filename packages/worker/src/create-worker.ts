@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, RESTRICTED_MODULES,
+  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -16,7 +16,9 @@ import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
 import { NodeMetrics } from './metrics/node-metrics';
+import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
+import { HostWatch } from './registry/host-watch';
 import { createSlots } from './create-slots';
 import type { PythonCommand, TemplateReady } from './runner/template';
 import { WarmChildren } from './warm/warm-children';
@@ -54,14 +56,15 @@ export async function createWorkerNode({
   secretFiles,
   python,
   bubblewrap,
-  logger,
+  logger: plainLogger,
   tracing,
 }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
-  const connection = await connectNode(config, id, keys, logger);
+  const connection = await connectNode(config, id, keys, plainLogger);
   const { redis, replicas, mayTake } = connection;
+  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
   const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger }).catch((error: unknown) => {
     connection.close();
     throw error;
@@ -74,10 +77,11 @@ export async function createWorkerNode({
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
+  const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, replicas, workerId: id, level, allowedModules, tracing, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, tracing, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -90,7 +94,7 @@ export async function createWorkerNode({
     id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
     python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
   }); // prettier-ignore
-  const heartbeat = new Heartbeat(redis, keys, describe, logger);
+  const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   await metrics.start().catch(async (error: unknown) => {
@@ -99,10 +103,10 @@ export async function createWorkerNode({
     connection.close();
     throw error;
   });
+  await quarantine.start(subscriber);
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
-  redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
@@ -120,6 +124,7 @@ export async function createWorkerNode({
     await drainConsumers(consumers, redis, config.drainSeconds * 1_000, logger);
     await cancelWatch.stop();
     feed.stop();
+    quarantine.stop();
     await housekeeper.stop();
     await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
@@ -161,6 +166,10 @@ function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly 
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
   return new Housekeeper({ ...tools, lanes: config.lanes, chores });
+}
+
+function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
+  return new Quarantine({ ...parts, list: new QuarantineList(parts) });
 }
 
 function createWarmChildren(config: Config, logger: Logger): WarmChildren {

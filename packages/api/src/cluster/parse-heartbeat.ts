@@ -12,9 +12,10 @@ export function parseHeartbeat(text: string): WorkerHeartbeat | undefined {
 
 function isHeartbeat(value: unknown): value is WorkerHeartbeat {
   if (!isObject(value)) return false;
-  const { id, lanes, level, isolation, sequence, python, pool, draining } = value;
+  const { id, nodeName, lanes, level, isolation, sequence, python, pool, draining, host } = value;
   return (
     typeof id === 'string' &&
+    typeof nodeName === 'string' &&
     Array.isArray(lanes) &&
     lanes.every((lane) => typeof lane === 'string') &&
     ISOLATION_LEVELS.some((known) => known === level) &&
@@ -23,10 +24,13 @@ function isHeartbeat(value: unknown): value is WorkerHeartbeat {
     typeof draining === 'boolean' &&
     isObject(python) &&
     typeof python['version'] === 'string' &&
-    isObject(pool) &&
-    ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof pool[name] === 'number')
+    isPool(pool) &&
+    (host === undefined || isHost(host))
   );
 }
+
+const isPool = (value: unknown): boolean =>
+  isObject(value) && ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof value[name] === 'number');
 
 function isIsolation(value: unknown): boolean {
   if (!isObject(value) || !isObject(value['layers']) || !isObject(value['reasons'])) return false;
@@ -38,5 +42,8 @@ function isIsolation(value: unknown): boolean {
     ['uid', 'namespaces', 'landlock', 'seccomp'].every((name) => reasons[name] === null || typeof reasons[name] === 'string')
   );
 }
+
+const isHost = (value: unknown): boolean =>
+  isObject(value) && ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number');
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -8,6 +8,9 @@ const REMOVE_AFTER_MS = 60_000;
 /** A registry not read for this long says nothing about the present. */
 const FRESH_MS = 3 * HEARTBEAT_MS;
 
+/** Heartbeats are not signed: whoever can write to Redis must not fill our memory. */
+const MOST_LANES = 1_000;
+
 export interface WorkerRegistryOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
@@ -20,6 +23,14 @@ interface Sighting {
   readonly heartbeat: WorkerHeartbeat;
   /** On our own monotonic clock: clocks of other hosts are not trusted. */
   readonly changedAt: number;
+  /** Whether it has changed under our eyes: what was silent at first sight may have been so for long. */
+  readonly hasBeat: boolean;
+}
+
+export interface LostWorker {
+  readonly nodeName: string;
+  /** Epoch milliseconds; 0: before this replica looked. */
+  readonly heardAt: number;
 }
 
 /**
@@ -29,6 +40,7 @@ interface Sighting {
 export class WorkerRegistry {
   private readonly options: WorkerRegistryOptions;
   private sightings = new Map<string, Sighting>();
+  private readonly servedLanes = new Set<string>();
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -54,6 +66,19 @@ export class WorkerRegistry {
     return [...this.sightings.values()]
       .filter((sighting) => now - sighting.changedAt <= WORKER_GONE_MS)
       .map((sighting) => sighting.heartbeat);
+  }
+
+  /** Those that fell silent less than a minute ago without taking leave. */
+  lostWorkers(): LostWorker[] {
+    const now = performance.now();
+    return [...this.sightings.values()]
+      .filter(({ changedAt }) => now - changedAt > WORKER_GONE_MS)
+      .map(({ heartbeat: { nodeName }, changedAt, hasBeat }) => ({ nodeName, heardAt: hasBeat ? Date.now() - (now - changedAt) : 0 }));
+  }
+
+  /** Whether a worker node served the lane in this replica's time. */
+  hasServed(lane: string): boolean {
+    return this.servedLanes.has(lane);
   }
 
   servesLane(lane: string): boolean {
@@ -92,7 +117,8 @@ export class WorkerRegistry {
       const changedAt = isUnchanged ? known.changedAt : now;
       if (heartbeat === undefined) this.options.logger.debug({ worker: id.slice(0, 100) }, 'a heartbeat could not be read');
       else if (now - changedAt > REMOVE_AFTER_MS) this.remove(id);
-      else sightings.set(id, { heartbeat, changedAt });
+      else sightings.set(id, { heartbeat, changedAt, hasBeat: known !== undefined && (known.hasBeat || !isUnchanged) });
+      for (const lane of heartbeat?.lanes ?? []) if (this.servedLanes.size < MOST_LANES) this.servedLanes.add(lane);
     }
     this.sightings = sightings;
     this.readAt = now;

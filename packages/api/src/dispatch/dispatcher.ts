@@ -1,5 +1,14 @@
-import { ClusterError, hasErrorCode, type CancelVerdict, type Config, type Job, type RedisSuitability } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  hasErrorCode,
+  type AlertEvents,
+  type CancelVerdict,
+  type Config,
+  type Job,
+  type RedisSuitability,
+} from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
+import type { QuarantineGate } from '../quarantine/quarantine-gate';
 import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { assertReplicaAvailable, confirmAccepted } from './confirm-accepted';
@@ -20,7 +29,8 @@ export interface Dispatched {
 export interface Dispatcher {
   /**
    * Queues a job. The reply must be cancelled when the caller has what it needs.
-   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE, REDIS_UNSUITABLE, DURABILITY_UNAVAILABLE
+   * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE, REDIS_UNSUITABLE, DURABILITY_UNAVAILABLE,
+   *   PROGRAM_QUARANTINED
    */
   readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
@@ -36,19 +46,22 @@ export interface DispatcherOptions {
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;
   readonly limits: QueueLimits;
+  readonly gate: QuarantineGate;
+  readonly events: Pick<AlertEvents, 'report'>;
   readonly replies: ReplyChannel;
   readonly replyChannel: string;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, suitability, limits, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
   const dispatch = async (order: JobOrder): Promise<Dispatched> => {
-    const { lane, payload, delayMs } = order.request;
+    const { lane, kind, payload, delayMs } = order.request;
     const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
     breaker.assertClosed();
     if (suitability.state !== 'suitable') await suitability.assertSuitable();
     assertReplicaAvailable(tools, lane);
-    await assertLaneIsServed(registry, lane);
+    await assertLaneIsServed({ registry, events }, lane);
+    await gate.assertMayRun({ owner: order.owner, kind }, payload);
     await limits.admit(lane, demand);
     const job = buildJob(order, config, replyChannel);
     const reply = job.replyTo === null ? undefined : replies.expect(job.id);
@@ -71,8 +84,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */
-async function assertLaneIsServed(registry: WorkerRegistry, lane: string): Promise<void> {
+async function assertLaneIsServed({ registry, events }: Pick<DispatcherOptions, 'registry' | 'events'>, lane: string): Promise<void> {
   if (!registry.isFresh()) throw new ClusterError('QUEUE_UNAVAILABLE');
   if (!registry.servesLane(lane)) await registry.refresh();
-  if (!registry.servesLane(lane)) throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
+  if (registry.servesLane(lane)) return;
+  // Lanes that never were are their callers' mistake, and as many as they like.
+  if (registry.hasServed(lane)) events.report('LANE_WITHOUT_WORKER', lane, 'NO_WORKER_FOR_LANE');
+  throw new ClusterError('NO_WORKER_FOR_LANE', `No worker node serves the lane '${lane}'.`);
 }

@@ -33,14 +33,25 @@ export interface OutcomeStoreOptions {
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly breaker: RedisBreaker;
+  /** Told of each record or outcome that is not believed. */
+  readonly onRefused?: (jobId: string) => void;
 }
 
-export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeStoreOptions): OutcomeStore {
+export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
+  const refuse = (jobId: string): ClusterError => {
+    onRefused?.(jobId);
+    return new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
+  };
+  const verifyOutcome = async (jobId: string, sealed: Buffer): Promise<OutcomeParts> => {
+    const parts = await inTurns(openingOutcome(keyRing, jobId, sealed));
+    if (parts === undefined) throw refuse(jobId);
+    return parts;
+  };
   const recordKey = (jobId: string): string => keys.jobRecord(laneOfJobId(jobId) ?? '', jobId);
   return {
     readOutcome: async (jobId) => {
       const sealed = await breaker.run(() => redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome));
-      return sealed === null ? undefined : verifyOutcome(keyRing, jobId, sealed);
+      return sealed === null ? undefined : verifyOutcome(jobId, sealed);
     },
     readRecord: async (jobId) => {
       const { job, state, attempts, outcome, cancelRequested, retryAt } = RECORD_FIELDS;
@@ -51,26 +62,18 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker }: OutcomeSto
         );
       if (!sealedJob || !stateText) return undefined;
       const head = openJobHead(keyRing, jobId, sealedJob);
-      if (head === undefined) throw unverified(jobId);
+      if (head === undefined) throw refuse(jobId);
       return {
         job: head,
         state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
         attempts: parseAttempts(attemptsText),
-        parts: sealedOutcome ? await verifyOutcome(keyRing, jobId, sealedOutcome) : undefined,
+        parts: sealedOutcome ? await verifyOutcome(jobId, sealedOutcome) : undefined,
         cancelRequestedAt: parseTime(cancelText),
         retryAt: parseTime(retryText),
       };
     },
   };
 }
-
-async function verifyOutcome(keyRing: KeyRing, jobId: string, sealed: Buffer): Promise<OutcomeParts> {
-  const parts = await inTurns(openingOutcome(keyRing, jobId, sealed));
-  if (parts === undefined) throw unverified(jobId);
-  return parts;
-}
-
-const unverified = (jobId: string): ClusterError => new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
 
 /** Unsigned until the job has ended; only shown. */
 export function parseAttempts(text: Buffer | null | undefined): Attempt[] {

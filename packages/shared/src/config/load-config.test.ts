@@ -51,7 +51,9 @@ describe('the option table', () => {
 
   it('keeps secret what is secret', () => {
     const secret = Object.entries(optionTable).filter(([, option]) => (option as Option<unknown>).secret);
-    expect(secret.map(([property]) => property)).toEqual(['redisUrl', 'adminApiKey', 'developerApiKey', 'signingKey', 'signingKeys']);
+    expect(secret.map(([property]) => property)).toEqual([
+      'redisUrl', 'adminApiKey', 'developerApiKey', 'signingKey', 'signingKeys', 'alertWebhookUrl', 'alertmanagerUrl', 'metricsToken',
+    ]); // prettier-ignore
   });
 });
 

@@ -86,6 +86,7 @@ function crossProblems(config: Config): string[] {
   atMost('timeoutSeconds', 'timeoutCeilingSeconds');
   atMost('maxMemoryMb', 'memoryCeilingMb');
   atMost('maxCpuSeconds', 'cpuCeilingSeconds');
+  atMost('alertPoolHighPercent', 'alertPoolCriticalPercent');
   if (config.lanes.length === 0) problems.push('PYTHON3_LANES must name at least one lane');
   if (config.adminApiKey !== '' && config.adminApiKey === config.developerApiKey) {
     problems.push('PYTHON3_ADMIN_APIKEY and PYTHON3_DEVELOPER_APIKEY must differ');

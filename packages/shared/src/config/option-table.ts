@@ -1,8 +1,10 @@
 import { availableParallelism, hostname } from 'node:os';
+import { alertOptions } from './alert-options';
 import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { metricsOptions } from './metrics-options';
 import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
+import { quarantineOptions } from './quarantine-options';
 import { telemetryOptions } from './telemetry-options';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
@@ -281,6 +283,8 @@ export const optionTable = {
     name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
     description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
   }),
+  ...quarantineOptions,
+  ...alertOptions,
   ...telemetryOptions,
   ...metricsOptions,
   logLevel: option({

@@ -51,6 +51,12 @@ export const httpUrl: Parser<string> = (text) => {
     : bad('must be a URL that begins with http:// or https:// and holds no password');
 };
 
+/** The like, to be called as it stands: some servers tell `/hook/` from `/hook`. */
+export const exactHttpUrl: Parser<string> = (text) => {
+  const parsed = httpUrl(text);
+  return parsed.ok ? ok(text) : parsed;
+};
+
 /** Strict on purpose: `True`, `1` or `yes` are refused rather than read as one or the other. */
 export const boolean: Parser<boolean> = (text) =>
   text === 'true' || text === 'false' ? ok(text === 'true') : bad("must be 'true' or 'false'");

@@ -67,6 +67,22 @@ export interface RedisKeys {
   readonly workers: string;
   /** String, short-lived: a sign-in link that has been used. */
   readonly usedSignIn: (nonce: string) => string;
+  /** Hash: id → sealed quarantine record (`quarantine-record.ts`). */
+  readonly quarantine: string;
+  /** Integer, one more with each change of that hash. */
+  readonly quarantineVersion: string;
+  /** String, short-lived: id of the job that tries a quarantined program once its time is over. */
+  readonly quarantineTrial: (id: string) => string;
+  /** Channel on which worker nodes share how suspect programs ended, and hear that the hash has changed. */
+  readonly quarantineChannel: string;
+  /** Hash: name and subject → sealed alert that is not resolved (`alert.ts`). */
+  readonly alerts: string;
+  /** List: sealed alerts that are, newest first. */
+  readonly alertHistory: string;
+  /** List: sealed steps of alerts that the webhook has not been told of yet, oldest first. */
+  readonly alertOutbox: string;
+  /** Hash: name and subject → sealed, what happened last of that kind (`alert-events.ts`). */
+  readonly alertEvents: string;
   /** String that is written and expires, to learn whether Redis takes writes. */
   readonly writeProbe: (replicaId: string) => string;
 }
@@ -106,6 +122,14 @@ export function createRedisKeys(namespace: string): RedisKeys {
     outputChannel: (replicaId) => `${namespace}:output:${replicaId}`,
     workers: `${namespace}:workers`,
     usedSignIn: (nonce) => `${namespace}:sign-in:${nonce}`,
+    quarantine: `${namespace}:quarantine`,
+    quarantineVersion: `${namespace}:quarantine-version`,
+    quarantineTrial: (id) => `${namespace}:quarantine-trial:${id}`,
+    quarantineChannel: `${namespace}:quarantine-news`,
+    alerts: `${namespace}:{~elected}:alerts`,
+    alertHistory: `${namespace}:{~elected}:alert-history`,
+    alertOutbox: `${namespace}:{~elected}:alert-outbox`,
+    alertEvents: `${namespace}:alert-events`,
     writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,
   };
 }

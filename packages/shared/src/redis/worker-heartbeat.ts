@@ -20,6 +20,16 @@ export interface WorkerHeartbeat {
   /** Grows by one with each heartbeat, so that readers need not trust each other's clocks. */
   readonly sequence: number;
   readonly draining: boolean;
+  /** How its host stands; absent until it has been looked at. */
+  readonly host?: HostFigures;
+}
+
+export interface HostFigures {
+  /** Of the file system with the run directory. */
+  readonly diskFreeBytes: number;
+  readonly diskTotalBytes: number;
+  /** The host's clock minus that of Redis, within the time a command takes. */
+  readonly clockOffsetMs: number;
 }
 
 export interface PoolStats {

@@ -34,10 +34,16 @@ export class Housekeeper {
   }
 
   start(): void {
+    // At once: what is accepted for a lane must be found, and missed, even if its node lives for a moment only.
+    void this.nameLanes().catch(() => undefined);
+    this.planPass();
+  }
+
+  private planPass(): void {
     this.timer = setTimeout(() => {
       this.pass = this.run();
       void this.pass.then(() => {
-        if (!this.stopped) this.start();
+        if (!this.stopped) this.planPass();
       });
     }, HOUSEKEEPING_MS);
   }
@@ -54,12 +60,17 @@ export class Housekeeper {
     await within(HAND_BACK_MS, handBack(), 'Redis').catch(() => undefined);
   }
 
+  private async nameLanes(): Promise<void> {
+    const { redis, keys, lanes } = this.options;
+    if (redis.status === 'ready') await redis.sadd(keys.lanes, ...lanes);
+  }
+
   private async run(): Promise<void> {
-    const { redis, keys, lanes, chores, logger } = this.options;
+    const { redis, keys, chores, logger } = this.options;
     if (redis.status !== 'ready') return;
     try {
       // At each pass: Redis may have come back empty.
-      await redis.sadd(keys.lanes, ...lanes);
+      await this.nameLanes();
       const wasElected = this.isElected;
       this.isElected = await this.lease.hold();
       if (this.isElected !== wasElected) logger.info({ isElected: this.isElected }, 'housekeeping of the cluster');

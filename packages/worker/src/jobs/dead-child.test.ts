@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, loadConfig, openOutcome, RESTRICTED_MODULES, sealJob, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, loadConfig, openOutcome, QuarantineList, RESTRICTED_MODULES, sealJob, sealJobHead,
   type Delivery, type Job, type Outcome,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { StagedRunner } from '../../../../test/contracts/staged-runner';
 import { Pool } from '../pool/pool';
+import { Quarantine } from '../quarantine/quarantine';
 import { Template } from '../runner/template';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import { OutputFeed } from '../watch/output-feed';
@@ -84,6 +85,7 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
     warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
     outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),
     feed: new OutputFeed({ redis, keys, keyRing, workerId: 'node-1', lanes: ['default'], logger }),
+    quarantine: new Quarantine({ config, redis, keys, keyRing, workerId: 'node-1', list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;

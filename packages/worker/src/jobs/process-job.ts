@@ -11,6 +11,7 @@ import type { TemplateKeepers } from '../runner/template-keepers';
 import { AttemptTrace } from '../traces/attempt-trace';
 import { UNTRACED, type JobTrace } from '../traces/job-trace';
 import type { WarmChildren } from '../warm/warm-children';
+import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
@@ -31,6 +32,7 @@ export interface JobProcessorOptions {
   readonly warm: WarmChildren;
   readonly outcomes: OutcomeWriter;
   readonly feed: OutputFeed;
+  readonly quarantine: Quarantine;
   /** Where a replica must have the start marker before code runs. */
   readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
@@ -125,9 +127,24 @@ export class JobProcessor {
     try {
       // The wait for the slot may have taken the rest of the caller's time.
       if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
-      return await this.runAttempts(received, job, payload, seat, signal);
+      return await this.runUnlessQuarantined(received, job, payload, seat);
     } finally {
       seat.release();
+    }
+  }
+
+  private async runUnlessQuarantined(received: TracedJob, job: Job, payload: Buffer, seat: Seat): Promise<Processed> {
+    const { quarantine } = this.options;
+    const admission = await quarantine.admit(job, payload);
+    if (!admission.isAdmitted) {
+      return this.close(received, targetOf(job), job, rejected('PROGRAM_QUARANTINED', admission.message));
+    }
+    const end: RunEnd = { status: undefined };
+    try {
+      return await this.runAttempts(received, job, payload, seat, { admission, end });
+    } finally {
+      // A trial that did not run must not keep others from trying.
+      if (admission.trialOf !== undefined && end.status === undefined) await quarantine.settle(job, payload, admission, undefined);
     }
   }
 
@@ -140,8 +157,9 @@ export class JobProcessor {
    * A job is started again here only if its template went down under it and it may run twice. A start whose child was
    * dead before it could take the job is no run: the same start goes on with another child.
    */
-  private async runAttempts(received: TracedJob, job: Job, payload: Buffer, seat: Seat, signal: AbortSignal): Promise<Processed> {
-    const { config, allowedModules, templates, warm, feed, logger } = this.options;
+  private async runAttempts(received: TracedJob, job: Job, payload: Buffer, seat: Seat, { admission, end }: Watched): Promise<Processed> {
+    const { config, allowedModules, templates, warm, feed, quarantine, logger } = this.options;
+    const { signal } = received;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
@@ -160,6 +178,8 @@ export class JobProcessor {
       const unstarted = await this.settleUnstarted(received, job, taken);
       if (unstarted !== undefined) {
         child.kill();
+        // It took its node or template down at each of its starts.
+        if (taken.verdict === 'exhausted') await quarantine.settle(job, payload, admission, 'crashed');
         return unstarted;
       }
       const { slot } = seat;
@@ -189,6 +209,9 @@ export class JobProcessor {
         received.trace = received.trace.again();
         continue;
       }
+      end.status = verdict.status;
+      // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
+      await quarantine.settle(job, payload, admission, verdict.status);
       return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
   }
@@ -303,6 +326,16 @@ const MAX_DEAD_CHILDREN = 3;
 
 /** A process that met a limit is not trusted with another job. */
 const mayRunAgain = ({ status }: Verdict): boolean => status === 'succeeded' || status === 'failed';
+
+/** How the job's code came to its own end; nothing where it did not. */
+interface RunEnd {
+  status: Verdict['status'] | undefined;
+}
+
+interface Watched {
+  readonly admission: Admission;
+  readonly end: RunEnd;
+}
 
 type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
 

@@ -6,7 +6,13 @@ export type Verification =
 
 export type RejectionCode = Extract<
   ErrorCode,
-  'JOB_SIGNATURE_INVALID' | 'JOB_LANE_MISMATCH' | 'JOB_EXPIRED' | 'PAYLOAD_MISSING' | 'POOL_BUSY' | 'ISOLATION_INSUFFICIENT'
+  | 'JOB_SIGNATURE_INVALID'
+  | 'JOB_LANE_MISMATCH'
+  | 'JOB_EXPIRED'
+  | 'PAYLOAD_MISSING'
+  | 'POOL_BUSY'
+  | 'ISOLATION_INSUFFICIENT'
+  | 'PROGRAM_QUARANTINED'
 >;
 
 /** Whether this job was signed by the API, for this lane, under this id, and still counts. The last check before it runs. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { afterEach, expect, it } from '@jest/globals';
 import { connectRedis, createRedisKeys, PRODUCT_VERSION, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
@@ -6,6 +7,7 @@ import { pino } from 'pino';
 import { TcpProxy } from '../../../../test/support/tcp-proxy';
 import { waitFor } from '../../../../test/support/wait-for';
 import { Heartbeat } from './heartbeat';
+import { HostWatch } from './host-watch';
 
 const target = new URL(process.env['PYTHON3_TEST_REDIS_URL'] ?? '');
 const keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
@@ -47,7 +49,7 @@ const describeNode = (): Omit<WorkerHeartbeat, 'sequence'> => ({
 
 it('a node that stops leaves the registry', async () => {
   const { redis } = await connectThroughProxy();
-  const heartbeat = new Heartbeat(redis, keys, describeNode, logger);
+  const heartbeat = new Heartbeat(redis, keys, describeNode, new HostWatch(redis, tmpdir(), logger), logger);
   heartbeat.start();
   await waitFor('the first heartbeat', async () => (await redis.hexists(keys.workers, 'node-1')) === 1);
   await heartbeat.stop();
@@ -56,7 +58,7 @@ it('a node that stops leaves the registry', async () => {
 
 it('a connection that freezes as the node signs off keeps it from stopping for a bounded time', async () => {
   const { redis, proxy } = await connectThroughProxy();
-  const heartbeat = new Heartbeat(redis, keys, describeNode, logger);
+  const heartbeat = new Heartbeat(redis, keys, describeNode, new HostWatch(redis, tmpdir(), logger), logger);
   const stopped = heartbeat.stop();
   proxy.cut('frozen');
   await expect(stopped).rejects.toThrow('signing off');

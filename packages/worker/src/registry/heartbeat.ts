@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis';
 import { HEARTBEAT_MS, within, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import type { HostWatch } from './host-watch';
+
+type Describe = () => Omit<WorkerHeartbeat, 'sequence' | 'host'>;
 
 /** Redis may go away with the command under way, and the command then waits for it to come back; the entry ages by itself. */
 const SIGN_OFF_MS = 1_000;
@@ -10,17 +13,21 @@ export class Heartbeat {
   private sequence = 0;
   private readonly redis: Redis;
   private readonly keys: RedisKeys;
-  private readonly describe: () => Omit<WorkerHeartbeat, 'sequence'>;
+  private readonly describe: Describe;
+  private readonly host: HostWatch;
   private readonly logger: Logger;
 
-  constructor(redis: Redis, keys: RedisKeys, describe: () => Omit<WorkerHeartbeat, 'sequence'>, logger: Logger) {
+  constructor(redis: Redis, keys: RedisKeys, describe: Describe, host: HostWatch, logger: Logger) {
     this.redis = redis;
     this.keys = keys;
     this.describe = describe;
+    this.host = host;
     this.logger = logger;
   }
 
   start(): void {
+    this.redis.on('ready', () => this.beat());
+    void this.host.start().then(() => this.beat());
     this.beat();
     this.timer = setInterval(() => this.beat(), HEARTBEAT_MS);
   }
@@ -29,7 +36,11 @@ export class Heartbeat {
   beat(): void {
     // A queue of stale heartbeats must not build up while Redis is away.
     if (this.redis.status !== 'ready') return;
-    const heartbeat: WorkerHeartbeat = { ...this.describe(), sequence: ++this.sequence };
+    const heartbeat: WorkerHeartbeat = {
+      ...this.describe(),
+      sequence: ++this.sequence,
+      ...(this.host.figures && { host: this.host.figures }),
+    };
     this.redis
       .hset(this.keys.workers, heartbeat.id, JSON.stringify(heartbeat))
       .catch((error: unknown) => this.logger.warn({ error: String(error) }, 'heartbeat not written'));
@@ -38,6 +49,7 @@ export class Heartbeat {
   /** @throws Error if the node could not sign off, though Redis seemed to be there */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    this.host.stop();
     if (this.redis.status !== 'ready') return;
     await within(SIGN_OFF_MS, this.redis.hdel(this.keys.workers, this.describe().id), 'signing off from the registry');
   }

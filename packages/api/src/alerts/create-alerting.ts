@@ -1,0 +1,104 @@
+import type { AlertEvents, Config, KeyRing, Logger, QuarantineList, RedisKeys } from '@python3-cluster/shared';
+import type { Redis } from 'ioredis';
+import type { ElectedReplica, TermTask } from '../cluster/elected-replica';
+import type { WorkerRegistry } from '../cluster/worker-registry';
+import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { ReadClusterFigures } from '../metrics/cluster-figures';
+import { AlertEvaluator } from './alert-evaluator';
+import { AlertStore } from './alert-store';
+import { AlertmanagerNotifier } from './alertmanager-notifier';
+import { LoadWindow } from './load-window';
+import { readSignals } from './alert-signals';
+import { WebhookNotifier } from './webhook-notifier';
+
+export interface AlertingParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly breaker: RedisBreaker;
+  readonly registry: WorkerRegistry;
+  readonly quarantine: QuarantineList;
+  readonly readFigures: ReadClusterFigures;
+  readonly elected: ElectedReplica;
+  readonly events: AlertEvents;
+  readonly logger: Logger;
+}
+
+export interface Alerting {
+  readonly store: AlertStore;
+  readonly start: () => void;
+  readonly stop: () => void;
+}
+
+/** Between two passes; a lease is five seconds, so after a replica's death it takes up to seven. */
+const EVALUATE_MS = 2_000;
+const NOTIFY_MS = 1_000;
+
+/**
+ * Alerts of one replica, of which the elected one is at work:
+ *
+ *   figures, registry, events, quarantine ─▶ conditions ─▶ evaluator ─one step─▶ alerts + outbox in Redis
+ *                                                                                 │          │
+ *                                            routes ◀── state ── Alertmanager ◀───┘          └──▶ webhook
+ */
+export function createAlerting(parts: AlertingParts): Alerting {
+  const { config, redis, keys, keyRing, breaker, registry, elected, events, logger } = parts;
+  const { alertWebhookUrl, alertmanagerUrl, namespace: cluster } = config;
+  const store = new AlertStore({ redis, keys, keyRing, hasWebhook: alertWebhookUrl !== '' });
+  const load = new LoadWindow();
+  const signals = { ...parts, load, ownName: config.nodeName };
+  const clearMs = config.alertClearSeconds * 1_000;
+  const evaluator = new AlertEvaluator({ store, thresholds: config, clearMs, readSignals: () => readSignals(signals), logger });
+  const webhook = new WebhookNotifier({ url: alertWebhookUrl, cluster, store, keyRing, logger });
+  const alertmanager = new AlertmanagerNotifier({ url: alertmanagerUrl, cluster, store, logger });
+  /** An open breaker means no command, whoever is elected. */
+  const whileClosed =
+    (task: TermTask): TermTask =>
+    (term) =>
+      breaker.state === 'closed' ? task(term) : Promise.resolve();
+  elected.onTick(
+    'alerts',
+    EVALUATE_MS,
+    whileClosed((term) => evaluator.pass(term)),
+  );
+  elected.onTick(
+    'alert webhook',
+    NOTIFY_MS,
+    whileClosed((term) => webhook.pass(term)),
+  );
+  elected.onTick(
+    'alertmanager',
+    NOTIFY_MS,
+    whileClosed((term) => alertmanager.pass(term)),
+  );
+  let sampling: NodeJS.Timeout | undefined;
+  return {
+    store,
+    start: () => {
+      reportBreaker(breaker, events, config.nodeName);
+      sampling = setInterval(() => load.add(utilizationOf(registry)), EVALUATE_MS);
+    },
+    stop: () => {
+      clearInterval(sampling);
+      events.stop();
+    },
+  };
+}
+
+function utilizationOf(registry: WorkerRegistry): number {
+  const pools = registry.liveWorkers().map(({ pool }) => pool);
+  const max = pools.reduce((sum, pool) => sum + pool.max, 0);
+  return max === 0 ? 0 : Math.min(1, pools.reduce((sum, pool) => sum + pool.inUse, 0) / max);
+}
+
+/** Told when it is over: before, there is no Redis to tell it to. */
+function reportBreaker(breaker: RedisBreaker, events: AlertEvents, ownName: string): void {
+  let openedAt: number | undefined;
+  breaker.on('open', () => (openedAt ??= performance.now()));
+  breaker.on('close', () => {
+    const seconds = Math.ceil((performance.now() - (openedAt ?? performance.now())) / 1_000);
+    openedAt = undefined;
+    events.report('BREAKER_OPEN', ownName, `for ${seconds} s`);
+  });
+}
