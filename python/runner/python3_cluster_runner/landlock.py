@@ -26,9 +26,9 @@ READ = _READ_FILE | _READ_FOLDER
 RUN = READ | _EXECUTE
 WRITE_INTO = _WRITE_FILE
 WRITE = (
-    READ | _WRITE_FILE | _TRUNCATE | _REMOVE_FOLDER | _REMOVE_FILE | _MAKE_FOLDER | _MAKE_FILE | _MAKE_SOCKET | _MAKE_FIFO
-    | _MAKE_LINK | _REFER
-)  # fmt: skip
+    READ | _WRITE_FILE | _TRUNCATE | _REMOVE_FOLDER | _REMOVE_FILE | _MAKE_FOLDER | _MAKE_FILE | _MAKE_FIFO | _MAKE_LINK
+    | _REFER
+)  # fmt: skip; no sockets: Landlock does not ask who connects to one, and jobs could hand each other descriptors of their slots
 
 NETWORK_ABI = 4  # and older kernels cannot keep code from the network this way
 SCOPE_ABI = 6
