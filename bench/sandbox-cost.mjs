@@ -17,12 +17,14 @@ const { ChildSocket } = ofWorker('runner/child-socket');
 const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
 const { Template } = ofWorker('runner/template');
 const { createIsolation } = ofWorker('sandbox/isolation');
+const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));
 
 const JOBS = Number(process.argv[2] ?? 600);
 const TURN = 20;
 const WARM_UP = 50;
-const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'all'];
+const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'level B', 'level A'];
 const config = loadConfig({ PYTHON3_ISOLATION: 'A' }).config;
+const bubblewrap = await findBubblewrap(join(root, '.data'));
 const logger = createLogger('worker', 'silent');
 const payload = Buffer.from('{"code":"result = a + b","variables":{"a":1,"b":2}}');
 const limits = { timeoutMs: 20_000, memoryMb: 256, cpuSeconds: 20 };
@@ -37,8 +39,8 @@ class Side {
     await this.socket.listen(this.directory.socketPath);
     const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
     const { directory, socket: childSocket } = this;
-    this.isolation = await createIsolation({ config, python, directory, bubblewrap: '/usr/bin/bwrap', logger });
-    const owners = kind === 'all' ? this.isolation.owners : undefined;
+    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
+    const owners = kind === 'level A' ? this.isolation.owners : undefined;
     if (owners) childSocket.admit(owners);
     const { runnerPath, socketPath } = directory;
     const sandbox = this.sandbox();
@@ -52,7 +54,9 @@ class Side {
     const full = this.isolation.sandboxFor('restricted');
     const { kind } = this;
     if (kind === 'none') return null;
-    if (kind === 'all') return full;
+    if (kind === 'level A') return full;
+    // All but users of its own.
+    if (kind === 'level B') return { ...full, layers: { ...full.layers, uid: false }, uid: null };
     const layers = {
       uid: false,
       namespaces: kind === 'namespaces',

@@ -4,13 +4,13 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dataDirectory = join(root, '.data');
 const jestResults = join(dataDirectory, 'jest-results.json');
-const { findOrInstallPython, findOrInstallRedis, installDebianPackages } = createRequire(import.meta.url)(
+const { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis, installDebianPackages } = createRequire(import.meta.url)(
   '../packages/cli/dist/provision/index.js',
 );
 
@@ -18,13 +18,19 @@ const args = process.argv.slice(2).filter((argument) => argument !== '--provisio
 mkdirSync(dataDirectory, { recursive: true });
 const report = (line) => console.log(line);
 const redis = await findOrInstallRedis({ dataDirectory, report });
-const python = await findOrInstallPython({ dataDirectory, report });
+const [python, bubblewrap] = await Promise.all([
+  findOrInstallPython({ dataDirectory, report }),
+  findOrInstallBubblewrap({ dataDirectory, report }),
+]);
+if (typeof bubblewrap !== 'string') console.log(`no namespaces in these tests: ${bubblewrap.missing}`);
 if (process.env.CI || process.argv.includes('--provision')) {
   const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas'], report);
   for (const [name, reason] of Object.entries(missing)) console.log(`not installed: ${name}: ${reason}`);
 }
 const environment = {
   ...process.env,
+  // Unpacked for this user, it is on nobody's PATH.
+  ...(typeof bubblewrap === 'string' && { PATH: [process.env.PATH, dirname(bubblewrap)].join(delimiter) }),
   NODE_ENV: 'test',
   PYTHON3_TEST_REDIS: JSON.stringify(redis),
   PYTHON3_TEST_PYTHON: JSON.stringify(python),

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { ADMIN_KEY, TestCluster, type TestProcess } from '../support/test-cluster';
 import { call } from '../support/call';
 import { listDescendants } from '../support/descendants';
+import { makeNotesFolder } from '../support/notes';
 import { pause } from '../support/pause';
 import { TcpProxy } from '../support/tcp-proxy';
 import type { Fsync } from '../support/test-redis';
@@ -42,7 +43,6 @@ export class Chaos {
   private proxy!: TcpProxy;
   private readonly directory = mkdtempSync(join(tmpdir(), 'p3-chaos-'));
   private nodeCount = 0;
-  private runCount = 0;
   private disturbances: Disturbance[] = [];
   private load: Load | undefined;
 
@@ -219,8 +219,9 @@ export class Chaos {
   }
 
   private createNotes(): string {
-    const path = join(this.directory, `notes-${(this.runCount += 1)}`);
+    const path = join(makeNotesFolder(), 'notes');
     writeFileSync(path, '');
+    chmodSync(path, 0o666);
     return path;
   }
 

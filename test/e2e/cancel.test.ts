@@ -160,7 +160,7 @@ describe('DELETE /api/v1/jobs/{id}', () => {
     const pair = await TestCluster.start({ workers: 2, settings: { PYTHON3_LANES: 'default' } });
     const marks = join(pair.notes, 'redelivered');
     try {
-      const code = `import os, time\nwith open('${marks}', 'a') as file: print(os.getcwd(), file=file)\ntime.sleep(60)`;
+      const code = `import os, time\nos.umask(0)\nwith open('${marks}', 'a') as file: print(os.getcwd(), file=file)\ntime.sleep(60)`;
       const { json } = await call(pair, '/api/v1/jobs', { code, mode: 'admin', delivery: 'at-least-once' }, { key: ADMIN_KEY });
       const scratch = await waitFor('the code to run', () => existsSync(marks) && readFileSync(marks, 'utf8').trim());
       const workerPid = Number.parseInt(readFileSync(join(scratch, '..', '..', '..', 'worker.pid'), 'utf8'), 10);

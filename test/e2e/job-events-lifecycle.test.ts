@@ -1,5 +1,4 @@
 import { existsSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -91,7 +90,7 @@ describe('the event stream of a job', () => {
   });
 
   it('of a job that is retried shows every attempt, to its last words, and the pause between them', async () => {
-    const mark = join(tmpdir(), `${cluster.namespace}-gate-retried`);
+    const mark = join(cluster.notes, 'retried');
     const { job, open } = gated(`
 if os.path.exists('${mark}'):
     print('second')
@@ -161,10 +160,11 @@ else:
 
   it('a node killed under the job: the attempt that follows begins anew, and the stream says so', async () => {
     const pair = await TestCluster.start({ workers: 2 });
-    const mark = join(tmpdir(), `${cluster.namespace}-second`);
+    const mark = join(pair.notes, 'second');
     try {
       const code = `
 import os, time
+os.umask(0)  # the second node runs jobs as another user
 again = os.path.exists('${mark}')
 open('${mark}', 'a').close()
 print('second' if again else 'first', flush=True)

@@ -1,5 +1,4 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { call, legacy } from '../support/call';
@@ -26,7 +25,7 @@ it('while every slot is held, urgent jobs overtake others; of equal ones the fir
   const held = [await hold(100), await hold(100)];
   const last = await hold(100);
   await waitFor('every slot to be held', async () => (await inUse()) === 3);
-  const marks = join(tmpdir(), `${cluster.namespace}-order`);
+  const marks = join(cluster.notes, 'order');
   const marking = (mark: string, priority?: number) =>
     submit({ code: `with open('${marks}', 'a') as file: print('${mark}', file=file)`, ...(priority !== undefined && { priority }) });
   const ids = [

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { call, runJob, type Answer } from '../support/call';
+import { makeNotesFolder } from '../support/notes';
 import { RedisServer, startReplicated, startSentinels } from '../support/redis-servers';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -19,6 +19,7 @@ const noting = (notes: string, mark: string, delivery: string): object => ({
   mode: 'admin', delivery, variables: { notes, mark },
   code: `
 import os, time
+os.umask(0)
 file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(file, (mark + '\\n').encode())
 time.sleep(0.05)
@@ -29,11 +30,7 @@ const submit = (cluster: TestCluster, job: object): Promise<Answer> => call(clus
 const show = (cluster: TestCluster, id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
 const ran = (notes: string): string[] => (existsSync(notes) ? readFileSync(notes, 'utf8').trim().split('\n').filter(Boolean) : []);
 
-function useNotes(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'p3-notes-'));
-  stops.push(() => rmSync(directory, { recursive: true, force: true }));
-  return join(directory, 'notes');
-}
+const useNotes = (): string => join(makeNotesFolder(), 'notes');
 
 async function useReplicated(settings: readonly string[] = []): Promise<{ primary: RedisServer; replica: RedisServer }> {
   const pair = await startReplicated(settings);

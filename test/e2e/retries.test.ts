@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRedisKeys, type RedisKeys } from '@python3-cluster/shared';
@@ -7,6 +6,7 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../contracts/seeded-random';
 import { assertOwnAnswers, call, legacy, runJob, type Answer } from '../support/call';
+import { makeNotesFolder } from '../support/notes';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
@@ -44,12 +44,11 @@ const ended = (id: string, on = cluster, timeoutMs = 30_000): Promise<any> =>
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let marks = 0;
-const directory = mkdtempSync(join(tmpdir(), 'p3t-retries-'));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = makeNotesFolder();
 const newMark = (): string => join(directory, `${(marks += 1)}`);
-/** Code that notes each run, then goes on; \`run\` is the number of this one. */
+/** Code that notes each run, then goes on; \`run\` is the number of this one. Another worker node's users add to the file. */
 const noting = (mark: string, then: string): string =>
-  `with open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
+  `import os\nos.umask(0)\nwith open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
 const runsOf = (mark: string): number => (existsSync(mark) ? readFileSync(mark, 'utf8').trim().split('\n').length : 0);
 
 describe('a job with retryOn', () => {
@@ -220,7 +219,8 @@ describe('worker nodes that are killed', () => {
     const overlap = newMark();
     try {
       // A lock of the kernel's: it goes with its process.
-      const code = (mark: string): string => `import fcntl, time
+      const code = (mark: string): string => `import fcntl, os, time
+os.umask(0)
 lock = open('${mark}.lock', 'w')
 try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except OSError: open('${overlap}', 'a').write('two runs at once\\n')

@@ -104,7 +104,7 @@ describe('a worker node', () => {
 
   it('does not run a finished job again: JOB_REPLAYED', async () => {
     const job = makeJob({ mode: 'admin' });
-    const marker = `${cluster.runDirectory}/ran-${job.id}`;
+    const marker = `${cluster.notes}/ran-${job.id}`;
     const code = Buffer.from(JSON.stringify({ code: `open(${JSON.stringify(marker)}, 'a').write('x')\nresult = 1`, variables: {} }));
     const sealed = sealJob(keyRing, job, code);
     expect((await submit(job, sealed)).outcome.status).toBe('succeeded');

@@ -9,6 +9,7 @@ import { Slot } from '../../packages/worker/src/pool/slot';
 import { runInSlot, type RunReport } from '../../packages/worker/src/jobs/run-in-slot';
 import type { Child } from '../../packages/worker/src/runner/child';
 import { Template } from '../../packages/worker/src/runner/template';
+import { findBubblewrap } from '../../packages/cli/src/provision';
 import { createIsolation, type Isolation } from '../../packages/worker/src/sandbox/isolation';
 import type { TemplateSandbox } from '../../packages/worker/src/sandbox/launch';
 import { StagedRunner } from '../contracts/staged-runner';
@@ -48,7 +49,7 @@ export class Arena {
   config!: Config;
 
   async start(settings: Record<string, string> = {}): Promise<void> {
-    this.config = loadConfig({ PYTHON3_ISOLATION: 'A', ...settings }).config;
+    this.config = loadConfig({ PYTHON3_ISOLATION: 'D', ...settings }).config;
     this.worker = spawn('sleep', ['1000'], { env: { SECRET: CANARY }, stdio: 'ignore' });
     chmodSync(this.folder, 0o755);
     mkdirSync(join(this.folder, 'open'));
@@ -63,7 +64,8 @@ export class Arena {
     this.plain = await this.stage();
     const logger = createLogger('worker', 'silent');
     const { directory, python } = this.leased;
-    this.isolation = await createIsolation({ config: this.config, python, directory, bubblewrap: '/usr/bin/bwrap', logger });
+    const bubblewrap = await findBubblewrap(join(__dirname, '..', '..', '.data'));
+    this.isolation = await createIsolation({ config: this.config, python, directory, bubblewrap, logger });
     if (this.isolation.owners) this.leased.childSocket.admit(this.isolation.owners);
   }
 
@@ -75,6 +77,12 @@ export class Arena {
     this.worker.kill('SIGKILL');
     this.isolation.release();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Whether this machine and user have the layer: of several, the ones there are stand in `all`. */
+  offers(defence: Defence): boolean {
+    const { uid, namespaces, landlockAbi, seccomp } = this.isolation.layers;
+    return { none: true, all: true, uid, namespaces, landlock: landlockAbi > 0, seccomp }[defence];
   }
 
   get bareProcess(): number {

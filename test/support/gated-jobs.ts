@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { notesRoot } from './notes';
 
 /** ADMIN jobs whose `gate()` returns when the test opens it: what is seen before that was seen while the job ran. */
 export class GatedJobs {
@@ -12,7 +12,7 @@ export class GatedJobs {
   }
 
   make(code: string): { readonly job: { readonly code: string; readonly mode: 'admin' }; readonly open: () => void } {
-    const path = join(tmpdir(), `${this.name}${(this.count += 1)}`);
+    const path = join(notesRoot(), `${this.name}${(this.count += 1)}`);
     const prelude = `
 import os, sys, time
 def gate():
@@ -23,6 +23,6 @@ def gate():
   }
 
   clean(): void {
-    for (const name of readdirSync(tmpdir())) if (name.startsWith(this.name)) rmSync(join(tmpdir(), name));
+    for (const name of readdirSync(notesRoot())) if (name.startsWith(this.name)) rmSync(join(notesRoot(), name));
   }
 }

@@ -3,7 +3,14 @@ import { it } from '@jest/globals';
 
 /** `it`, or a skipped `it` whose title says why; skipped ones are counted in the totals. */
 export function itIf(condition: boolean, reason: string): typeof it | typeof it.skip {
-  return condition ? it : (((name: string, ...rest: [never]) => it.skip(`${name} (skipped: ${reason})`, ...rest)) as typeof it.skip);
+  if (condition) return it;
+  const titled = (name: string): string => `${name} (skipped: ${reason})`;
+  const skip = (name: string, ...rest: [never]): void => it.skip(titled(name), ...rest);
+  const each =
+    (table: [never]) =>
+    (name: string, ...rest: [never]) =>
+      it.skip.each(table)(titled(name), ...rest);
+  return Object.assign(skip, { each }) as unknown as typeof it.skip;
 }
 
 export interface PythonUnderTest {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findAdminPid } from './host-pids';
+import { makeNotesFolder, notesRoot } from './notes';
 import { freePort } from './test-redis';
 import { removeAbandoned } from '../../packages/worker/src/runner/stage-runner';
 import { waitFor } from './wait-for';
@@ -38,14 +39,13 @@ export class TestCluster {
   readonly ports: number[] = [];
   /** Run directories of the worker nodes. */
   readonly runDirectory = makePassable(mkdtempSync(join(tmpdir(), 'p3t-')));
-  /** The only place, besides its scratch folder, where ADMIN code may write. */
-  readonly notes = mkdtempSync(join(tmpdir(), 'p3n-'));
+  /** ADMIN code may write here. */
+  readonly notes = makeNotesFolder();
   private readonly settings: Record<string, string>;
 
   private constructor(options: TestClusterOptions) {
     this.redisUrl = options.redisUrl ?? process.env['PYTHON3_TEST_REDIS_URL'] ?? '';
     this.settings = options.settings ?? {};
-    chmodSync(this.notes, 0o777);
   }
 
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -85,7 +85,7 @@ export class TestCluster {
   startWorker(settings: Record<string, string> = {}, through: readonly string[] = []): TestProcess {
     const worker = this.spawn('worker', through, {
       PYTHON3_RUN_DIRECTORY: this.runDirectory,
-      PYTHON3_ADMIN_WRITE_PATHS: this.notes,
+      PYTHON3_ADMIN_WRITE_PATHS: notesRoot(),
       ...settings,
     });
     this.workers.push(worker);

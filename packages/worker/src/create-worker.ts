@@ -30,6 +30,8 @@ export interface WorkerNode {
 
 export interface WorkerNodeOptions {
   readonly config: Config;
+  /** Files that hold secrets of the configuration. */
+  readonly secretFiles: readonly string[];
   readonly python: PythonCommand;
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
@@ -44,13 +46,13 @@ export interface WorkerNodeOptions {
  *
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID
  */
-export async function createWorkerNode({ config, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
+export async function createWorkerNode({ config, secretFiles, python, bubblewrap, logger }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, logger);
   const { redis, replicas, mayTake } = connection;
-  const slots = await createSlots({ config, python, bubblewrap, logger }).catch((error: unknown) => {
+  const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger }).catch((error: unknown) => {
     connection.close();
     throw error;
   });

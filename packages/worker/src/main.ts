@@ -14,7 +14,7 @@ export interface RunWorkerOptions {
 
 /** Runs a worker node until a signal. @throws ClusterError where it cannot start */
 export async function runWorker(environment: Environment, options: RunWorkerOptions): Promise<void> {
-  const { config, warnings } = loadConfig(environment);
+  const { config, warnings, secretFiles } = loadConfig(environment);
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED', 'REDIS_URL is required: the Redis that the API uses.');
   if (config.signingKey === '')
     throw new ClusterError('SIGNING_KEY_REQUIRED', 'PYTHON3_SIGNING_KEY is required: the key that the API signs with.');
@@ -22,7 +22,7 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
   const bubblewrap = await options.findBubblewrap();
-  const node = await createWorkerNode({ config, python, bubblewrap, logger });
+  const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger });
   watchEventLoop(logger);
   handleStopSignals({
     stop: () => node.stop(),

@@ -3,13 +3,21 @@ import { examineIsolation, type PythonCommand } from '@python3-cluster/worker';
 import { findBubblewrap } from '../provision';
 import { fail, ok, warn, type CheckResult } from './check';
 
+export interface IsolationCheck {
+  readonly config: Config;
+  readonly secretFiles: readonly string[];
+  readonly python: PythonCommand;
+  readonly dataDirectory: string;
+}
+
 /** Tries every layer as a worker node would. */
-export async function checkIsolation(config: Config, python: PythonCommand, dataDirectory: string): Promise<CheckResult> {
+export async function checkIsolation({ config, secretFiles, python, dataDirectory }: IsolationCheck): Promise<CheckResult> {
   const bubblewrap = await findBubblewrap(dataDirectory);
   try {
     // What is accepted here is for the worker node to decide: this is to tell what there is.
     const { level, layers, reasons } = await examineIsolation({
       config: { ...config, isolation: 'D', nodeEnvironment: '' },
+      secretFiles,
       python,
       bubblewrap,
       logger: createLogger('worker', 'silent'),

@@ -10,7 +10,7 @@ const LOW_DISK_BYTES = 1_073_741_824;
 
 /** Everything `doctor` looks at. Installs and changes nothing. */
 export async function examineMachine(environment: Environment, dataDirectory: string): Promise<CheckResult[]> {
-  const { config, result } = checkConfig(environment);
+  const { config, secretFiles, result } = checkConfig(environment);
   const results = [ok('Node', process.version), result];
   const { python, result: pythonResult } = await checkPython(dataDirectory, config?.pythonPath ?? '');
   results.push(pythonResult);
@@ -21,18 +21,18 @@ export async function examineMachine(environment: Environment, dataDirectory: st
       fail('Isolation', `worker nodes need Linux, this is ${process.platform}; run the API here against worker nodes elsewhere`),
     );
   } else if (config && python) {
-    results.push(await checkIsolation(config, python, dataDirectory));
+    results.push(await checkIsolation({ config, secretFiles, python, dataDirectory }));
   }
   return results;
 }
 
-function checkConfig(environment: Environment): { config?: Config; result: CheckResult } {
+function checkConfig(environment: Environment): { config?: Config; secretFiles: readonly string[]; result: CheckResult } {
   try {
-    const { config, warnings } = loadConfig(environment);
-    return { config, result: warnings.length === 0 ? ok('Settings', 'valid') : warn('Settings', warnings.join('; ')) };
+    const { config, warnings, secretFiles } = loadConfig(environment);
+    return { config, secretFiles, result: warnings.length === 0 ? ok('Settings', 'valid') : warn('Settings', warnings.join('; ')) };
   } catch (error) {
     if (!isClusterError(error)) throw error;
-    return { result: fail('Settings', error.message) };
+    return { secretFiles: [], result: fail('Settings', error.message) };
   }
 }
 

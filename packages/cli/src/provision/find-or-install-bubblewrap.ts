@@ -4,6 +4,7 @@ import { BUBBLEWRAP_MIN_VERSION, checkBubblewrap, findBubblewrap } from './find-
 import { withPackageLists } from './keep-package-lists';
 import { findPackageManager, installWith, type PackageRecipe } from './package-managers';
 import { withProvisionLock } from './provision-lock';
+import { readProvisionRecord, updateProvisionRecord } from './provision-record';
 import { unpackDebianPackages } from './unpack-debian-packages';
 
 export interface FindOrInstallBubblewrapOptions {
@@ -24,11 +25,16 @@ const recipe: PackageRecipe = {
   brew: [],
 };
 
+/** A start that asks in vain costs seconds, and a machine without network has no answer tomorrow either. */
+const ASK_AGAIN_MS = 24 * 60 * 60 * 1_000;
+
 /** bwrap(1) from this machine, an earlier start, or newly installed. Without it the level is lower, and that is all. */
 export async function findOrInstallBubblewrap(options: FindOrInstallBubblewrapOptions): Promise<string | { readonly missing: string }> {
   const { dataDirectory, report } = options;
   const found = await findBubblewrap(dataDirectory);
   if (typeof found === 'string' || process.platform !== 'linux') return found;
+  const before = readProvisionRecord(dataDirectory).bubblewrapMissing;
+  if (before !== undefined && Math.abs(Date.now() - before.at) < ASK_AGAIN_MS) return { missing: before.reason };
   try {
     return await withPackageLists(dataDirectory, 'bubblewrap', () =>
       withProvisionLock(dataDirectory, report, () => findAgainOrInstall(options)),
@@ -36,6 +42,9 @@ export async function findOrInstallBubblewrap(options: FindOrInstallBubblewrapOp
   } catch (error) {
     const missing = `bubblewrap (bwrap) is not installed and could not be (${(error as Error).message})`;
     report(missing);
+    if (options.signal?.aborted !== true) {
+      updateProvisionRecord(dataDirectory, (record) => ({ ...record, bubblewrapMissing: { at: Date.now(), reason: missing } }));
+    }
     return { missing };
   }
 }

@@ -10,6 +10,8 @@ export interface ProvisionRecord {
   readonly pythonProbes: Readonly<Record<string, { readonly fingerprint: string; readonly probe: PythonProbe }>>;
   /** Python was found once: apt's lists need not be kept for it. */
   readonly pythonFound: boolean;
+  /** bubblewrap could not be had: when that was, and why. */
+  readonly bubblewrapMissing?: { readonly at: number; readonly reason: string };
 }
 
 const empty: ProvisionRecord = { format: 1, pythonProbes: {}, pythonFound: false };

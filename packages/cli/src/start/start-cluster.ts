@@ -83,8 +83,8 @@ async function bringUp(
   // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
   writeFileSync(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`, { mode: 0o600 });
   // The worker node finds both again by itself; installing them belongs here, where somebody reads the progress.
-  await findOrInstallPython({ dataDirectory, report, explicitPath: config.pythonPath === '' ? undefined : config.pythonPath });
-  await findOrInstallBubblewrap({ dataDirectory, report });
+  const explicitPath = config.pythonPath === '' ? undefined : config.pythonPath;
+  await Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]);
 
   const shared = {
     ...environment,

@@ -11,6 +11,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** One sentence each, for the log; nothing here stops the start. */
   readonly warnings: readonly string[];
+  /** Files that secrets were read from, or that are secrets. */
+  readonly secretFiles: readonly string[];
 }
 
 const options = Object.entries(optionTable) as readonly (readonly [keyof Config, Option<unknown>])[];
@@ -33,13 +35,17 @@ export function loadConfig(environment: Environment): LoadedConfig {
   }
   const config = Object.freeze(values) as Config;
   problems.push(...crossProblems(config));
+  const secretFiles = [...findSecretFiles(environment), config.redisTlsKey].filter(Boolean);
   const { nearMisses, unknown } = sortUnknownNames(environment);
   problems.push(...nearMisses);
   if (problems.length > 0) {
     throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
-  return { config, warnings: unknown.map((name) => `${name} is not a setting of this version and is ignored`) };
+  return { config, warnings: unknown.map((name) => `${name} is not a setting of this version and is ignored`), secretFiles };
 }
+
+const findSecretFiles = (environment: Environment): string[] =>
+  [...knownNames].filter((name) => name.endsWith('_FILE')).flatMap((name) => environment[name] ?? []);
 
 function readOption(option: Option<unknown>, environment: Environment, problems: string[]): unknown {
   const found = [option.name, ...(option.aliases ?? [])]

@@ -10,6 +10,7 @@ const RUNNER_SOURCE = join(__dirname, '..', '..', '..', '..', 'python', 'runner'
 /** What a worker node with this configuration would have here; leaves nothing behind. @throws ClusterError as it would */
 export async function examineIsolation(parts: {
   readonly config: Config;
+  readonly secretFiles: readonly string[];
   readonly python: PythonCommand;
   readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;

@@ -26,6 +26,8 @@ export interface Isolation {
 
 export interface IsolationParts {
   readonly config: Config;
+  /** Files that hold secrets of the configuration: no code is to be shown them. */
+  readonly secretFiles?: readonly string[];
   readonly python: PythonCommand;
   readonly directory: RunDirectory;
   /** Where bwrap(1) is, or why there is none. */
@@ -37,7 +39,7 @@ const PRODUCT_ROOT = join(__dirname, '..', '..', '..', '..');
 
 /** @throws ClusterError ISOLATION_INSUFFICIENT where it is less than PYTHON3_ISOLATION accepts, CONFIG_INVALID */
 export async function createIsolation(parts: IsolationParts): Promise<Isolation> {
-  const { config, python, directory, bubblewrap } = parts;
+  const { config, secretFiles = [], python, directory, bubblewrap } = parts;
   const leases = await leaseUids(config);
   const release = (): void => leases.uids?.forEach((lease) => lease.release());
   try {
@@ -45,8 +47,8 @@ export async function createIsolation(parts: IsolationParts): Promise<Isolation>
     const { adminReadPaths, adminWritePaths } = config;
     const viewFor = (mode: JobMode) => createMountView({ mode, interpreterPaths, adminReadPaths, adminWritePaths });
     const { readPaths, writePaths } = viewFor('admin');
-    const ours = [directory.path, join(PRODUCT_ROOT, '.data'), join(PRODUCT_ROOT, '.env'), config.dataDirectory].filter(Boolean);
-    assertOutside(ours, [...readPaths, ...writePaths]);
+    const ours = [directory.path, join(PRODUCT_ROOT, '.data'), join(PRODUCT_ROOT, '.env'), config.dataDirectory, ...secretFiles];
+    assertOutside(ours.filter(Boolean), [...readPaths, ...writePaths]);
     const { runnerPath, socketPath, slotsPath } = directory;
     const uid = leases.uids?.[0].uid ?? { missing: leases.missing };
     const probed = await probeLayers({ python, runnerPath, socketPath, slotsPath, view: viewFor('restricted'), uid, bubblewrap });
