@@ -34,7 +34,8 @@ CHANGES_OF_MODE = (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2
 CLONE_ANY_FLAG_BUT_FORKS = 0xFEDFFF00  # fork(2) of C libraries: a signal, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID
 
 # Programs take these for "this kernel does not have it", and go another way: fork's older call, files instead of memfds.
-NOT_THERE = ("clone3", "memfd_create", "memfd_secret")
+# Watching files tells their names, and neither Landlock nor a folder's right to be listed by its own user keeps it to the slot.
+NOT_THERE = ("clone3", "memfd_create", "memfd_secret", "inotify_init", "inotify_init1")
 
 DENIED = (
     # Other processes' memory, descriptors and state.
@@ -67,6 +68,10 @@ DENIED = (
     ("sched_setaffinity", (0, "!=", 0)), ("sched_setscheduler", (0, "!=", 0)), ("sched_setparam", (0, "!=", 0)),
     ("sched_setattr", (0, "!=", 0)), ("setpriority", (0, "!=", 0)), ("setpriority", (1, "!=", 0)),
     ("ioprio_set", (0, "!=", 1)), ("ioprio_set", (1, "!=", 0)),
+    # Attributes and flags of a folder stay when it is emptied: what one job left there, the next one would find, or trip over.
+    "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
+    *(("ioctl", (1, "&", 0xFFFFFFFF, request)) for request in (0x40086602, 0x401C5820, 0x800C6613)),
+    ("fcntl", (1, "&", 0xFFFFFFFF, 1031)),  # F_SETPIPE_SZ, of the slot's pipes
     # Urgent data, which nobody sends any more, and which for Unix sockets had bugs that gave the kernel away.
     *((name, (number, "&", MSG_OOB, MSG_OOB)) for name, number in SENDING_AND_RECEIVING),
     # Typing into a terminal: TIOCSTI, TIOCLINUX.

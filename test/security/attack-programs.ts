@@ -27,6 +27,8 @@ export interface AttackProgram {
   readonly refusedAs: string;
   /** Where only one of them shows anything: root has the right to it, or is not limited. */
   readonly user: 'root' | 'plain user' | undefined;
+  /** Walks through Python to where it can open a file; what it does then is the same as others do. */
+  readonly isOfLanguage: boolean;
   /** Runs beside others: it takes its time. */
   readonly isSlow: boolean;
   /** Jobs one after another; most attacks are one. */
@@ -34,19 +36,20 @@ export interface AttackProgram {
 }
 
 const FOLDER = join(__dirname, 'attacks');
+const LANGUAGE = /^0[1-6]-/;
 const NEXT_JOB = '\n#=== next job\n';
 
 export const ATTACKS: readonly AttackProgram[] = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.py.txt'))
-  .flatMap((name) => parse(readFileSync(join(FOLDER, name), 'utf8')));
+  .flatMap((name) => parse(name, readFileSync(join(FOLDER, name), 'utf8')));
 
-function parse(text: string): AttackProgram[] {
+function parse(fileName: string, text: string): AttackProgram[] {
   const [head = '', ...blocks] = text.split('\n### ');
   const group = /^# (.+?)\.?$/m.exec(head)?.[1] ?? '';
-  return blocks.map((block) => parseProgram(group, block));
+  return blocks.map((block) => parseProgram(fileName, group, block));
 }
 
-function parseProgram(group: string, block: string): AttackProgram {
+function parseProgram(fileName: string, group: string, block: string): AttackProgram {
   const end = block.indexOf('\n');
   const name = block.slice(0, end);
   const rest = block.slice(end + 1);
@@ -71,6 +74,7 @@ function parseProgram(group: string, block: string): AttackProgram {
     landlockAbi: Number(fields['landlock'] ?? 1),
     refusedAs: fields['refused as'] ?? 'SecurityError',
     user: fields['user'] as AttackProgram['user'],
+    isOfLanguage: LANGUAGE.test(fileName),
     isSlow: fields['slow'] !== undefined,
     jobs: rest.split(NEXT_JOB),
   };

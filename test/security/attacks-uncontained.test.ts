@@ -19,7 +19,9 @@ it('each class of attacks has at least ten, and each attack says how it works an
 
 it('what is not contained at levels A and B is known', () => {
   const open = (world: World): string[] =>
-    chooseAttacks(BOTH, 'admin').filter(([attack, mode]) => !attack.stoppedBy[mode].some((layer) => world.layers.has(layer))).map(nameOf); // prettier-ignore
+    chooseAttacks({ modes: BOTH, slowIn: 'admin' })
+      .filter(([attack, mode]) => !attack.stoppedBy[mode].some((layer) => world.layers.has(layer)))
+      .map(nameOf);
   for (const level of ['A', 'B by users', 'B by namespaces'] as const) {
     expect(open(atLevel(level, 'root', 'off'))).toEqual(['admin: the folder of another slot closed']);
   }
@@ -30,18 +32,24 @@ it('what is not contained at levels A and B is known', () => {
 });
 
 describe('an attack reaches its mark', () => {
-  describeWorld(siege, withNothing('root'), chooseAttacks(BOTH, 'none'), assertReached);
-  describeWorld(siege, withNothing('plain user'), chooseAttacks(BOTH, 'restricted'), assertReached);
+  describeWorld(
+    siege,
+    withNothing('root'),
+    chooseAttacks({ modes: ['admin', 'restricted'], ofLanguage: false, onceEach: true }),
+    assertReached,
+  );
+  describeWorld(siege, withNothing('plain user'), chooseAttacks({ modes: BOTH, slowIn: 'restricted' }), assertReached);
 });
 
 describe('an attack is stopped by each of the layers that it names', () => {
-  const stoppedBy = (layer: Layer): Chosen[] => chooseAttacks(BOTH, 'none').filter(([attack, mode]) => attack.stoppedBy[mode].includes(layer)); // prettier-ignore
-  for (const layer of LAYERS) {
-    const judge: typeof assertStopped = (chosen, fight) => {
-      if (siege.stoppersOf(chosen, withOnly(layer, 'root')) !== undefined) assertStopped(chosen, fight);
-    };
-    // A user of its own is root's to give; root itself has rights that the kernel's other layers do not look at.
-    const users = layer === 'landlock' || layer === 'namespaces' ? (['plain user'] as const) : (['root'] as const);
-    for (const user of users) describeWorld(siege, withOnly(layer, user), stoppedBy(layer), judge);
+  const stoppedBy = (layer: Layer): Chosen[] =>
+    chooseAttacks({ modes: BOTH, ofLanguage: false }).filter(([attack, mode]) => attack.stoppedBy[mode].includes(layer));
+  // That of the policy stands beside this file.
+  for (const layer of LAYERS.filter((one) => one !== 'policy')) {
+    // A user of its own is root's to give; and root has rights that other layers do not look at.
+    const world = withOnly(layer, layer === 'uid' ? 'root' : 'plain user');
+    describeWorld(siege, world, stoppedBy(layer), (chosen, fight) => {
+      if (siege.stoppersOf(chosen, world) !== undefined) assertStopped(chosen, fight);
+    });
   }
 });

@@ -17,11 +17,18 @@ const WORLDS: readonly (readonly [Level, World['user']])[] = [
 /** The kernel and the worker node hold alone. */
 for (const [level, user] of WORLDS) {
   const world = atLevel(level, user, 'off');
-  const slow = level === 'A' ? 'restricted' : user === 'plain user' && level === 'C' ? 'admin' : 'none';
-  describeWorld(siege, world, chooseAttacks(['restricted', 'admin'], slow), (chosen, fight) => {
-    const stoppers = siege.stoppersOf(chosen, world);
+  const isOneOfTwo = level === 'A' || (level === 'C' && user === 'plain user');
+  const chosen = [
+    ...chooseAttacks({ modes: ['restricted', 'admin'], ofLanguage: isOneOfTwo }),
+    ...(level === 'A' ? chooseAttacks({ modes: ['restricted', 'admin'], slowIn: 'restricted' }).filter(([attack]) => attack.isSlow) : []),
+    ...(level === 'C'
+      ? chooseAttacks({ modes: ['admin'], slowIn: 'admin' }).filter(([{ isSlow, modes }]) => isSlow && modes.length === 1)
+      : []),
+  ];
+  describeWorld(siege, world, chosen, (one, fight) => {
+    const stoppers = siege.stoppersOf(one, world);
     if (stoppers === undefined) return;
-    if (stoppers.length > 0) assertStopped(chosen, fight);
-    else assertReached(chosen, fight);
+    if (stoppers.length > 0) assertStopped(one, fight);
+    else assertReached(one, fight);
   });
 }

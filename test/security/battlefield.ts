@@ -17,21 +17,23 @@ import { Targets } from './targets';
 import type { World } from './worlds';
 
 export interface Fight {
-  /** See `Targets`; besides: `neighbour`, `template` were disturbed; `says so`, `runs on`, `forged`. */
+  /** See `Targets`; besides: `neighbour`, `template` or `slot` were disturbed; it `says so`; its `output` is
+   * too much; what it `forged` is believed. */
   readonly reached: readonly string[];
   readonly errorType: string | undefined;
   readonly report: RunReport;
 }
 
-/** Whose the worker node is where it is not root: nobody else on the host. */
-export const PLAIN_USER = 64_990;
+/** Whose the worker node is where it is not root: nobody else's on the host, or whoever runs the tests. */
+const PLAIN_USER = process.getuid?.() === 0 ? 64_990 : undefined;
 
 /** Nobody's patience, and what a test allows. */
 const WITHOUT_LIMITS = { timeoutMs: 20_000, memoryMb: 2_048, cpuSeconds: 20 };
 const WITH_LIMITS = { timeoutMs: 1_500, memoryMb: 128, cpuSeconds: 1 };
 
+const LOW_OUTPUT = 65_536;
 const LOW = {
-  PYTHON3_MAX_OUTPUT_BYTES: '65536',
+  PYTHON3_MAX_OUTPUT_BYTES: String(LOW_OUTPUT),
   PYTHON3_MAX_FILE_BYTES: '1048576',
   PYTHON3_MAX_OPEN_FILES: '64',
   PYTHON3_MAX_PROCESSES: '32',
@@ -57,12 +59,10 @@ export class Battlefield {
   constructor(world: World, sandboxFor: (mode: JobMode) => TemplateSandbox, owners: SlotOwners | undefined) {
     this.world = world;
     this.sandboxFor = sandboxFor;
-    this.owners = world.layers.has('uid')
-      ? owners
-      : world.user === 'plain user'
-        ? { restricted: PLAIN_USER, admin: PLAIN_USER }
-        : undefined;
-    this.targets = new Targets(world.user === 'plain user' ? PLAIN_USER : undefined);
+    const plain = world.user === 'plain user' ? PLAIN_USER : undefined;
+    const plainOwners = plain === undefined ? undefined : { restricted: plain, admin: plain };
+    this.owners = world.layers.has('uid') ? owners : plainOwners;
+    this.targets = new Targets(plain);
     this.config = loadConfig({ PYTHON3_ISOLATION: 'A', ...(this.has('limits') ? LOW : HIGH) }).config;
   }
 
@@ -86,49 +86,40 @@ export class Battlefield {
   }
 
   async fight(attack: AttackProgram, mode: JobMode, slotIndex = 2): Promise<Fight> {
+    // What the attack before did, and nobody had seen yet, is this one's to tell.
+    const seen = new Set<string>(this.isDisturbed(this.neighbours.get(mode)) ? ['neighbour'] : []);
     const neighbour = await this.settle(mode);
     const slot = await this.slot(slotIndex);
     const variables = { ...this.targets.variables, ...this.whereabouts(neighbour) };
     // In one process, all of an attack's jobs are one.
     const jobs = this.has('fresh') ? attack.jobs : [attack.jobs.join('\n')];
-    const seen = new Set<string>();
     let report!: RunReport;
     for (const code of jobs) {
       const child = await this.template(mode).fork();
       const believed = this.has('frames') ? undefined : believeEverything(child);
       report = await runInSlot(this.request(child, slot, mode, code, variables, this.end.signal));
+      for (const what of seenIn(report, believed)) seen.add(what);
+      await this.look(mode, seen, wordsOf(report));
       if (this.has('fresh')) await slot.clean();
-      for (const what of this.seen(report, believed)) seen.add(what);
-      if (believed === undefined && this.isDisturbed(neighbour)) seen.add('neighbour');
-      for (const what of await this.targets.look(wordsOf(report))) seen.add(what);
     }
-    await slot.clean();
-    // Where nothing stops it, it gets there: if not at once, soon.
-    for (let look = 0; this.world.layers.size === 0 && !seen.has(attack.reaches) && look < 50; look += 1) {
-      await sleep(20);
-      for (const what of await this.targets.look('')) seen.add(what);
-      if (this.isDisturbed(neighbour)) seen.add('neighbour');
-    }
-    if (this.template(mode).lost) seen.add('template');
-    if (this.isDisturbed(neighbour)) seen.add('neighbour');
+    if (!this.has('fresh')) await slot.clean();
+    await this.lookUntil(mode, seen, attack.reaches);
+    if (this.world.layers.size === 0) await this.settle(mode);
     return { reached: [...seen].sort(), errorType: report.answer?.result.error?.type, report };
   }
 
-  /** Any program, in a slot of one's choice. */
-  async run(mode: JobMode, slotIndex: number, code: string, variables: object = {}): Promise<RunReport> {
-    const slot = await this.slot(slotIndex);
-    const report = await runInSlot(this.request(await this.template(mode).fork(), slot, mode, code, variables, this.end.signal, PATIENCE));
-    await slot.clean();
-    return report;
+  private async look(mode: JobMode, seen: Set<string>, said: string): Promise<void> {
+    for (const what of await this.targets.look(said)) seen.add(what);
+    if (this.template(mode).lost) seen.add('template');
+    if (this.isDisturbed(this.neighbours.get(mode))) seen.add('neighbour');
   }
 
-  async scratchOf(slotIndex: number): Promise<string> {
-    return (await this.slot(slotIndex)).scratchPath;
-  }
-
-  /** What it set going is looked for once more by the caller, when that had time to arrive. */
-  lookAgain(): Promise<string[]> {
-    return this.targets.look('');
+  /** Where nothing stops it, it gets there: if not at once, soon. */
+  private async lookUntil(mode: JobMode, seen: Set<string>, reached: string): Promise<void> {
+    for (let look = 0; this.world.layers.size === 0 && !seen.has(reached) && look < LOOKS; look += 1) {
+      await sleep(LOOK_MS);
+      await this.look(mode, seen, '');
+    }
   }
 
   /** In the staged copy of the runner, which only this test runs. */
@@ -144,17 +135,8 @@ export class Battlefield {
     return this.templates.get(mode) as Template;
   }
 
-  private seen({ answer, stdout, exit }: RunReport, believed: Believed | undefined): string[] {
-    const value = answer?.result.hasValue === true ? answer.value.toString() : '';
-    const seen = value === 'true' ? ['says so'] : [];
-    if (stdout.bytes.length > 65_536) seen.push('output');
-    const words = believed ?? [answer?.result.status, answer?.result.nonce, value, exit];
-    if (JSON.stringify(words).includes('forged')) seen.push('forged');
-    return seen;
-  }
-
-  private isDisturbed({ child, slot }: Neighbour): boolean {
-    return !isAlive(child.pid) || slot.stdout.read(0, 1).bytes.length > 0;
+  private isDisturbed(neighbour: Neighbour | undefined): boolean {
+    return neighbour !== undefined && (!isAlive(neighbour.child.pid) || neighbour.slot.stdout.read(0, 1).bytes.length > 0);
   }
 
   /** A template, and a job of somebody else in it, with a secret in its memory and in its folder. */
@@ -188,7 +170,7 @@ export class Battlefield {
 
   private sandbox(mode: JobMode): TemplateSandbox {
     const full = this.sandboxFor(mode);
-    const plain = this.world.user === 'plain user' ? PLAIN_USER : null;
+    const plain = this.world.user === 'plain user' ? (PLAIN_USER ?? null) : null;
     return {
       ...full,
       layers: {
@@ -231,6 +213,12 @@ export class Battlefield {
   }
 }
 
+const LOOKS = 100;
+const LOOK_MS = 20;
+
+/** Of a child that could not even begin: its slot is not as it should be. */
+const SETUP_FAILED = 70;
+
 interface Neighbour {
   readonly child: Child;
   readonly slot: Slot;
@@ -264,6 +252,17 @@ class Policy(Policy):
 function readInnermostPid(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/^NSpid:\t(.*)$/m.exec(status)?.[1]?.split('\t').at(-1));
+}
+
+function seenIn({ answer, stdout, exit }: RunReport, believed: Believed | undefined): string[] {
+  const value = answer?.result.hasValue === true ? answer.value.toString() : '';
+  const words = believed ?? [answer?.result.status, answer?.result.nonce, value, exit];
+  return [
+    ...(value === 'true' ? ['says so'] : []),
+    ...(stdout.bytes.length > LOW_OUTPUT ? ['output'] : []),
+    ...(exit.exitCode === SETUP_FAILED ? ['slot'] : []),
+    ...(JSON.stringify(words).includes('forged') ? ['forged'] : []),
+  ];
 }
 
 function wordsOf({ answer, stdout, stderr }: RunReport): string {

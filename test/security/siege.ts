@@ -1,10 +1,12 @@
 import { chmodSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { createLogger, loadConfig, type JobMode } from '@python3-cluster/shared';
+import { findBubblewrap } from '../../packages/cli/src/provision';
 import { createIsolation, type Isolation } from '../../packages/worker/src/sandbox/isolation';
 import { StagedRunner } from '../contracts/staged-runner';
 import { itIf } from '../support/optional';
-import { ATTACKS, type AttackProgram } from './attack-programs';
+import { ATTACKS, type AttackProgram, type Layer } from './attack-programs';
 import { Battlefield, type Fight } from './battlefield';
 import type { World } from './worlds';
 
@@ -25,12 +27,20 @@ export class Siege {
     const { python, directory } = this.runner;
     const { config } = loadConfig({ PYTHON3_ISOLATION: 'D' });
     const logger = createLogger('worker', 'silent');
-    this.isolation = await createIsolation({ config, python, directory, bubblewrap: '/usr/bin/bwrap', logger });
+    const bubblewrap = await findBubblewrap(join(__dirname, '..', '..', '.data'));
+    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
   }
 
   async stop(): Promise<void> {
     this.isolation.release();
     await this.runner.stop();
+  }
+
+  /** Whether this host and user have every layer of the world. */
+  offers({ layers }: World): boolean {
+    const { uid, namespaces, landlockAbi, seccomp } = this.isolation.layers;
+    const has: Partial<Record<Layer, boolean>> = { uid, namespaces, landlock: landlockAbi > 0, seccomp };
+    return [...layers].every((layer) => has[layer] ?? true);
   }
 
   /** What of the world's layers stops it on this host; undefined where an older kernel makes that uncertain. */
@@ -47,9 +57,9 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
   describe(world.title, () => {
     let field: Battlefield;
     const modes = [...new Set(chosen.map(([, mode]) => mode))];
-    const canTest = isRoot;
+    const canTest = isRoot || world.user !== 'root';
     beforeAll(async () => {
-      if (!canTest) return;
+      if (!canTest || !siege.offers(world)) return;
       field = new Battlefield(world, (mode) => siege.isolation.sandboxFor(mode), siege.isolation.owners);
       await field.start(modes);
     });
@@ -58,6 +68,8 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
       const ofGroup = chosen.filter(([attack]) => attack.group === group && (attack.user ?? world.user) === world.user);
       if (ofGroup.length === 0) continue;
       itIf(canTest, 'this takes root')(`${group} (${ofGroup.length})`, async () => {
+        // A layer that this host does not have is named where the worker node starts, not here.
+        if (!siege.offers(world)) return;
         for (const one of ofGroup.filter(([attack]) => !attack.isSlow)) judge(one, await field.fight(...one));
         const slow = ofGroup.filter(([attack]) => attack.isSlow);
         await Promise.all(
@@ -70,18 +82,27 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
   });
 }
 
+/** For messages. */
 export const nameOf = ([attack, mode]: Chosen): string => `${mode}: ${attack.name}`;
 
-/** Each attack in each of its modes; a slow one in one mode only, the one preferred where it has both. */
-export function chooseAttacks(modes: readonly JobMode[], slow: JobMode | 'none'): Chosen[] {
+interface Choice {
+  readonly modes: readonly JobMode[];
+  /** Mode of those that take their time, where they have it; they run in one mode. Without: none of them. */
+  readonly slowIn?: JobMode;
+  /** Whether those that end with the same reading of the same file once Python is out of the way. */
+  readonly ofLanguage?: boolean;
+  /** In the first of their modes only. */
+  readonly onceEach?: boolean;
+}
+
+export function chooseAttacks({ modes, slowIn, ofLanguage = true, onceEach = false }: Choice): Chosen[] {
   return ATTACKS.flatMap((attack) => {
-    const possible = attack.modes.filter((mode) => modes.includes(mode));
-    if (!attack.isSlow) return possible.map((mode) => [attack, mode] as const);
-    if (slow === 'none') return [];
-    return possible
-      .slice(possible.includes(slow) ? possible.indexOf(slow) : 0)
-      .slice(0, 1)
-      .map((mode) => [attack, mode] as const);
+    const isWanted = attack.isSlow ? slowIn !== undefined : ofLanguage || !attack.isOfLanguage;
+    if (!isWanted) return [];
+    const possible = modes.filter((mode) => attack.modes.includes(mode));
+    const first = attack.isSlow && slowIn !== undefined && possible.includes(slowIn) ? slowIn : possible[0];
+    const chosen = attack.isSlow || onceEach ? possible.filter((mode) => mode === first) : possible;
+    return chosen.map((mode) => [attack, mode] as const);
   });
 }
 
