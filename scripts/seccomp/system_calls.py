@@ -79,6 +79,8 @@ DENIED = (
     # Address families that reach other machines, the host or the kernel's cryptography past what is expected of a
     # network: KEY, RDS, TIPC, ALG, VSOCK, XDP.
     *(("socket", (0, "&", 0xFFFFFFFF, family)) for family in (15, 21, 30, 38, 40, 44)),
+    # What speaks TCP without being TCP to Landlock, which keeps ports: SMC and Multipath TCP.
+    ("socket", (0, "&", 0xFFFFFFFF, 43)), ("socket", (2, "&", 0xFFFFFFFF, 262)),
 )  # fmt: skip
 
 JOB = (
