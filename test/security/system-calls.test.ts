@@ -12,74 +12,7 @@ const arena = new Arena();
 beforeAll(() => arena.start());
 afterAll(() => arena.stop());
 
-interface Attack {
-  readonly program: string;
-  /** Where not both. */
-  readonly mode?: JobMode;
-  /** Each of these alone stops it. */
-  readonly stoppedBy: readonly Defence[];
-  /** Those that stop it in RESTRICTED only. */
-  readonly inRestricted?: readonly Defence[];
-}
-
-const attacks: Record<string, Attack> = {
-  'read the environment of a process of the worker’s user': {
-    program: 'reads_the_environment_of_the_worker',
-    stoppedBy: ['uid', 'namespaces', 'landlock'],
-  },
-  'read a key file': { program: 'reads_a_key_file', stoppedBy: ['uid', 'namespaces', 'landlock'] },
-  'read a key file through a link in its scratch folder': {
-    program: 'reads_a_key_file_through_a_link',
-    stoppedBy: ['uid', 'namespaces', 'landlock'],
-    inRestricted: ['seccomp'],
-  },
-  'read the scratch folder of another slot': { program: 'reads_the_scratch_of_another_slot', stoppedBy: ['landlock'] },
-  'write into the output of another slot': { program: 'writes_to_the_output_of_another_slot', stoppedBy: ['landlock'] },
-  'write to a folder that anybody may write to': { program: 'writes_outside_its_scratch', stoppedBy: ['namespaces', 'landlock'] },
-  'write to shared memory': { program: 'writes_to_shared_memory', stoppedBy: ['namespaces', 'landlock'] },
-  'signal a process of the worker’s user': {
-    program: 'signals_the_worker',
-    stoppedBy: ['uid', 'namespaces', 'landlock'],
-    inRestricted: ['seccomp'],
-  },
-  'signal a job of another slot': { program: 'signals_another_job', stoppedBy: ['landlock'], inRestricted: ['seccomp'] },
-  'trace its template': { program: 'traces_its_template', stoppedBy: ['landlock', 'seccomp'] },
-  'write the memory of its template': { program: 'writes_memory_of_its_template', stoppedBy: ['landlock', 'seccomp'] },
-  'open the memory of its template': { program: 'writes_memory_of_its_template_by_file', stoppedBy: ['landlock'] },
-  'take a descriptor of its template': { program: 'takes_a_descriptor_of_its_template', stoppedBy: ['landlock', 'seccomp'] },
-  'lower a limit of its template': { program: 'lowers_a_limit_of_its_template', stoppedBy: ['seccomp'] },
-  'connect to a port': {
-    program: 'connects_to_a_port',
-    mode: 'restricted',
-    stoppedBy: ['namespaces', 'landlock', 'seccomp'],
-  },
-  'connect to an abstract socket': {
-    program: 'connects_to_an_abstract_socket',
-    stoppedBy: ['landlock'],
-    inRestricted: ['namespaces', 'seccomp'],
-  },
-  fork: { program: 'forks', mode: 'restricted', stoppedBy: ['seccomp'] },
-  'start a thread': { program: 'starts_a_thread', mode: 'restricted', stoppedBy: ['seccomp'] },
-  'make memory that can be written and run': { program: 'makes_memory_that_can_be_run', mode: 'restricted', stoppedBy: ['seccomp'] },
-};
-
 const MODES: readonly JobMode[] = ['restricted', 'admin'];
-
-describe.each(MODES)('code of mode %s', (mode) => {
-  for (const [words, { program, mode: only, stoppedBy, inRestricted = [] }] of Object.entries(attacks)) {
-    if (only !== undefined && only !== mode) continue;
-    const defences = [...stoppedBy, ...(mode === 'restricted' ? inRestricted : [])];
-    it(`can ${words} where nothing contains it, and not behind ${[...defences, 'all layers'].join(', ')}`, async () => {
-      const free = await arena.attack(program, mode, 'none');
-      expect([free.value, free.error]).toEqual([true, undefined]);
-      for (const defence of [...defences, 'all'] as const) {
-        if (!arena.offers(defence)) continue;
-        const { value } = await arena.attack(program, mode, defence);
-        expect([defence, value ?? false]).toEqual([defence, false]);
-      }
-    });
-  }
-});
 
 describe.each(MODES)('a system call that code of mode %s has no use for', (mode) => {
   const calls: Record<string, readonly (number | null)[]> = {
