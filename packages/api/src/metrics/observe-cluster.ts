@@ -35,9 +35,9 @@ function reportLane(report: Report, { lane, totals, lastFiveMinutes, ...now }: L
 }
 
 function reportQuantiles(report: Report, metric: MetricKey, { p50, p95, p99 }: Distribution, divisor: number, labels: MetricLabels): void {
-  report(metric, p50 / divisor, { ...labels, quantile: '0.5' });
-  report(metric, p95 / divisor, { ...labels, quantile: '0.95' });
-  report(metric, p99 / divisor, { ...labels, quantile: '0.99' });
+  report(metric, p50 / divisor, { ...labels, percentile: '50' });
+  report(metric, p95 / divisor, { ...labels, percentile: '95' });
+  report(metric, p99 / divisor, { ...labels, percentile: '99' });
 }
 
 function reportCounts(report: Report, { totals }: FiguresReading): void {
