@@ -22,7 +22,7 @@ const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provis
 const JOBS = Number(process.argv[2] ?? 600);
 const TURN = 20;
 const WARM_UP = 50;
-const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'all'];
+const KINDS = ['none', 'namespaces', 'landlock', 'seccomp', 'level B', 'level A'];
 const config = loadConfig({ PYTHON3_ISOLATION: 'A' }).config;
 const bubblewrap = await findBubblewrap(join(root, '.data'));
 const logger = createLogger('worker', 'silent');
@@ -40,7 +40,7 @@ class Side {
     const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
     const { directory, socket: childSocket } = this;
     this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
-    const owners = kind === 'all' ? this.isolation.owners : undefined;
+    const owners = kind === 'level A' ? this.isolation.owners : undefined;
     if (owners) childSocket.admit(owners);
     const { runnerPath, socketPath } = directory;
     const sandbox = this.sandbox();
@@ -54,7 +54,9 @@ class Side {
     const full = this.isolation.sandboxFor('restricted');
     const { kind } = this;
     if (kind === 'none') return null;
-    if (kind === 'all') return full;
+    if (kind === 'level A') return full;
+    // All but users of its own.
+    if (kind === 'level B') return { ...full, layers: { ...full.layers, uid: false }, uid: null };
     const layers = {
       uid: false,
       namespaces: kind === 'namespaces',

@@ -16,7 +16,9 @@ import sys
 import types
 
 from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES
-from python3_cluster_runner import attribute_guards, guarded_builtins, module_views, policy
+from python3_cluster_runner import attribute_guards, guarded_builtins, module_views, policy, user_spans
+
+user_spans.offer()
 
 OBJECTS_MAX = 60_000
 HARMLESS = ("urandom", "fspath", "DirEntry", "_exit") + tuple(name for name in dir(posix) if name.startswith("__"))

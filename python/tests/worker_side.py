@@ -29,7 +29,7 @@ from python3_cluster_runner import frames, landlock  # noqa: E402
 RESTRICTED_MODULES = (
     "math json datetime itertools collections decimal random re statistics time calendar uuid hashlib base64 string "
     "textwrap difflib enum functools operator copy ast typing dataclasses fractions heapq bisect numbers cmath abc "
-    "contextlib zoneinfo unicodedata struct array pprint binascii hmac secrets __future__ io"
+    "contextlib zoneinfo unicodedata struct array pprint binascii hmac secrets __future__ io python3_trace"
 ).split()
 BLOCKED_MODULES = (
     "telnetlib paramiko pty tty termios fcntl pipes posix pwd grp crypt ctypes multiprocessing threading asyncio "
@@ -358,7 +358,7 @@ class Child:
         self._pipes = {}
         worker.children[child_id] = self
 
-    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False, behind=b""):
+    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False, behind=b"", spans=False):
         """`payload` is a dict, or the raw bytes; `policy` may be "same", for none; `behind` are bytes after the frame."""
         os.makedirs(self.scratch, exist_ok=True)
         for name in self.out:
@@ -379,6 +379,7 @@ class Child:
             "limits": {**LIMITS, **(limits or {})},
             "policy": None if policy == "same" else policy or POLICY,
             "traceparent": traceparent,
+            "spans": spans,
             "keep": keep,
         }
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()

@@ -24,10 +24,18 @@ CLONE_NEW_ANYTHING = (
     0x20000000,  # CLONE_NEWPID
     0x40000000,  # CLONE_NEWNET
 )
+MSG_OOB = 1
+SENDING_AND_RECEIVING = (
+    ("sendto", 3), ("recvfrom", 3), ("sendmsg", 2), ("recvmsg", 2), ("sendmmsg", 3), ("recvmmsg", 3),
+)  # fmt: skip
+CLONE_PARENT = 0x00008000
+S_ISUID, S_ISGID = 0o4000, 0o2000
+CHANGES_OF_MODE = (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2))
 CLONE_ANY_FLAG_BUT_FORKS = 0xFEDFFF00  # fork(2) of C libraries: a signal, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID
 
 # Programs take these for "this kernel does not have it", and go another way: fork's older call, files instead of memfds.
-NOT_THERE = ("clone3", "memfd_create", "memfd_secret")
+# Watching files tells their names, and neither Landlock nor a folder's right to be listed by its own user keeps it to the slot.
+NOT_THERE = ("clone3", "memfd_create", "memfd_secret", "inotify_init", "inotify_init1")
 
 DENIED = (
     # Other processes' memory, descriptors and state.
@@ -51,16 +59,28 @@ DENIED = (
     "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "swapon", "swapoff",
     "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime", "acct", "quotactl", "quotactl_fd", "syslog",
     "vhangup", "iopl", "ioperm", "nfsservctl", "sethostname", "setdomainname",
+    # A process beside the job, not below it: nobody would count its time and memory, and what it used would be another's.
+    ("clone", (0, "&", CLONE_PARENT, CLONE_PARENT)), ("prctl", (0, "==", PR_SET_CHILD_SUBREAPER), (1, "==", 0)),
+    # Files that run as their owner: Landlock does not ask who changes a file's mode.
+    *((name, (number, "&", bit, bit)) for name, number in CHANGES_OF_MODE for bit in (S_ISUID, S_ISGID)),
     # Limits and priorities of anybody else.
     ("prlimit64", (0, "!=", 0)),
     ("sched_setaffinity", (0, "!=", 0)), ("sched_setscheduler", (0, "!=", 0)), ("sched_setparam", (0, "!=", 0)),
     ("sched_setattr", (0, "!=", 0)), ("setpriority", (0, "!=", 0)), ("setpriority", (1, "!=", 0)),
     ("ioprio_set", (0, "!=", 1)), ("ioprio_set", (1, "!=", 0)),
+    # Attributes and flags of a folder stay when it is emptied: what one job left there, the next one would find, or trip over.
+    "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
+    *(("ioctl", (1, "&", 0xFFFFFFFF, request)) for request in (0x40086602, 0x401C5820, 0x800C6613)),
+    ("fcntl", (1, "&", 0xFFFFFFFF, 1031)),  # F_SETPIPE_SZ, of the slot's pipes
+    # Urgent data, which nobody sends any more, and which for Unix sockets had bugs that gave the kernel away.
+    *((name, (number, "&", MSG_OOB, MSG_OOB)) for name, number in SENDING_AND_RECEIVING),
     # Typing into a terminal: TIOCSTI, TIOCLINUX.
     ("ioctl", (1, "&", 0xFFFFFFFF, 0x5412)), ("ioctl", (1, "&", 0xFFFFFFFF, 0x541C)),
     # Address families that reach other machines, the host or the kernel's cryptography past what is expected of a
     # network: KEY, RDS, TIPC, ALG, VSOCK, XDP.
     *(("socket", (0, "&", 0xFFFFFFFF, family)) for family in (15, 21, 30, 38, 40, 44)),
+    # What speaks TCP without being TCP to Landlock, which keeps ports: SMC and Multipath TCP.
+    ("socket", (0, "&", 0xFFFFFFFF, 43)), ("socket", (2, "&", 0xFFFFFFFF, 262)),
 )  # fmt: skip
 
 JOB = (
@@ -77,18 +97,18 @@ JOB = (
     "getpid", "gettid", "getppid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid", "getegid",
     "getresuid", "getresgid", "getgroups", "uname", "sysinfo", "getrusage", "getrandom", "getpriority",
     "sched_getaffinity", "getrlimit", "setrlimit", ("prlimit64", (0, "==", 0)), "wait4", "waitid",
-    # Files, where Landlock lets it.
+    # Files, where Landlock lets it. It knows nothing of modes, owners and times, so those stay as they are.
     "open", "openat", "openat2", "close", "close_range", "read", "readv", "pread64", "preadv", "write", "writev",
     "pwrite64", "pwritev", "lseek", "dup", "dup2", "dup3", "fstat", "stat", "lstat", "newfstatat", "statx", "statfs",
     "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
     "chdir", "fchdir", "umask", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
-    "truncate", "ftruncate", "fsync", "fdatasync", "flock", "fadvise64", "chmod", "fchmod", "fchmodat", "utimensat",
+    "truncate", "ftruncate", "fsync", "fdatasync", "flock", "fadvise64",
     *(("fcntl", (1, "==", command)) for command in (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)),
     # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
     *(("ioctl", (1, "==", request)) for request in (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),
     "select", "pselect6", "poll", "ppoll",
-    # Its job channel, which is connected already.
-    "recvfrom", "sendto",
+    # Its job channel, which is connected already; no flags, of which urgent data (MSG_OOB) had the kernel's worst bugs.
+    ("recvfrom", (3, "==", 0)), ("sendto", (3, "==", 0)),
     # What only takes rights away: the child's own sandbox, and again by a kept child that it dies with its template.
     "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
     ("prctl", (0, "==", PR_SET_PDEATHSIG), (1, "==", SIGKILL)),

@@ -82,7 +82,7 @@ describe('GET /api/v1/jobs', () => {
       outcome: { status: 'failed', truncated: false, error: { type: 'ValueError' } },
       timings: { queuedMs: expect.any(Number), runMs: expect.any(Number), totalMs: expect.any(Number), cpuMs: expect.any(Number), maxMemoryBytes: expect.any(Number) },
       worker: expect.any(String), attempts: [{ number: 1, worker: expect.any(String), startedAt: expect.any(Number), status: 'failed', error: { type: 'ValueError' }, finishedAt: expect.any(Number) }],
-      limitsHit: [], traceId: null, priority: 50, labels: {}, startAfter: null,
+      limitsHit: [], traceId: expect.stringMatching(/^[0-9a-f]{32}$/), priority: 50, labels: {}, startAfter: null,
       createdAt: expect.any(Number), cancelRequestedAt: null, finishedAt: expect.any(Number), links: { self: `/api/v1/jobs/${admins[2]}` },
     }); // prettier-ignore
   });

@@ -42,6 +42,26 @@ async function start(extra: Record<string, string> = {}): Promise<TestProcess> {
 const secret = (name: string): string => readFileSync(join(dataDirectory, 'secrets', name), 'utf8').trim();
 const address = (path: string): string => `http://127.0.0.1:${port}${path}`;
 
+const REACHES_FOR_US = `
+import urllib.error, urllib.request
+from http.client import HTTPConnection
+read = []
+for path in files:
+    try:
+        with open(path) as file: read.append([path, len(file.read())])
+    except OSError:
+        pass
+connection = HTTPConnection('127.0.0.1', redis_port, timeout=10)
+connection.connect()
+connection.sock.sendall(b'KEYS *\\r\\n')
+answer = connection.sock.recv(100).decode()
+try:
+    status = urllib.request.urlopen(api, timeout=10).status
+except urllib.error.HTTPError as error:
+    status = error.code
+result = [read, answer[:7], status]
+`;
+
 describe('npm start', () => {
   it('runs a job, prints a curl line that works and a sign-in link that works once, and ends on Ctrl-C with nothing left', async () => {
     const launched = await start();
@@ -67,6 +87,20 @@ describe('npm start', () => {
     expect(below.length).toBeGreaterThanOrEqual(5);
     expect(await launched.stop('SIGINT')).toBe(0);
     expect(listAlive(below)).toEqual([]);
+  });
+
+  it('gives ADMIN code no way to its secrets, its Redis and its API, which it can connect to', async () => {
+    await start();
+    const names = ['admin.key', 'developer.key', 'signing.key', 'redis.password', 'redis.url'];
+    const variables = {
+      files: [...names.map((name) => join(dataDirectory, 'secrets', name)), join(dataDirectory, 'redis', 'redis.conf')],
+      redis_port: Number(new URL(secret('redis.url')).port),
+      api: address('/api/v1/jobs'),
+    };
+    const headers = { authorization: `Bearer ${secret('admin.key')}`, 'content-type': 'application/json', prefer: 'wait=20' };
+    const body = JSON.stringify({ code: REACHES_FOR_US, mode: 'admin', variables });
+    const job = (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { outcome: object };
+    expect(job.outcome).toMatchObject({ status: 'succeeded', value: [[], '-NOAUTH', 401] });
   });
 
   it('keeps keys and outcomes from one start to the next', async () => {
@@ -150,8 +184,11 @@ describe('npm start', () => {
     const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
     const post = async (): Promise<{ worker: string }> =>
       (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { worker: string };
-    const jobs = await Promise.all(Array.from({ length: 10 }, post));
-    expect(new Set(jobs.map((job) => job.worker)).size).toBe(2);
+    const seen = new Set<string>();
+    await waitFor('jobs on both', async () => {
+      for (const job of await Promise.all(Array.from({ length: 10 }, post))) seen.add(job.worker);
+      return seen.size === 2;
+    });
     expect(await worker.stop()).toBe(0);
   });
 

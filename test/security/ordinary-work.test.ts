@@ -81,6 +81,12 @@ describe('behind all layers, ADMIN code', () => {
     expect(await valueOf('admin', code, { url: `http://localhost:${port}/` })).toBe('hello');
   });
 
+  it('listens on a port that the kernel chooses', async () => {
+    const code =
+      "import socket\ns = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(s.getsockname())\nresult = s.accept()[1] == c.getsockname()";
+    expect(await valueOf('admin', code)).toBe(true);
+  });
+
   it('starts threads', async () => {
     expect(
       await valueOf(

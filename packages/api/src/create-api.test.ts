@@ -18,7 +18,13 @@ describe('an API replica with a worker node', () => {
     const answer = await call(`${LEGACY}/exec`, post('{"code": "result = x", "variables": {"x": 9007199254740993, "y": 1e400, "x": 1.0}}'));
     expect(answer.status).toBe(200);
     expect(answer.text).toContain('"success":true,"result":[9007199254740993,1.0,"\\ud800"],"stdout":"printed\\n"');
-    expect(answer.body).toMatchObject({ status: 'succeeded', executionTimeMs: 2, truncated: false, traceId: null, stderr: '' });
+    expect(answer.body).toMatchObject({
+      status: 'succeeded',
+      executionTimeMs: 2,
+      truncated: false,
+      traceId: answer.headers.get('x-trace-id'),
+      stderr: '',
+    });
     expect(payloads).toEqual(['{"code":"result = x","variables":{"x": 9007199254740993, "y": 1e400, "x": 1.0}}']);
   });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
-  type Config, type ConnectionProfile, type Logger,
+  type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { createAlerting } from './alerts/create-alerting';
@@ -37,6 +37,12 @@ export interface Api {
   readonly address: Address | undefined;
 }
 
+export interface ApiOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
+}
+
 /** How long a start waits for Redis before it goes on without. */
 const FIRST_CONTACT_MS = 1_000;
 
@@ -56,11 +62,11 @@ const LAST_ANSWERS_MS = 1_000;
  */
 // A promise, so that a later version may read something before it is wired.
 // eslint-disable-next-line @typescript-eslint/require-await
-export async function createApi({ config, logger }: { readonly config: Config; readonly logger: Logger }): Promise<Api> {
-  return wire(config, logger);
+export async function createApi({ config, logger, tracing }: ApiOptions): Promise<Api> {
+  return wire(config, logger, tracing);
 }
 
-function wire(config: Config, plainLogger: Logger): Api {
+function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined): Api {
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED');
   if (config.signingKey === '') throw new ClusterError('SIGNING_KEY_REQUIRED');
   const replicaId = randomUUID();
@@ -87,8 +93,8 @@ function wire(config: Config, plainLogger: Logger): Api {
   followBreaker(breaker, { registry, probe, limits, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
-  const output = connect('output', 'patient');
-  const watches = new JobWatches({ subscriber: output, redis: storeRedis, keys, keyRing, replicaId, breaker, store, logger });
+  const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
+  const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
@@ -103,15 +109,10 @@ function wire(config: Config, plainLogger: Logger): Api {
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const waits = new AbortController();
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
-  // prettier-ignore
   const application = createApplication({
-    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker,
-    suitability, replicas, idempotency, quarantine, inFlight,
-    alerts: alerting.store,
-    waitsEnd: waits.signal,
-    metrics,
-    clusterMetrics,
-  });
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
+    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing,
+  }); // prettier-ignore
   const listener = new HttpListener(application, config);
 
   /**

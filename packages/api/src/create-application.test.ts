@@ -117,7 +117,7 @@ describe('the short cut to the routes that take jobs', () => {
     const shape = async (path: string, init: RequestInit & { key?: string | null }): Promise<unknown> => {
       const { status, headers, body } = await call(path, init);
       const code = body.error?.code ?? body.code;
-      const stable = ['x-request-id', 'date', 'location', 'content-length'];
+      const stable = ['x-request-id', 'x-trace-id', 'date', 'location', 'content-length'];
       return [status, code, Object.keys(body), [...headers].map(([name, value]) => (stable.includes(name) ? name : [name, value]))];
     };
     for (const [words, init] of requests) expect([words, await shape(direct, init)]).toEqual([words, await shape(throughExpress, init)]);

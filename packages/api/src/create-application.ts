@@ -1,5 +1,5 @@
 import type {
-  Config, KeyRing, Logger, ProcessMetrics, QuarantineList, RedisKeys, RedisSuitability, ReplicaConfirmation,
+  Config, KeyRing, Logger, ProcessMetrics, QuarantineList, RedisKeys, RedisSuitability, ReplicaConfirmation, Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { RequestListener } from 'node:http';
 import express from 'express';
@@ -21,6 +21,7 @@ import { createLegacyMetricsRoutes } from './legacy/metrics-routes';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
 import type { ClusterMetrics } from './metrics/cluster-metrics';
 import { measureRequests } from './metrics/measure-requests';
+import { createRequestTracing } from './traces/trace-requests';
 import { assignRequestId } from './requests/assign-request-id';
 import type { InFlight } from './requests/in-flight';
 import { createAccessLog } from './responses/access-log';
@@ -60,6 +61,7 @@ export interface ApplicationParts {
   readonly alerts: AlertStore;
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
+  readonly tracing: Tracing | undefined;
   readonly metrics: ProcessMetrics;
   readonly clusterMetrics: ClusterMetrics;
 }
@@ -85,7 +87,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createLegacyAlertRoutes(parts),
   ];
   const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
-  const first = [assignRequestId, createSecurityHeaders(), createAccessLog(parts.logger), measure];
+  const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger), measure];
   app.use(...first);
   // health and metrics answer also while draining
   mountRoutes(app, [...createHealthRoutes(parts), ...createPrometheusRoutes(parts)]);

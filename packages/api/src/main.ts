@@ -1,4 +1,12 @@
-import { createLogger, handleStopSignals, loadConfig, PRODUCT_VERSION, watchEventLoop, type Environment } from '@python3-cluster/shared';
+import {
+  createLogger,
+  handleStopSignals,
+  loadConfig,
+  PRODUCT_VERSION,
+  startTelemetry,
+  watchEventLoop,
+  type Environment,
+} from '@python3-cluster/shared';
 import { createApi } from './create-api';
 
 export interface RunApiOptions {
@@ -17,9 +25,10 @@ export async function runApi(environment: Environment, options: RunApiOptions = 
   for (const warning of warnings) logger.warn(warning);
   if (config.auth === 'keys' && config.adminApiKey === '' && config.developerApiKey === '')
     logger.warn('no key is configured: nobody can run anything');
-  const api = await createApi({ config, logger });
+  const telemetry = await startTelemetry('api', config, logger);
+  const api = await createApi({ config, logger, tracing: telemetry.tracing });
   handleStopSignals({
-    stop: () => api.stop(),
+    stop: () => api.stop().finally(telemetry.stop),
     drainMs: config.drainSeconds * 1_000,
     onSignal: (signal) => logger.info({ signal }, 'stopping'),
     aliveStream: options.aliveStream,

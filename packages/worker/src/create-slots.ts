@@ -7,6 +7,7 @@ import type { PythonCommand, TemplateReady } from './runner/template';
 import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import { createIsolation, type Isolation } from './sandbox/isolation';
+import { createJobsCgroup, type JobsCgroup } from './sandbox/jobs-cgroup';
 
 /** `python/runner` of the checkout or the image. */
 const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
@@ -26,26 +27,28 @@ export interface Slots {
   readonly templates: TemplateKeepers;
   readonly isolation: Isolation;
   readonly python: TemplateReady;
-  /** The run directory. */
-  readonly directory: string;
+  /** Where its sockets and scratch folders are. */
+  readonly runPath: string;
   /** Call it when no job runs any more. */
   stop(): Promise<void>;
 }
 
 /**
- * Run directory → socket → what isolation there is → templates and slots, side by side. What did come up is taken down
+ * Run directory → socket → control group, what isolation there is → templates and slots, side by side. What did come up is taken down
  * again if the rest does not.
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, CONFIG_INVALID
  */
 export async function createSlots({ config, secretFiles, python, bubblewrap, logger }: SlotsParts): Promise<Slots> {
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
+  const cgroup = takeCgroup(logger);
   let isolation: Isolation | undefined;
   let templates: TemplateKeepers | undefined;
   let pool: Pool | undefined;
   const takeDown = async (): Promise<void> => {
     pool?.close();
     await childSocket.close();
+    cgroup?.remove();
     removeRunDirectory(directory);
     isolation?.release();
   };
@@ -53,16 +56,23 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     await childSocket.listen(directory.socketPath);
     isolation = await createIsolation({ config, secretFiles, python, directory, bubblewrap, logger });
     if (isolation.owners) childSocket.admit(isolation.owners);
-    templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, logger });
+    templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, cgroup, logger });
     pool = createPool(config, directory, isolation, logger);
     const [ready] = await Promise.all([templates.start(), pool.start()]);
     const started = templates;
-    return { pool, templates, isolation, python: ready, directory: directory.path, stop: () => started.stop().then(takeDown) };
+    return { pool, templates, isolation, python: ready, runPath: directory.path, stop: () => started.stop().then(takeDown) };
   } catch (error) {
     templates?.kill();
     await takeDown();
     throw error;
   }
+}
+
+function takeCgroup(logger: Logger): JobsCgroup | undefined {
+  const cgroup = createJobsCgroup();
+  if ('missing' in cgroup) logger.debug({ reason: cgroup.missing }, 'jobs have no control group of their own');
+  else logger.info({ path: cgroup.path }, 'jobs have a control group of their own');
+  return 'missing' in cgroup ? undefined : cgroup;
 }
 
 function createPool(config: Config, directory: RunDirectory, isolation: Isolation, logger: Logger): Pool {
@@ -88,17 +98,28 @@ interface TemplateParts {
   readonly directory: RunDirectory;
   readonly childSocket: ChildSocket;
   readonly isolation: Isolation;
+  readonly cgroup: JobsCgroup | undefined;
   readonly logger: Logger;
 }
 
-function createTemplateKeepers({ config, python, directory, childSocket, isolation, logger }: TemplateParts): TemplateKeepers {
+function createTemplateKeepers({ config, python, directory, childSocket, isolation, cgroup, logger }: TemplateParts): TemplateKeepers {
   const { runnerPath, socketPath } = directory;
   const wearLimits = {
     forks: config.templateMaxForks,
     ageMs: config.templateMaxAgeSeconds * 1_000,
     grownBytes: config.templateMaxGrowthMb * 1_048_576,
   };
-  const common = { python, runnerPath, socketPath, preload: config.preload, timeZone: config.timeZone, childSocket, logger, wearLimits };
+  const common = {
+    python,
+    runnerPath,
+    socketPath,
+    preload: config.preload,
+    timeZone: config.timeZone,
+    childSocket,
+    cgroup,
+    logger,
+    wearLimits,
+  };
   const keep = (mode: JobMode): TemplateKeeper =>
     new TemplateKeeper({ ...common, mode, sandbox: isolation.sandboxFor(mode), idleChildren: () => IDLE_CHILDREN[mode] });
   return new TemplateKeepers(MODES.map(keep));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type Logger, type RedisKeys, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -40,6 +40,7 @@ export interface WorkerNodeOptions {
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
@@ -56,6 +57,7 @@ export async function createWorkerNode({
   python,
   bubblewrap,
   logger: plainLogger,
+  tracing,
 }: WorkerNodeOptions): Promise<WorkerNode> {
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
@@ -74,12 +76,12 @@ export async function createWorkerNode({
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, logger });
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, tracing, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -92,7 +94,7 @@ export async function createWorkerNode({
     id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
     python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
   }); // prettier-ignore
-  const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.directory, logger), logger);
+  const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
   const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
   await metrics.start().catch(async (error: unknown) => {
@@ -105,7 +107,6 @@ export async function createWorkerNode({
   connection.govern(consumers);
   cancelWatch.start();
   feed.listen(subscriber);
-  redis.on('ready', () => heartbeat.beat());
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
@@ -143,13 +144,6 @@ export async function createWorkerNode({
   return { id, level, python: ready, stop };
 }
 
-const createWrittenListener =
-  (feed: OutputFeed, metrics: NodeMetrics) =>
-  (written: WrittenOutcome): void => {
-    feed.ended(written.target.jobId);
-    metrics.take(written);
-  };
-
 /** What an operator is to know about each level below the best; the reasons stand beside it. */
 const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {
   A: '',
@@ -157,6 +151,13 @@ const LEVEL_WARNINGS: Readonly<Record<IsolationLevel, string>> = {
   C: 'isolation level C: code runs as the worker node’s own user, behind Landlock and seccomp only',
   D: 'isolation level D: nothing contains code; only ADMIN jobs are run',
 };
+
+const createWrittenListener =
+  (feed: OutputFeed, metrics: NodeMetrics) =>
+  (written: WrittenOutcome): void => {
+    feed.ended(written.target.jobId);
+    metrics.take(written);
+  };
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {

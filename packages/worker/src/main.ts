@@ -1,4 +1,12 @@
-import { ClusterError, createLogger, handleStopSignals, loadConfig, watchEventLoop, type Environment } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  createLogger,
+  handleStopSignals,
+  loadConfig,
+  startTelemetry,
+  watchEventLoop,
+  type Environment,
+} from '@python3-cluster/shared';
 import { createWorkerNode } from './create-worker';
 import type { PythonCommand } from './runner/template';
 
@@ -22,10 +30,11 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
   const bubblewrap = await options.findBubblewrap();
-  const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger });
+  const telemetry = await startTelemetry('worker', config, logger);
+  const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger, tracing: telemetry.tracing });
   watchEventLoop(logger);
   handleStopSignals({
-    stop: () => node.stop(),
+    stop: () => node.stop().finally(telemetry.stop),
     drainMs: config.drainSeconds * 1_000,
     onSignal: (signal) => logger.info({ signal }, 'stopping'),
     aliveStream: options.aliveStream,

@@ -3,7 +3,7 @@
 import sys
 from types import ModuleType
 
-from . import check_syntax, guarded_builtins, policy_syntax, tracebacks
+from . import check_syntax, guarded_builtins, policy_syntax, tracebacks, user_spans
 from .tracebacks import USER_FILE
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
@@ -12,6 +12,8 @@ _PROGRAMS_MAX = 16
 # Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
 # the compiler look at, but the policy, with which it is emptied.
 _programs = None
+
+_compiled = user_spans.compiled
 
 
 def remember_programs():
@@ -36,11 +38,14 @@ def run(kind, request, policy, namespace):
         return True, {"errors": check_syntax.find_errors(request["code"])}
     if kind == "exec":
         code = _compile(request["code"], "exec", request, policy)
+        _compiled()
         _run_until_exit(exec, code, namespace)
         return "result" in namespace, namespace.get("result")
     if kind == "eval":
         code = _compile(_strip(request["expression"]), "eval", request, policy)
+        _compiled()
         return _run_until_exit(eval, code, namespace)
+    _compiled(False)
     return _run_until_exit(_call, request)
 
 

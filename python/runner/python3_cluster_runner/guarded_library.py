@@ -22,6 +22,7 @@ _real_eval, _real_exec, _real_setattr = eval, exec, setattr
 _attrgetter, _methodcaller = operator.attrgetter, operator.methodcaller
 _singledispatch, _singledispatchmethod = functools.singledispatch, functools.singledispatchmethod
 _in_force, _hand_out = policy.in_force, module_views.hand_out
+_PACKAGE = __name__.partition(".")[0]
 _missing = object()
 
 
@@ -114,8 +115,16 @@ def _typing_eval(code, globals=None, locals=None):
             raise refusal
         for table in (globals, locals):
             if table is not None and name in table:
+                if _is_ours(table):
+                    raise rules.text_refusal(name)
                 scope[name] = _hand_out(table[name])
     return _real_eval(code, scope)
+
+
+def _is_ours(table):
+    """Globals of the runner: functions like the guarded `getattr` lead there, and to the policy in force."""
+    name = table.get("__name__")
+    return isinstance(name, str) and name.partition(".")[0] == _PACKAGE
 
 
 def _names_in(code):

@@ -23,6 +23,7 @@ from . import (
     policy,
     report,
     standard_streams,
+    user_spans,
     values_in,
     values_out,
 )
@@ -30,6 +31,7 @@ from . import (
 # Resolved before user code can replace them.
 _write = os.write
 _connect_streams, _enter_environment = standard_streams.connect, job_environment.enter
+_begin_spans, _executed = user_spans.begin, user_spans.executed
 _apply_limits, _out_of_memory = limits.apply, report.out_of_memory
 _set_recursion_limit = sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
@@ -50,6 +52,7 @@ def run(channel, header, payload):
 
 def answer(header, payload, keeps=False):
     """The frame of the result, whatever the caller's code does; OSError where its surroundings cannot be made."""
+    _begin_spans(header.get("spans") is True)
     _connect_streams(header["stdoutPath"], header["stderrPath"])
     _enter_environment(header["scratchPath"], header["traceparent"])
     fallback = _out_of_memory(header["nonce"])
@@ -78,6 +81,7 @@ def run_and_report(header, payload):
             has_value, value = execute.run(header["kind"], request, rules, namespace)
         finally:
             _take_back_control()
+            _executed()
         body = None
         if has_value:
             body = values_out.encode_value(value, header["limits"]["valueBytes"])

@@ -7,6 +7,8 @@ what is its own (`enter`).
 import os
 import sys
 
+from . import user_spans
+
 RUNNER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PACKAGE = __name__.partition(".")[0]
 
@@ -34,6 +36,7 @@ def prepare():
     sys.path_importer_cache.pop(RUNNER_FOLDER, None)
     for name in [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]:
         del sys.modules[name]
+    user_spans.offer()
     sys.argv[:] = [""]
 
 

@@ -12,7 +12,7 @@ from .process_control import libc
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every machine
 _GET_VERSION = 1
-_PATH_BENEATH = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_FOLDER, _REMOVE_FILE = 1 << 4, 1 << 5
@@ -26,13 +26,13 @@ READ = _READ_FILE | _READ_FOLDER
 RUN = READ | _EXECUTE
 WRITE_INTO = _WRITE_FILE
 WRITE = (
-    READ | _WRITE_FILE | _TRUNCATE | _REMOVE_FOLDER | _REMOVE_FILE | _MAKE_FOLDER | _MAKE_FILE | _MAKE_SOCKET | _MAKE_FIFO
-    | _MAKE_LINK | _REFER
-)  # fmt: skip
+    READ | _WRITE_FILE | _TRUNCATE | _REMOVE_FOLDER | _REMOVE_FILE | _MAKE_FOLDER | _MAKE_FILE | _MAKE_FIFO | _MAKE_LINK
+    | _REFER
+)  # fmt: skip; no sockets: Landlock does not ask who connects to one, and jobs could hand each other descriptors of their slots
 
 NETWORK_ABI = 4  # and older kernels cannot keep code from the network this way
 SCOPE_ABI = 6
-_BIND_OR_CONNECT_TCP = 3
+_BIND_TCP, _BIND_OR_CONNECT_TCP = 1, 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 _PATH_FLAGS = os.O_PATH | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
@@ -43,6 +43,10 @@ _EMPTY = 0  # standard input of templates and children is the null device
 
 class _RulesetAttributes(ctypes.Structure):
     _fields_ = [("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scope", ctypes.c_uint64)]
+
+
+class _NetPort(ctypes.Structure):
+    _fields_ = [("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64)]
 
 
 class _PathBeneath(ctypes.Structure):
@@ -72,10 +76,10 @@ class Ruleset:
     All is laid out where it is made, so that `open` and `enter` are a handful of system calls.
     """
 
-    __slots__ = ("_attributes", "_address", "_size", "_handled", "_rules", "_last", "_last_address", "_descriptor")
+    __slots__ = ("_attributes", "_address", "_size", "_handled", "_rules", "_any_port", "_last", "_last_address", "_descriptor")
 
     def __init__(self, abi, network):
-        """`network`: whether TCP ports stay open."""
+        """`network`: whether TCP ports stay open, but to those who would listen on a port of their choice."""
         handled = 0
         for since, highest in _ALL_BY_ABI:
             if abi >= since:
@@ -83,11 +87,12 @@ class Ruleset:
         self._handled = handled
         self._attributes = _RulesetAttributes(
             handled,
-            0 if network or abi < NETWORK_ABI else _BIND_OR_CONNECT_TCP,
+            0 if abi < NETWORK_ABI else _BIND_TCP if network else _BIND_OR_CONNECT_TCP,
             _ABSTRACT_SOCKETS_AND_SIGNALS if abi >= SCOPE_ABI else 0,
         )
         self._address = ctypes.addressof(self._attributes)
         self._size = 24 if abi >= SCOPE_ABI else 16 if abi >= NETWORK_ABI else 8
+        self._any_port = _NetPort(_BIND_TCP, 0) if network and abi >= NETWORK_ABI else None  # one that the kernel chooses
         self._rules = []
         self._last = _PathBeneath(0, -1)
         self._last_address = ctypes.addressof(self._last)
@@ -107,6 +112,8 @@ class Ruleset:
     def open(self):
         """Raises OSError. The descriptors of what is allowed are closed, and one is opened until `enter`."""
         self._descriptor = _checked(_call(_CREATE_RULESET, self._address, self._size, None, 0))
+        if self._any_port is not None:
+            _checked(_call(_ADD_RULE, self._descriptor, _NET_PORT, ctypes.addressof(self._any_port), 0))
         for descriptor, _, address in self._rules:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, address, 0))
             _close(descriptor)

@@ -32,7 +32,7 @@ _METHODS = frozenset(
     radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand ror rxor
     iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ior ixor
     int float complex index round trunc floor ceil
-    getattr setattr delattr get set delete set_name prepare instancecheck subclasscheck subclasshook
+    setattr delattr get set delete set_name prepare instancecheck subclasscheck subclasshook
     copy deepcopy fspath
     """.split()
 )
@@ -42,8 +42,9 @@ _DESCRIPTIONS = frozenset(
 )
 ALLOWED_DUNDERS = _METHODS | _DESCRIPTIONS
 DEFINABLE = frozenset(
-    "__getstate__ __setstate__ __reduce__ __getnewargs__ __dir__ __sizeof__ __mro_entries__ __replace__".split()
-)  # a program may give its classes these methods; calling them is Python's business
+    "__getattr__ __getstate__ __setstate__ __reduce__ __getnewargs__ __dir__ __sizeof__ __mro_entries__ __replace__".split()
+)  # a program may give its classes these methods; calling them is Python's business (`__getattr__` of a generic alias of
+# typing's reads whatever it is told of whatever it was made for)
 CLASS_NAMES = ("__name__", "__qualname__")  # all that may follow `.__class__`
 
 INTERNALS = frozenset(

@@ -9,7 +9,7 @@ import linecache
 import signal
 import sys
 
-from . import frames, job, report
+from . import frames, job, report, user_spans
 from .tracebacks import USER_FILE
 
 TIMES = 64  # more than CPython 3.11 and later want to see before they specialise
@@ -46,6 +46,7 @@ def rehearse(mode, preload):
             frame = reader.feed(rest[:wanted])
             rest = rest[wanted:]
         report.out_of_memory("rehearsal")
+        user_spans.begin(True)
         answer = job.run_and_report(*frame)
         if b'"succeeded"' not in answer:
             raise RuntimeError(f"the rehearsal of a job failed: {answer!r}")

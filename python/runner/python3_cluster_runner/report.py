@@ -1,7 +1,7 @@
 """The result frame: what the child may claim, within the bounds of a header."""
 
-from . import frames, policy, tracebacks
-from .json_text import quote
+from . import frames, policy, tracebacks, user_spans
+from .json_text import encode, quote
 
 TYPE_BYTES_MAX = 256
 MESSAGE_BYTES_MAX = 8 * 1024
@@ -9,7 +9,7 @@ TRACEBACK_BYTES_MAX = 32 * 1024
 
 
 # The two frames of nearly every job, all but the nonce: made by the encoder they would cost a child 30 pages, 0.07 ms.
-_SUCCEEDED = '{"type":"result","nonce":%s,"status":"succeeded","hasValue":%s,"error":null}'
+_SUCCEEDED = '{"type":"result","nonce":%s,"status":"succeeded","hasValue":%s,"error":null%s}'
 _WAITING = '{"type":"waiting","nonce":%s}'
 _OUT_OF_MEMORY = (
     '{"type":"result","nonce":%s,"status":"failed","hasValue":false,"error":'
@@ -17,11 +17,14 @@ _OUT_OF_MEMORY = (
 )
 
 
+_take_spans = user_spans.take
+
+
 def succeeded(nonce, body):
     """`body` is the value's JSON, or None when the job has no value."""
     if body is None:
-        return frames.pack(_SUCCEEDED % (quote(nonce), "false"))
-    return frames.pack(_SUCCEEDED % (quote(nonce), "true"), body)
+        return frames.pack(_SUCCEEDED % (quote(nonce), "false", _take_spans()))
+    return frames.pack(_SUCCEEDED % (quote(nonce), "true", _take_spans()), body)
 
 
 def out_of_memory(nonce):
@@ -48,9 +51,8 @@ class Report:
             "traceback": tracebacks.cap_text(traceback, TRACEBACK_BYTES_MAX),
             "errno": errno,
         }
-        return frames.encode(
-            {"type": "result", "nonce": self._nonce, "status": "failed", "hasValue": False, "error": error}
-        )
+        header = {"type": "result", "nonce": self._nonce, "status": "failed", "hasValue": False, "error": error}
+        return frames.pack(encode(header)[:-1] + _take_spans() + "}")
 
     def undescribed(self, failure):
         """For when `from_exception` itself failed, with `failure`."""

@@ -24,10 +24,13 @@ function isHeartbeat(value: unknown): value is WorkerHeartbeat {
     typeof draining === 'boolean' &&
     isObject(python) &&
     typeof python['version'] === 'string' &&
-    hasNumbers(pool, ['size', 'max', 'inUse', 'healthy', 'waiting']) &&
-    (host === undefined || hasNumbers(host, ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs']))
+    isPool(pool) &&
+    (host === undefined || isHost(host))
   );
 }
+
+const isPool = (value: unknown): boolean =>
+  isObject(value) && ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof value[name] === 'number');
 
 function isIsolation(value: unknown): boolean {
   if (!isObject(value) || !isObject(value['layers']) || !isObject(value['reasons'])) return false;
@@ -40,7 +43,7 @@ function isIsolation(value: unknown): boolean {
   );
 }
 
-const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
-  isObject(value) && names.every((name) => typeof value[name] === 'number');
+const isHost = (value: unknown): boolean =>
+  isObject(value) && ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number');
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -8,6 +8,7 @@ import {
   type JobMode,
 } from '@python3-cluster/shared';
 import type { JobRequest } from '../requests/job-request';
+import type { RequestTrace } from '../traces/request-trace';
 
 /** How the caller will hear of the outcome. */
 export type Waiting =
@@ -23,6 +24,8 @@ export interface JobOrder {
   readonly mode: JobMode;
   readonly owner: string;
   readonly traceparent: string | null;
+  /** Of the request; told of the way into the queue. */
+  readonly trace?: RequestTrace | undefined;
   readonly waiting: Waiting;
   /** Chosen beforehand where something must know it before the job is queued. */
   readonly jobId?: string;

@@ -17,6 +17,7 @@ import type { ExpectedReply } from './expected-reply';
 import type { QueueLimits } from './queue-limits';
 import type { RedisBreaker } from './redis-breaker';
 import type { ReplyChannel } from './reply-channel';
+import { traceEnqueue } from '../traces/trace-enqueue';
 import { withdrawJob } from './withdraw-job';
 
 export interface Dispatched {
@@ -53,29 +54,30 @@ export interface DispatcherOptions {
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
+  const dispatch = async (order: JobOrder): Promise<Dispatched> => {
+    const { lane, kind, payload, delayMs } = order.request;
+    const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
+    breaker.assertClosed();
+    if (suitability.state !== 'suitable') await suitability.assertSuitable();
+    assertReplicaAvailable(tools, lane);
+    await assertLaneIsServed({ registry, events }, lane);
+    await gate.assertMayRun({ owner: order.owner, kind }, payload);
+    await limits.admit(lane, demand);
+    const job = buildJob(order, config, replyChannel);
+    const reply = job.replyTo === null ? undefined : replies.expect(job.id);
+    try {
+      await breaker.run(() => enqueue(tools, job, payload));
+      if (tools.replicas !== undefined) await confirmAccepted(tools, job);
+    } catch (error) {
+      reply?.cancel();
+      // A job that was taken back has given its bytes back itself.
+      if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
+      throw error;
+    }
+    return { job, reply };
+  };
   return {
-    dispatch: async (order) => {
-      const { lane, kind, payload, delayMs } = order.request;
-      const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
-      breaker.assertClosed();
-      if (suitability.state !== 'suitable') await suitability.assertSuitable();
-      assertReplicaAvailable(tools, lane);
-      await assertLaneIsServed({ registry, events }, lane);
-      await gate.assertMayRun({ owner: order.owner, kind }, payload);
-      await limits.admit(lane, demand);
-      const job = buildJob(order, config, replyChannel);
-      const reply = job.replyTo === null ? undefined : replies.expect(job.id);
-      try {
-        await breaker.run(() => enqueue(tools, job, payload));
-        if (tools.replicas !== undefined) await confirmAccepted(tools, job);
-      } catch (error) {
-        reply?.cancel();
-        // A job that was taken back has given its bytes back itself.
-        if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
-        throw error;
-      }
-      return { job, reply };
-    },
+    dispatch: (order) => traceEnqueue(order, dispatch),
     withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
     cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };

@@ -30,7 +30,7 @@ export interface EndedJob {
   readonly outcomeEvent: Buffer;
 }
 
-export function toEndedJob(record: FinishedRecord): EndedJob {
+export function toEndedJob(record: FinishedRecord, jaegerUiUrl: string): EndedJob {
   const { outcome, stdout, stderr } = record.parts;
   const attempt = outcome.attempts.at(-1)?.number ?? 0;
   const end = formatPosition({ attempt, stdout: stdout.length, stderr: stderr.length });
@@ -38,7 +38,7 @@ export function toEndedJob(record: FinishedRecord): EndedJob {
     state: { state: 'finished', attempt, worker: outcome.worker, cancelRequestedAt: record.cancelRequestedAt ?? null },
     stdout,
     stderr,
-    outcomeEvent: formatEvent('outcome', `${end}${END_SUFFIX}`, toJobView(record)),
+    outcomeEvent: formatEvent('outcome', `${end}${END_SUFFIX}`, toJobView(record, jaegerUiUrl)),
   };
 }
 

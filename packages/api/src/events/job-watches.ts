@@ -17,6 +17,7 @@ export interface JobWatchesOptions {
   readonly replicaId: string;
   readonly breaker: RedisBreaker;
   readonly store: OutcomeStore;
+  readonly jaegerUiUrl: string;
   readonly logger: Logger;
 }
 
@@ -78,6 +79,7 @@ export class JobWatches {
     return new WatchedJob({
       readRecord: () => this.options.store.readRecord(jobId),
       ask: (position, worker) => void this.ask(jobId, position, worker),
+      jaegerUiUrl: this.options.jaegerUiUrl,
     });
   }
 

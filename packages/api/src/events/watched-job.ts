@@ -14,6 +14,8 @@ export interface WatchedJobOptions {
   readonly readRecord: () => Promise<JobRecord | undefined>;
   /** Asks for what follows: the worker node, where it is known, else every node of the lane. */
   readonly ask: (position: OutputPosition, worker: string | undefined) => void;
+  /** For the link in the record that the last event shows. */
+  readonly jaegerUiUrl?: string;
 }
 
 /** Places that are asked for at once; readers who are further behind than so many others wait for their turn. */
@@ -145,7 +147,7 @@ export class WatchedJob {
 
   private finish(record: FinishedRecord): void {
     this.hasEnded = true;
-    const ending = (this.ending = toEndedJob(record));
+    const ending = (this.ending = toEndedJob(record, this.options.jaegerUiUrl ?? ''));
     clearTimeout(this.holdTimer);
     for (const reader of [...this.readers]) this.serve(reader, ending);
     if (this.readers.size > 0) this.holdTimer = setTimeout(() => (this.ending = undefined), ENDING_HOLD_MS);

@@ -10,7 +10,7 @@ import type { JobRequest } from '../requests/job-request';
 import { assertSupportedHeaders } from '../requests/known-fields';
 import { createBodyReader, readMembers, type Members } from '../requests/read-body';
 import { refuseQuery } from '../requests/refuse-query';
-import { readTraceparent } from '../requests/traceparent';
+import { readRequestState } from '../requests/request-state';
 import { RawJson, type JsonValue } from '../responses/raw-json';
 import { sendJson } from '../responses/send-json';
 import type { Route } from '../routes/route';
@@ -52,7 +52,7 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
     const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
     const order = createOrder(request, response, readLegacyRequest(kind, await membersOf(request, config), config));
     const { job, parts } = await runAndWait(options, order, response);
-    sendJson(response, 200, toLegacyAnswer(job, parts, form));
+    sendJson(response, 200, toLegacyAnswer(job, parts, form, config.jaegerUiUrl));
   };
 }
 
@@ -65,7 +65,11 @@ function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
     const order = createOrder(request, response, checkRequest, checkRequest.mode ?? 'restricted');
     const { job, parts } = await runAndWait(options, order, response);
     const isChecked = parts.outcome.status === 'succeeded';
-    sendJson(response, 200, isChecked ? { success: true, errors: syntaxErrorsIn(parts) } : toLegacyAnswer(job, parts, 'json'));
+    sendJson(
+      response,
+      200,
+      isChecked ? { success: true, errors: syntaxErrorsIn(parts) } : toLegacyAnswer(job, parts, 'json', config.jaegerUiUrl),
+    );
   };
 }
 
@@ -96,11 +100,13 @@ function runExample(options: LegacyJobRouteOptions): RequestHandler {
 function createOrder(request: Request, response: Response, jobRequest: JobRequest, requested = jobRequest.mode): JobOrder {
   assertSupportedHeaders(request.headers);
   const caller = callerOf(response);
+  const { trace } = readRequestState(response);
   return {
     request: jobRequest,
     mode: decideMode({ requested, headersAskForAdmin: asksForAdminMode(request), role: caller.role }),
     owner: caller.owner,
-    traceparent: readTraceparent(request.headers['traceparent']),
+    traceparent: trace?.jobTraceparent ?? null,
+    trace,
     waiting: 'required',
   };
 }

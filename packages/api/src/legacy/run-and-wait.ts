@@ -34,6 +34,7 @@ export async function runAndWait(
   else response.once('close', onClose);
   try {
     const parts = await awaitOutcome(reply, job, config, dispatcher, isGone);
+    order.trace?.noteOutcome(parts.outcome);
     assertHasRun(parts.outcome, job.id);
     return { job, parts };
   } finally {

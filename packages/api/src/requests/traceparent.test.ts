@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { readTraceparent, traceIdOf } from './traceparent';
+import { traceIdOf } from '@python3-cluster/shared';
+import { readTraceparent } from './traceparent';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';

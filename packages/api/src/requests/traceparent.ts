@@ -10,5 +10,3 @@ export function readTraceparent(header: string | readonly string[] | undefined):
   if (version === 'ff' || (version === '00' && rest !== undefined) || /^0+$/.test(traceId) || /^0+$/.test(parentId)) return null;
   return `00-${traceId}-${parentId}-${flags}`;
 }
-
-export const traceIdOf = (traceparent: string | null): string | null => traceparent?.split('-')[1] ?? null;

@@ -8,7 +8,7 @@ export function createAccessLog(logger: Logger): RequestHandler {
     const startedAt = performance.now();
     const path = request.path;
     response.once('close', () => {
-      const { requestId, jobId, caller } = readRequestState(response);
+      const { requestId, jobId, caller, trace } = readRequestState(response);
       logger.info(
         {
           method: request.method,
@@ -17,6 +17,7 @@ export function createAccessLog(logger: Logger): RequestHandler {
           ms: Math.round((performance.now() - startedAt) * 10) / 10,
           requestId,
           jobId,
+          traceId: trace?.traceId,
           keyId: caller?.keyId,
           ...(response.writableFinished ? {} : { aborted: true }),
         },

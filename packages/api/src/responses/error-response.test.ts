@@ -7,7 +7,16 @@ describe('errors', () => {
   it.each(Object.keys(errorTable) as ErrorCode[])('%s has a status and reads the same on both surfaces', (code) => {
     const error = new ClusterError(code, undefined, { details: { jobId: 'x' } });
     expect(statusOf(error)).toBe(errorTable[code].status ?? 503);
-    expect(modernErrorBody(error, 'r')).toEqual({ error: { code, message: errorTable[code].message, requestId: 'r', jobId: 'x' } });
-    expect(legacyErrorBody(error, 'r')).toEqual({ success: false, error: errorTable[code].message, code, requestId: 'r', jobId: 'x' });
+    expect(modernErrorBody(error, { requestId: 'r', traceId: 't' })).toEqual({
+      error: { code, message: errorTable[code].message, requestId: 'r', traceId: 't', jobId: 'x' },
+    });
+    expect(legacyErrorBody(error, { requestId: 'r', traceId: 't' })).toEqual({
+      success: false,
+      error: errorTable[code].message,
+      code,
+      requestId: 'r',
+      traceId: 't',
+      jobId: 'x',
+    });
   });
 });

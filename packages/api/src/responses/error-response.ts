@@ -4,11 +4,14 @@ import { readRequestState } from '../requests/request-state';
 import { sendJson } from './send-json';
 
 /** How an error reads on one of the two surfaces. */
-export type ErrorBody = (error: ClusterError, requestId: string) => Parameters<typeof sendJson>[2];
+export type ErrorBody = (
+  error: ClusterError,
+  ids: { readonly requestId: string; readonly traceId: string | undefined },
+) => Parameters<typeof sendJson>[2];
 
-/** The modern surface: `{"error": {code, message, requestId, …details}}`. */
-export const modernErrorBody: ErrorBody = (error, requestId) => ({
-  error: { code: error.code, message: error.message, requestId, ...error.details },
+/** The modern surface: `{"error": {code, message, requestId, traceId, …details}}`. */
+export const modernErrorBody: ErrorBody = (error, { requestId, traceId }) => ({
+  error: { code: error.code, message: error.message, requestId, ...(traceId !== undefined && { traceId }), ...error.details },
 });
 
 /** Last handler of the application: every error becomes an answer with a code; what nobody expected goes to the log. */
@@ -16,9 +19,9 @@ export function createErrorHandler(logger: Logger, bodyFor: (path: string) => Er
   // Express knows error handlers by their four parameters
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   return (thrown: unknown, request, response, _next) => {
-    const { requestId } = readRequestState(response);
+    const { requestId, trace } = readRequestState(response);
     const error = toClusterError(thrown);
-    if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? thrown, requestId }, 'unexpected error');
+    if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? thrown, requestId, traceId: trace?.traceId }, 'unexpected error');
     if (response.headersSent) {
       response.destroy();
       return;
@@ -30,7 +33,9 @@ export function createErrorHandler(logger: Logger, bodyFor: (path: string) => Er
 export function sendError(response: Response, error: ClusterError, body: ErrorBody): void {
   if (error.retryAfterSeconds !== undefined) response.setHeader('Retry-After', error.retryAfterSeconds);
   if (error.code === 'AUTH_REQUIRED' || error.code === 'AUTH_KEY_INVALID') response.setHeader('WWW-Authenticate', 'Bearer');
-  sendJson(response, statusOf(error), body(error, readRequestState(response).requestId));
+  const state = readRequestState(response);
+  state.errorCode = error.code;
+  sendJson(response, statusOf(error), body(error, { requestId: state.requestId, traceId: state.trace?.traceId }));
 }
 
 /** Codes without a status of their own are those of rejected jobs: the cluster did not run what it was asked to. */

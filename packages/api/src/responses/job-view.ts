@@ -1,6 +1,14 @@
 import type { ListedJob } from '../dispatch/job-list';
-import { DEFAULT_PRIORITY, type Attempt, type Job, type JobState, type Outcome, type OutcomeParts } from '@python3-cluster/shared';
-import { traceIdOf } from '../requests/traceparent';
+import {
+  DEFAULT_PRIORITY,
+  traceIdOf,
+  type Attempt,
+  type Job,
+  type JobState,
+  type Outcome,
+  type OutcomeParts,
+} from '@python3-cluster/shared';
+import { traceLink } from '../traces/trace-link';
 import { RawJson, type JsonValue } from './raw-json';
 
 export interface JobViewParts {
@@ -15,7 +23,7 @@ export interface JobViewParts {
 export const jobPath = (jobId: string): string => `/api/v1/jobs/${jobId}`;
 
 /** A job as the modern surface shows it. Points in time are epoch milliseconds. */
-export function toJobView({ job, state, attempts, parts, cancelRequestedAt, retryAt }: JobViewParts): JsonValue {
+export function toJobView({ job, state, attempts, parts, cancelRequestedAt, retryAt }: JobViewParts, jaegerUiUrl: string): JsonValue {
   return {
     id: job.id,
     kind: job.kind,
@@ -28,7 +36,7 @@ export function toJobView({ job, state, attempts, parts, cancelRequestedAt, retr
     traceId: traceIdOf(job.traceparent),
     createdAt: job.issuedAt,
     cancelRequestedAt: cancelRequestedAt ?? null,
-    links: { self: jobPath(job.id) },
+    links: { self: jobPath(job.id), ...traceLink(jaegerUiUrl, job) },
   };
 }
 
@@ -36,7 +44,7 @@ export function toJobView({ job, state, attempts, parts, cancelRequestedAt, retr
 const isolationOf = (job: Job, outcome: Outcome | undefined): string => outcome?.isolation ?? job.isolation;
 
 /** A job in a list: metadata only, so no value, output or text of an error, all of which may hold a caller's data. */
-export function toListedView({ job, state, attempts, cancelRequestedAt, retryAt, outcome }: ListedJob): JsonValue {
+export function toListedView({ job, state, attempts, cancelRequestedAt, retryAt, outcome }: ListedJob, jaegerUiUrl: string): JsonValue {
   return {
     id: job.id,
     owner: job.owner,
@@ -51,7 +59,7 @@ export function toListedView({ job, state, attempts, cancelRequestedAt, retryAt,
     ...(outcome === undefined ? toUnendedView(attempts) : toEndedView(outcome)),
     attempts: (outcome?.attempts ?? attempts).map(toListedAttemptView),
     ...toOptionsView(job, outcome ? null : retryAt),
-    links: { self: jobPath(job.id) },
+    links: { self: jobPath(job.id), ...traceLink(jaegerUiUrl, job) },
   };
 }
 

@@ -41,6 +41,7 @@ function asExpress(incoming: IncomingMessage, outgoing: ServerResponse): Exchang
   const response = outgoing as Response;
   request.originalUrl = request.url;
   Object.defineProperty(request, 'path', { value: request.url });
+  request.route = { path: request.url };
   response.locals = {};
   return { request, response };
 }

@@ -20,7 +20,6 @@ import { readPreferredWait } from '../requests/prefer-wait';
 import { createBodyReader, readMembers } from '../requests/read-body';
 import { refuseQuery } from '../requests/refuse-query';
 import { readRequestState } from '../requests/request-state';
-import { readTraceparent } from '../requests/traceparent';
 import { jobPath, toJobView, toListedView, type JobViewParts } from '../responses/job-view';
 import { sendJson } from '../responses/send-json';
 import type { Route } from './route';
@@ -56,31 +55,34 @@ function createJob(options: JobRouteOptions): RequestHandler {
   return async (request, response) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
     const key = readIdempotencyKey(request);
-    const order = await readOrder(request, callerOf(response), config, waitSeconds === undefined ? 'none' : 'preferred');
+    const order = await readOrder(request, response, config, waitSeconds === undefined ? 'none' : 'preferred');
     const dispatched =
       key === undefined
         ? await dispatcher.dispatch(order)
         : await dispatchOnce(options, order, { key, fingerprint: fingerprintOf(request, order.mode) });
-    if ('replayed' in dispatched) return answerReplayed({ store, waitsEnd }, dispatched.replayed, response, waitSeconds);
+    if ('replayed' in dispatched) return answerReplayed({ config, store, waitsEnd }, dispatched.replayed, response, waitSeconds);
     const { job, reply } = dispatched;
     readRequestState(response).jobId = job.id;
     if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
     const parts = await waitFor(reply, response, waitSeconds);
-    if (parts !== undefined) return sendJson(response, 200, toJobView({ job, state: 'finished', attempts: [], parts }));
+    if (parts !== undefined) order.trace?.noteOutcome(parts.outcome);
+    if (parts !== undefined) return sendJson(response, 200, toJobView({ job, state: 'finished', attempts: [], parts }, config.jaegerUiUrl));
     response.setHeader('Location', jobPath(job.id));
-    sendJson(response, 202, toJobView(waitSeconds === undefined ? accepted(job) : await currentOrAccepted(store, job)));
+    sendJson(response, 202, toJobView(waitSeconds === undefined ? accepted(job) : await currentOrAccepted(store, job), config.jaegerUiUrl));
   };
 }
 
-async function readOrder(request: Request, caller: Caller, config: Config, waiting: Waiting): Promise<JobOrder> {
+async function readOrder(request: Request, response: Response, config: Config, waiting: Waiting): Promise<JobOrder> {
+  const caller = callerOf(response);
+  const { trace } = readRequestState(response);
   const jobRequest = readJobRequest(await readMembers(request, { lenientMediaType: false }), config);
   const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
-  return { request: jobRequest, mode, owner: caller.owner, traceparent: readTraceparent(request.headers['traceparent']), waiting };
+  return { request: jobRequest, mode, owner: caller.owner, traceparent: trace?.jobTraceparent ?? null, trace, waiting };
 }
 
 /** The job an earlier request made, as if this one had: with its outcome for who waits, else as it is. */
 async function answerReplayed(
-  { store, waitsEnd }: Pick<JobRouteOptions, 'store' | 'waitsEnd'>,
+  { config, store, waitsEnd }: Pick<JobRouteOptions, 'config' | 'store' | 'waitsEnd'>,
   first: JobRecord,
   response: Response,
   waitSeconds = 0,
@@ -94,9 +96,9 @@ async function answerReplayed(
     await delay(REPLY_CHECK_MS, undefined, { signal: waitsEnd }).catch(() => undefined);
     record = await currentOrAccepted(store, record.job);
   }
-  if (waitSeconds > 0 && record.parts !== undefined) return sendJson(response, 200, toJobView(record));
+  if (waitSeconds > 0 && record.parts !== undefined) return sendJson(response, 200, toJobView(record, config.jaegerUiUrl));
   response.setHeader('Location', jobPath(record.job.id));
-  sendJson(response, 202, toJobView(record));
+  sendJson(response, 202, toJobView(record, config.jaegerUiUrl));
 }
 
 async function waitFor(reply: ExpectedReply | undefined, response: Response, waitSeconds = 0): Promise<JobViewParts['parts']> {
@@ -118,23 +120,23 @@ async function currentOrAccepted(store: OutcomeStore, job: JobRecord['job']): Pr
   return record ?? accepted(job);
 }
 
-function showJob({ store }: JobRouteOptions): RequestHandler {
+function showJob({ config, store }: JobRouteOptions): RequestHandler {
   return async (request, response) => {
-    sendJson(response, 200, toJobView(await findJob(store, request, response)));
+    sendJson(response, 200, toJobView(await findJob(store, request, response), config.jaegerUiUrl));
   };
 }
 
 /** Idempotent: what has ended keeps its end, and the record tells which that is. */
-function cancelJob({ dispatcher, store }: JobRouteOptions): RequestHandler {
+function cancelJob({ config, dispatcher, store }: JobRouteOptions): RequestHandler {
   return async (request, response) => {
     const record = await findJob(store, request, response);
-    if (record.parts !== undefined) return sendJson(response, 200, toJobView(record));
+    if (record.parts !== undefined) return sendJson(response, 200, toJobView(record, config.jaegerUiUrl));
     const { id } = record.job;
     if ((await dispatcher.cancel(record.job)) === 'unknown') throw new ClusterError('JOB_NOT_FOUND');
     const after = await awaitEnd(store, id, CANCEL_WAIT_MS);
     if (after === undefined) throw new ClusterError('JOB_NOT_FOUND');
     if (after.parts === undefined) response.setHeader('Location', jobPath(id));
-    sendJson(response, after.parts === undefined ? 202 : 200, toJobView(after));
+    sendJson(response, after.parts === undefined ? 202 : 200, toJobView(after, config.jaegerUiUrl));
   };
 }
 
@@ -148,10 +150,13 @@ async function awaitEnd(store: OutcomeStore, jobId: string, timeoutMs: number): 
   }
 }
 
-function listJobs({ list }: JobRouteOptions): RequestHandler {
+function listJobs({ config, list }: JobRouteOptions): RequestHandler {
   return async (request, response) => {
     const { jobs, next } = await list.read(readListQuery(request.originalUrl, callerOf(response)));
-    sendJson(response, 200, { jobs: jobs.map(toListedView), nextCursor: next === undefined ? null : formatCursor(next) });
+    sendJson(response, 200, {
+      jobs: jobs.map((job) => toListedView(job, config.jaegerUiUrl)),
+      nextCursor: next === undefined ? null : formatCursor(next),
+    });
   };
 }
 

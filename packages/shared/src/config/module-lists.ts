@@ -11,6 +11,7 @@ const PREDECESSOR_SAFE_MODULES = [
 const HARMLESS_MODULES = [
   'typing', 'dataclasses', 'fractions', 'heapq', 'bisect', 'numbers', 'cmath', 'abc', 'contextlib', 'zoneinfo',
   'unicodedata', 'struct', 'array', 'pprint', 'binascii', 'hmac', 'secrets', '__future__', 'io',
+  'python3_trace',
 ] as const; // prettier-ignore
 
 /** What RESTRICTED code may import; `PYTHON3_RESTRICTED_MODULES` adds to it. */

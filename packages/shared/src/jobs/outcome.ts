@@ -19,6 +19,8 @@ export interface Outcome {
   readonly attempts: readonly Attempt[];
   /** Epoch milliseconds. */
   readonly finishedAt: number;
+  /** Its spans are exported although its trace is not sampled, as it failed. */
+  readonly traced?: true;
 }
 
 export interface OutcomeError {

@@ -17,6 +17,8 @@ export interface RunMessage {
   /** null: that of the run before, of a child that has run before. */
   readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] } | null;
   readonly traceparent: string | null;
+  /** Whether the result is to tell of its spans. */
+  readonly spans: boolean;
   /** Whether the child is to wait for another run after its result. */
   readonly keep: boolean;
 }
@@ -45,6 +47,8 @@ export interface ChildResult {
   readonly status: 'succeeded' | 'failed';
   readonly hasValue: boolean;
   readonly error: ChildError | null;
+  /** Of a run with `spans`. Whatever it is, it is no protocol error: who wants it reads it with suspicion. */
+  readonly spans?: unknown;
 }
 
 export interface ChildError {

@@ -16,10 +16,10 @@ export interface SpanLink {
  * trace is exported. Most are dropped, so nothing is made here that only an exported span needs, its id included.
  */
 export interface RecordedSpan {
-  readonly name: string;
+  name: string;
   readonly kind: SpanKindValue;
   /** A span of the same trace, or the id of one that somebody else records. */
-  readonly parent: RecordedSpan | string | undefined;
+  parent: RecordedSpan | string | undefined;
   /** Epoch milliseconds. */
   startMs: number;
   endMs: number;

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import {
-  finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome,
-  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally,
+  finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
+  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
+import { traceSettled } from '../traces/settled-trace';
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
@@ -15,6 +16,7 @@ export interface OutcomeWriterOptions {
   readonly level: IsolationLevel;
   /** Told of each job whose outcome is written. */
   readonly onWritten?: (written: WrittenOutcome) => void;
+  readonly tracing?: Tracing | undefined;
   readonly logger: Logger;
 }
 
@@ -34,6 +36,9 @@ export interface OutcomeTarget {
   readonly issuedAt: number;
   readonly resultTtlMs: number;
   readonly replyTo: string | null;
+  readonly traceparent: string | null;
+  /** Its spans are exported although its trace is not sampled. */
+  readonly traced?: true;
   /** Given when the job was taken. */
   readonly token: string;
   readonly attempts: readonly Attempt[];
@@ -58,12 +63,12 @@ export class OutcomeWriter {
 
   /** Writes it at once. */
   async write(target: OutcomeTarget, verdict: Verdict): Promise<FinishVerdict> {
-    return this.finish(await this.prepare(target, verdict));
+    return this.settle(target, verdict, await this.prepare(target, verdict));
   }
 
   /** The like for `prepareLastEnd`. */
   async writeLastEnd(target: OutcomeTarget, parts: OutcomeParts): Promise<FinishVerdict> {
-    return this.finish(await this.prepareLastEnd(target, parts));
+    return this.settle(target, parts.outcome, await this.prepareLastEnd(target, parts));
   }
 
   /** For whoever writes it himself, with `finishJob` or as a part of something larger. */
@@ -81,9 +86,15 @@ export class OutcomeWriter {
     return this.seal(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
   }
 
-  private async finish({ finish, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
-    const written = await this.options.redis.finishJob(...finish.keys, ...finish.values);
+  private async settle(
+    target: OutcomeTarget,
+    end: Pick<Verdict, 'status' | 'error'>,
+    { finish, onWritten }: PreparedOutcome,
+  ): Promise<FinishVerdict> {
+    const { redis, tracing, workerId } = this.options;
+    const written = await redis.finishJob(...finish.keys, ...finish.values);
     onWritten(written);
+    if (written === 'written') traceSettled(tracing, target, end, workerId);
     return written;
   }
 
@@ -99,7 +110,13 @@ export class OutcomeWriter {
       },
       onWritten: (written) => {
         if (written === 'written') this.options.onWritten?.({ target, outcome: parts.outcome });
-        const fields = { jobId: target.jobId, status, errorType: error?.type, runMs: timings.runMs };
+        const fields = {
+          jobId: target.jobId,
+          traceId: traceIdOf(target.traceparent),
+          status,
+          errorType: error?.type,
+          runMs: timings.runMs,
+        };
         if (written === 'written') logger.info(fields, 'job finished');
         else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
       },
@@ -124,6 +141,7 @@ export class OutcomeWriter {
         ...(isolation && { isolation }),
         attempts: endAttempts(target.attempts, report && verdict, finishedAt),
         finishedAt,
+        ...(target.traced && { traced: true }),
       },
       value: (verdict.hasValue ? report?.answer?.value : undefined) ?? NOTHING,
       stdout: report?.stdout.bytes ?? NOTHING,

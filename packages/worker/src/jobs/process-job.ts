@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
-  endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
+  endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS, traceIdOf,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import { Seat } from '../pool/seat';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
+import { AttemptTrace } from '../traces/attempt-trace';
+import { UNTRACED, type JobTrace } from '../traces/job-trace';
 import type { WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
@@ -15,6 +17,7 @@ import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
 import { retryLater } from './retry-later';
+import type { Processed } from './processed';
 import { runInSlot, type RunReport } from './run-in-slot';
 import { takeJob, type StartRules, type TakenJob } from './take-job';
 import { verifyJob, type RejectionCode } from './verify-job';
@@ -35,6 +38,7 @@ export interface JobProcessorOptions {
   readonly workerId: string;
   readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
+  readonly tracing?: Tracing | undefined;
   readonly logger: Logger;
 }
 
@@ -52,11 +56,8 @@ export interface ReceivedJob {
   readonly deliver: (outcome: PreparedOutcome) => void;
 }
 
-/**
- * `done`: it has its outcome, or has delivered it. `busy`: not started, and may wait on. `stopped`: ended because this node
- * stops, and may run elsewhere. `lost`: somebody else has it now. A point in time (epoch ms): it is not to be started before that.
- */
-export type Processed = 'done' | 'busy' | 'stopped' | 'lost' | { readonly notBefore: number };
+/** What is told of it as it goes through here. */
+type TracedJob = ReceivedJob & { trace: JobTrace };
 
 /**
  * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
@@ -86,12 +87,27 @@ export class JobProcessor {
   }
 
   async process(received: ReceivedJob): Promise<Processed> {
+    const { tracing, workerId } = this.options;
+    if (tracing === undefined) return this.handle({ ...received, trace: UNTRACED });
+    const traced: TracedJob = { ...received, trace: new AttemptTrace(tracing, received, workerId) };
+    try {
+      const processed = await this.handle(traced);
+      traced.trace.handled(processed);
+      return processed;
+    } catch (error) {
+      traced.trace.failed();
+      throw error;
+    }
+  }
+
+  private async handle(received: TracedJob): Promise<Processed> {
     const { lane, jobId, signal } = received;
     const sealed = await this.loadContent(received);
     if (sealed === undefined) return this.reject(received, 'PAYLOAD_MISSING', 'the payload of the job is gone');
     const verification = await verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
+    received.trace.belongsTo(job);
     if (this.options.level === 'D' && job.mode === 'restricted') {
       return this.close(received, targetOf(job), job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
     }
@@ -100,6 +116,7 @@ export class JobProcessor {
     if (leftMs > 0) return holdBack(leftMs, signal);
     if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
     let seat: Seat;
+    received.trace.step('slot');
     try {
       seat = new Seat(this.options.pool, await this.options.pool.borrow());
     } catch (error) {
@@ -116,7 +133,7 @@ export class JobProcessor {
     }
   }
 
-  private async runUnlessQuarantined(received: ReceivedJob, job: Job, payload: Buffer, seat: Seat): Promise<Processed> {
+  private async runUnlessQuarantined(received: TracedJob, job: Job, payload: Buffer, seat: Seat): Promise<Processed> {
     const { quarantine } = this.options;
     const admission = await quarantine.admit(job, payload);
     if (!admission.isAdmitted) {
@@ -140,19 +157,22 @@ export class JobProcessor {
    * A job is started again here only if its template went down under it and it may run twice. A start whose child was
    * dead before it could take the job is no run: the same start goes on with another child.
    */
-  private async runAttempts(received: ReceivedJob, job: Job, payload: Buffer, seat: Seat, { admission, end }: Watched): Promise<Processed> {
+  private async runAttempts(received: TracedJob, job: Job, payload: Buffer, seat: Seat, { admission, end }: Watched): Promise<Processed> {
     const { config, allowedModules, templates, warm, feed, quarantine, logger } = this.options;
     const { signal } = received;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
+      received.trace.step('child');
       const lent = await warm.lend(job, payload, seat, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
+      received.trace.took(child.pid, lent.isWarm);
       // A cancelled job goes on to its record, which says so, and where its outcome is then written.
       if (signal.aborted && signal.reason !== CANCEL_REQUESTED) {
         child.kill();
         return endedBy(signal);
       }
+      received.trace.step('startMarker');
       const taken = started ?? (await takeJob(this.options, received, job, 'run'));
       started = undefined;
       const unstarted = await this.settleUnstarted(received, job, taken);
@@ -163,10 +183,13 @@ export class JobProcessor {
         return unstarted;
       }
       const { slot } = seat;
+      received.trace.step('run');
+      const traceparent = received.trace.traceparentForCode;
       const report = await feed.during(job.id, taken.attempts.length, slot, () =>
-        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs }),
+        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs, traceparent }),
       );
       const verdict = judgeRun(report, job.limits);
+      received.trace.ran(report, verdict);
       if (wasNeverRun(child, report) && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
         logger.warn({ jobId: job.id, pid: child.pid }, 'the child was gone before it had the job; another one takes it');
         started = taken;
@@ -175,11 +198,15 @@ export class JobProcessor {
       // Before the outcome is known to anybody: whoever calls again upon it finds the child there.
       lent.giveBack(mayRunAgain(verdict) ? report.inspection : undefined);
       if (report.killReason === 'cancelled' && signal.reason !== CANCEL_REQUESTED) {
-        logger.warn({ jobId: job.id, reason: signal.reason as string }, 'the job was ended here, and nothing is written for it');
+        logger.warn(
+          { jobId: job.id, traceId: traceIdOf(job.traceparent), reason: signal.reason as string },
+          'the job was ended here, and nothing is written for it',
+        );
         return endedBy(signal);
       }
       if (report.answer === undefined && child.lostWithTemplate) {
-        logger.warn({ jobId: job.id }, 'the template went down under the job');
+        logger.warn({ jobId: job.id, traceId: traceIdOf(job.traceparent) }, 'the template went down under the job');
+        received.trace = received.trace.again();
         continue;
       }
       end.status = verdict.status;
@@ -190,24 +217,28 @@ export class JobProcessor {
   }
 
   /** What becomes of a job that must not run now; undefined where its code may run. */
-  private async settleUnstarted(received: ReceivedJob, job: Job, taken: TakenJob): Promise<Processed | undefined> {
+  private async settleUnstarted(received: TracedJob, job: Job, taken: TakenJob): Promise<Processed | undefined> {
     const { signal } = received;
     if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
     if (taken.verdict !== 'start') return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
-    if (await this.isStartConfirmed(received, taken)) return undefined;
+    if (await this.isStartConfirmed(received, taken)) {
+      received.trace.taken(taken.attempts, true);
+      return undefined;
+    }
     return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
   }
 
   /** Delivers the outcome, unless the job is to be tried again. */
   // prettier-ignore
   private async conclude(
-    received: ReceivedJob, job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean,
+    received: TracedJob, job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean,
   ): Promise<Processed> {
-    const target = { ...targetOf(job), ...taken };
+    received.trace.step('outcome');
+    const target = { ...targetOf(job), ...taken, ...received.trace.judge(verdict) };
     const isolation = isWarm ? 'warm' : 'fresh';
     const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
     if (notBefore !== undefined) return { notBefore };
-    received.deliver(await this.options.outcomes.prepare(target, verdict, report, isolation));
+    deliver(received, await this.options.outcomes.prepare(target, verdict, report, isolation));
     return 'done';
   }
 
@@ -229,12 +260,13 @@ export class JobProcessor {
   }
 
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
-  private async reject(received: ReceivedJob, code: RejectionCode, message: string): Promise<Processed> {
+  private async reject(received: TracedJob, code: RejectionCode, message: string): Promise<Processed> {
     const { lane, jobId } = received;
     const { redis, keys, keyRing, config, logger } = this.options;
     logger.error({ event: 'security', errorCode: code, jobId, lane }, `job refused: ${message}`);
     const sealedHead = await redis.hgetBuffer(keys.jobRecord(lane, jobId), RECORD_FIELDS.job);
     const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
+    if (head !== undefined) received.trace.belongsTo(head);
     const target = head
       ? { ...targetOf(head), lane }
       : {
@@ -245,17 +277,18 @@ export class JobProcessor {
           issuedAt: Date.now(),
           resultTtlMs: config.resultTtlSeconds * 1_000,
           replyTo: null,
+          traceparent: null,
         };
     return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 
   /** Ends a job without running it (again). */
-  private async close(received: ReceivedJob, target: Target, rules: StartRules, verdict: Verdict): Promise<Processed> {
+  private async close(received: TracedJob, target: Target, rules: StartRules, verdict: Verdict): Promise<Processed> {
     return this.settle(received, target, await takeJob(this.options, received, rules, 'close'), verdict);
   }
 
   /** Delivers the outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
-  private async settle(received: ReceivedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
+  private async settle(received: TracedJob, target: Target, taken: TakenJob, verdict: Verdict): Promise<Processed> {
     const { outcomes, logger } = this.options;
     if (taken.verdict === 'cancelled') {
       logger.info({ jobId: received.jobId, lane: received.lane }, 'cancelled job has its outcome already; not run');
@@ -271,15 +304,21 @@ export class JobProcessor {
         logger.error({ event: 'security', errorCode: 'JOB_REPLAYED', ...fields }, 'a finished or unknown job stood in the queue; not run');
       return 'done';
     }
-    const ended = { ...target, ...taken };
+    received.trace.taken(taken.attempts, false);
+    received.trace.step('outcome');
     // Too late for the retry that was due: what the last attempt ended with stands.
-    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, ended) : undefined;
-    received.deliver(lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, verdictOf(taken) ?? verdict));
+    const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, { ...target, ...taken }) : undefined;
+    const end = verdictOf(taken) ?? verdict;
+    const ended = { ...target, ...taken, ...received.trace.judge(lastEnd?.outcome ?? end) };
+    deliver(received, lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, end));
     return 'done';
   }
 }
 
 const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
+
+const deliver = (received: TracedJob, outcome: PreparedOutcome): void => received.deliver(received.trace.delivering(outcome));
+
 const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndelivered && report.killReason === undefined;
 
 /** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
@@ -320,6 +359,6 @@ async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed>
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo } = job;
-  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo };
+  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
+  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
-  longestBackoffMs, mostStartsOf, RETRYABLE_STATUSES,
+  longestBackoffMs, mostStartsOf, RETRYABLE_STATUSES, traceIdOf,
   type Job, type KeyRing, type Logger, type Outcome, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { toAttemptError } from './attempt-ends';
@@ -42,7 +42,9 @@ export async function retryLater(
   const answer = await redis.retryJob(record, target.token, end, backoffMs, sealLastEnd(keyRing, parts));
   // Finished, stale or cancelled: to write this end as the outcome is then right, or refused.
   if (answer !== 'retry') return undefined;
-  const fields = { jobId: job.id, status: verdict.status, errorType: verdict.error?.type, attempt: target.attempts.length, backoffMs };
+  const attempt = target.attempts.length;
+  const traceId = traceIdOf(job.traceparent);
+  const fields = { jobId: job.id, traceId, status: verdict.status, errorType: verdict.error?.type, attempt, backoffMs };
   logger.info(fields, 'attempt ended; the job is retried');
   return Date.now() + backoffMs;
 }

@@ -39,6 +39,8 @@ export interface RunRequest {
   readonly keep?: boolean;
   /** CPU time the child had used before this job. */
   readonly cpuBaselineMs?: number;
+  /** Where the code's own calls go on, if the child is to tell of its spans. */
+  readonly traceparent?: string | undefined;
 }
 
 /**
@@ -95,7 +97,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
         valueBytes: config.maxValueBytes,
       },
       policy: { allowedModules: request.allowedModules, blockedModules: config.blockedModules },
-      traceparent: job.traceparent,
+      traceparent: request.traceparent ?? job.traceparent,
+      spans: request.traceparent !== undefined,
       keep: request.keep ?? false,
     },
     request.payload,

@@ -13,7 +13,8 @@ import {
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
-import type { JobProcessor, Processed, ReceivedJob } from '../jobs/process-job';
+import type { JobProcessor, ReceivedJob } from '../jobs/process-job';
+import type { Processed } from '../jobs/processed';
 import { LaneConsumer } from './lane-consumer';
 
 const TALLY = formatTally({ status: 'succeeded', kind: 'exec', worker: 'node-1' });

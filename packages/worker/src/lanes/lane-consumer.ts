@@ -10,7 +10,8 @@ import {
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
-import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor, type Processed } from '../jobs/process-job';
+import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor } from '../jobs/process-job';
+import type { Processed } from '../jobs/processed';
 import type { PreparedOutcome } from '../jobs/outcome-writer';
 import { writeOutcomesOnCompletion, type DeliveredOutcome } from './finish-and-complete';
 import { LockWatch } from './lock-watch';

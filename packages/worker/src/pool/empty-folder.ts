@@ -64,7 +64,7 @@ function openFolder(path: string): Dir {
  * Root without its rights over other users' files, as in a container, may change owners all the same. Removing a file takes
  * rights over its folder only.
  */
-function takeOver(path: string): void {
+export function takeOver(path: string): void {
   const { uid } = lstatSync(path);
   if (uid !== process.getuid?.()) lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
   chmodSync(path, 0o700);

@@ -50,6 +50,14 @@ describe('a slot', () => {
   });
 });
 
+describe('cleaning opens to the next job', () => {
+  it.each([0, 0o777, 0o1700])('a folder and pipes that a job gave the mode %i', async (mode) => {
+    for (const own of [slot.stdoutPath, slot.stderrPath, slot.scratchPath]) chmodSync(own, mode);
+    expect(await slot.clean()).toBe(true);
+    expect([slot.scratchPath, slot.stdoutPath, slot.stderrPath].map((own) => lstatSync(own).mode & 0o7777)).toEqual([0o700, 0o600, 0o600]);
+  });
+});
+
 describe('cleaning removes', () => {
   it.each<[string, () => void]>([
     ['nothing', () => undefined],

@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import type { JobMode } from '@python3-cluster/shared';
 import { makeNamedPipes, type RunDirectory } from '../runner/stage-runner';
 import type { SlotOwners } from '../sandbox/slot-owners';
-import { emptyFolder } from './empty-folder';
+import { emptyFolder, takeOver } from './empty-folder';
 import { OutputCapture } from './output-capture';
+
+const SCRATCH_MODE = 0o700;
+const PIPE_MODE = 0o600;
+/** Both modes' users write, by owner and by group; neither reads. */
+const SHARED_PIPE_MODE = 0o220;
+const ALL_MODES = 0o7777n;
 
 /** One permit to run a job: a scratch folder of its own and the two pipes its output goes to. */
 export class Slot {
@@ -32,7 +38,7 @@ export class Slot {
     // the one slot they were given.
     if (owners !== undefined) {
       for (const pipe of [this.stdoutPath, this.stderrPath]) {
-        chmodSync(pipe, 0o220);
+        chmodSync(pipe, SHARED_PIPE_MODE);
         chownSync(pipe, owners.restricted, owners.admin);
       }
     }
@@ -43,7 +49,7 @@ export class Slot {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path);
     chmodSync(path, 0o711);
-    mkdirSync(join(path, 'scratch'), { mode: 0o700 });
+    mkdirSync(join(path, 'scratch'), { mode: SCRATCH_MODE });
     await makeNamedPipes([join(path, 'stdout'), join(path, 'stderr')]);
     return new Slot(index, path, owners);
   }
@@ -66,8 +72,13 @@ export class Slot {
       const folder = lstatSync(this.scratchPath, { bigint: true });
       // User code could have replaced its own folder: what a link points to is not ours to empty.
       if (!folder.isDirectory()) return false;
+      this.restorePipes();
       // Nothing was made or removed in it since: most jobs touch no file.
       if (folder.ino === this.cleanInode && folder.ctimeNs === this.cleanedAt) return true;
+      if ((folder.mode & ALL_MODES) !== BigInt(SCRATCH_MODE)) {
+        takeOver(this.scratchPath);
+        this.owner = undefined;
+      }
       const emptied = emptyFolder(this.scratchPath);
       if (emptied !== undefined) {
         // It may have had to be taken from its owner.
@@ -78,6 +89,14 @@ export class Slot {
       return true;
     } catch {
       return false;
+    }
+  }
+
+  /** Whoever owns them could have closed them to the next job. */
+  private restorePipes(): void {
+    const mode = this.owners === undefined ? PIPE_MODE : SHARED_PIPE_MODE;
+    for (const path of [this.stdoutPath, this.stderrPath]) {
+      if ((lstatSync(path).mode & Number(ALL_MODES)) !== mode) chmodSync(path, mode);
     }
   }
 

@@ -1,5 +1,5 @@
-import { tmpdir } from 'node:os';
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { afterEach, expect, it } from '@jest/globals';
 import { connectRedis, createRedisKeys, PRODUCT_VERSION, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
@@ -30,7 +30,7 @@ async function connectThroughProxy(): Promise<{ redis: Redis; proxy: TcpProxy }>
   return { redis, proxy };
 }
 
-const describeNode = (): Omit<WorkerHeartbeat, 'sequence' | 'host'> => ({
+const describeNode = (): Omit<WorkerHeartbeat, 'sequence'> => ({
   id: 'node-1',
   nodeName: 'node',
   pid: process.pid,
@@ -39,7 +39,7 @@ const describeNode = (): Omit<WorkerHeartbeat, 'sequence' | 'host'> => ({
   level: 'D',
   isolation: {
     layers: { uid: false, namespaces: false, landlockAbi: 0, seccomp: false },
-    reasons: { uid: null, namespaces: null, landlock: null, seccomp: null },
+    reasons: { uid: 'off', namespaces: 'off', landlock: 'off', seccomp: 'off' },
   },
   python: { version: '3.11', fullVersion: '3.11.2', executable: '/usr/bin/python3' },
   pool: { size: 3, max: 4, inUse: 0, healthy: 3, waiting: 0 },

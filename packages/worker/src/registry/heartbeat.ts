@@ -26,6 +26,7 @@ export class Heartbeat {
   }
 
   start(): void {
+    this.redis.on('ready', () => this.beat());
     void this.host.start().then(() => this.beat());
     this.beat();
     this.timer = setInterval(() => this.beat(), HEARTBEAT_MS);

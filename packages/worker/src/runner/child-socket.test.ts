@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeFrame } from '@python3-cluster/shared';
+import { waitFor } from '../../../../test/support/wait-for';
 import { ChildSocket, type ChildConnection } from './child-socket';
 
 const directory = mkdtempSync(join(tmpdir(), 'python3-socket-'));
@@ -62,6 +63,20 @@ afterAll(async () => {
 });
 
 describe('a connection', () => {
+  it('keeps 256 connections that say nothing at most, and hears children all the same', async () => {
+    let closed = 0;
+    for (let index = 0; index < 300; index += 1) {
+      const silent = new Client();
+      void silent.closed.then(() => (closed += 1));
+      await silent.connected;
+    }
+    await waitFor('those over it to be dropped', () => closed === 300 - 256);
+    const { next } = expectChild('a', 'n');
+    new Client().socket.write(hello('a', 'n'));
+    await next;
+    expect(closed).toBeLessThanOrEqual(300 - 256 + 1);
+  });
+
   it('that gives an awaited pair is its child’s', async () => {
     const { next } = expectChild('c1', 'n1');
     new Client().socket.write(hello('c1', 'n1'));

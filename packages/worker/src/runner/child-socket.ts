@@ -12,6 +12,11 @@ export interface ChildConnection {
 
 /** A connection that has not said who it is by then is dropped. */
 const HELLO_TIMEOUT_MS = 5_000;
+/**
+ * Connections that have not said who they are. ADMIN code can connect, too: it must not take all descriptors that the
+ * worker node may have. Children say hello at once, so of too many any may go: it will not be theirs.
+ */
+const MAX_STRANGERS = 256;
 
 /**
  * The Unix socket that children connect to, each giving the pair of id and nonce that the worker node had its template
@@ -20,6 +25,7 @@ const HELLO_TIMEOUT_MS = 5_000;
 export class ChildSocket {
   private readonly awaited = new Map<string, { nonce: string; accept: (connection: ChildConnection) => void }>();
   private readonly sockets = new Set<Socket>();
+  private readonly strangers = new Set<Socket>();
   private readonly maxBodyBytes: number;
   private readonly server: Server;
   private path = '';
@@ -62,11 +68,17 @@ export class ChildSocket {
 
   private greet(socket: Socket): void {
     this.sockets.add(socket);
-    socket.on('close', () => this.sockets.delete(socket));
+    if (this.strangers.size >= MAX_STRANGERS) this.dropStranger();
+    this.strangers.add(socket);
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      this.strangers.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
     socket.setTimeout(HELLO_TIMEOUT_MS, () => socket.destroy());
     const reader = new FrameReader(this.maxBodyBytes);
     socket.once('data', (chunk: Buffer) => {
+      this.strangers.delete(socket);
       const accept = this.claim(reader, chunk);
       if (accept === undefined) {
         socket.destroy();
@@ -75,6 +87,14 @@ export class ChildSocket {
       socket.setTimeout(0);
       accept({ socket, reader });
     });
+  }
+
+  /** Not the oldest: whoever connects fast enough would decide whose turn it is. */
+  private dropStranger(): void {
+    const chosen = [...this.strangers][Math.floor(Math.random() * this.strangers.size)];
+    if (chosen === undefined) return;
+    this.strangers.delete(chosen);
+    chosen.destroy();
   }
 
   /** A hello is far smaller than what a Unix socket delivers at once, so the first chunk holds it whole. */

@@ -58,7 +58,7 @@ class Pair {
   give(payload: Buffer, keep = false): void {
     this.child.run(
       {
-        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, keep,
+        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, spans: false, keep,
         limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
         policy,
       },

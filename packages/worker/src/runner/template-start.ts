@@ -4,6 +4,7 @@ import {
   ClusterError, encodeFrame, parseTemplateMessage,
   type FrameReader, type JobMode, type Logger, type SandboxSettings, type TemplateMessage, type WorkerControlMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
+import type { JobsCgroup } from '../sandbox/jobs-cgroup';
 import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
 import type { ChildSocket } from './child-socket';
 
@@ -19,6 +20,8 @@ export interface TemplateStart {
   readonly childSocket: ChildSocket;
   /** null: nothing contains it (isolation level D). */
   readonly sandbox: TemplateSandbox | null;
+  /** Where there is one, the process and all it forks are in it. */
+  readonly cgroup?: JobsCgroup | undefined;
   readonly logger: Logger;
 }
 

@@ -68,6 +68,7 @@ export class Template {
     const ready = await waitForReady(options, started, reader);
     const template = new Template(options, started, ready);
     if (template.pid === 0) started.process.kill('SIGKILL');
+    else options.cgroup?.admit(template.pid);
     started.control.on('data', (chunk: Buffer) => template.read(reader, chunk));
     started.process.once('exit', () => void template.awaitEnd());
     if (started.process.exitCode !== null || started.process.signalCode !== null) void template.awaitEnd();

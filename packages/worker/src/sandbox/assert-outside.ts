@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { ClusterError } from '@python3-cluster/shared';
 
 /**
@@ -17,5 +18,13 @@ export function assertOutside(ours: readonly string[], shown: readonly string[])
   }
 }
 
+/**
+ * What code may be shown of a data directory: an interpreter that the start unpacked there for a user who may install none.
+ * Nothing else is in that folder.
+ */
+export const isUnpackedPackage = (path: string, dataDirectories: readonly string[]): boolean =>
+  dataDirectories.map((directory) => join(directory, 'packages')).some((folder) => isWithin(toReal(path), toReal(folder)));
+
+const toReal = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
 const overlap = (one: string, other: string): boolean => isWithin(one, other) || isWithin(other, one);
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);

@@ -1,0 +1,86 @@
+// How far jobs get past their limits before they are ended: the worst this knows, four processes of ADMIN code at once, in the
+// sandbox that this host gives.
+//
+//   npm run build && node bench/limit-overshoot.mjs [rounds]
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+const ofWorker = (module) => require(join(root, 'packages', 'worker', 'dist', `${module}.js`));
+const { createLogger, loadConfig } = require('@python3-cluster/shared');
+const { Slot } = ofWorker('pool/slot');
+const { runInSlot } = ofWorker('jobs/run-in-slot');
+const { ChildSocket } = ofWorker('runner/child-socket');
+const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
+const { Template } = ofWorker('runner/template');
+const { createIsolation } = ofWorker('sandbox/isolation');
+const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));
+
+const ROUNDS = Number(process.argv[2] ?? 10);
+const PROCESSES = 4;
+const inProcesses = (code) => `import os, time\nfor index in range(${PROCESSES}):\n    if os.fork() == 0:\n${code}\ntime.sleep(60)`;
+const SPINS = inProcesses('        while True: pass');
+// Each notes how much it has touched: the kernel's own figures are gone with the processes.
+const EATS = inProcesses(`        kept = []
+        note = os.open(str(index), os.O_CREAT | os.O_WRONLY)
+        while True:
+            kept.append(bytearray(b'x') * (4 << 20))
+            os.pwrite(note, b'%d' % len(kept), 0)`);
+
+const config = loadConfig({ PYTHON3_ISOLATION: 'D' }).config;
+const logger = createLogger('worker', 'silent');
+const directory = stageRunner(config.runDirectory, join(root, 'python', 'runner'));
+const childSocket = new ChildSocket(1 << 20);
+await childSocket.listen(directory.socketPath);
+const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
+const bubblewrap = await findBubblewrap(join(root, '.data'));
+const isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
+if (isolation.owners) childSocket.admit(isolation.owners);
+const { runnerPath, socketPath } = directory;
+const template = await Template.start({
+  mode: 'admin', python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket,
+  sandbox: isolation.level === 'D' ? null : isolation.sandboxFor('admin'), logger, onLost: () => {},
+}); // prettier-ignore
+const slot = await Slot.create(directory, 0, isolation.owners);
+
+async function run(code, limits) {
+  const job = { kind: 'exec', mode: 'admin', traceparent: null, limits: { timeoutMs: 30_000, memoryMb: 256, cpuSeconds: 20, ...limits } };
+  const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
+  const child = await template.fork();
+  const signal = new AbortController().signal;
+  const report = await runInSlot({ job, payload, slot, child, config, allowedModules: [], signal });
+  const touchedMb = readdirSync(slot.scratchPath).reduce(
+    (sum, name) => sum + 4 * Number(readFileSync(join(slot.scratchPath, name), 'latin1')),
+    0,
+  );
+  await slot.clean();
+  return { ...report, touchedMb };
+}
+
+const over = { wall: [], cpu: [], memory: [] };
+for (let round = 0; round < ROUNDS; round += 1) {
+  const wall = await run('import time\ntime.sleep(60)', { timeoutMs: 500 });
+  const cpu = await run(SPINS, { cpuSeconds: 1 });
+  const memory = await run(EATS, { memoryMb: 256 });
+  if (`${wall.killReason} ${cpu.killReason} ${memory.killReason}` !== 'wall cpu memory') throw new Error('not ended by its limit');
+  over.wall.push(wall.runMs - 500);
+  over.cpu.push(cpu.exit.cpuMs - 1_000);
+  over.memory.push(memory.touchedMb - 256);
+}
+const show = (values, unit) => {
+  const sorted = values.map(Math.round).sort((one, other) => one - other);
+  return `${sorted[Math.floor(sorted.length / 2)]} ${unit} in the middle, ${sorted.at(-1)} ${unit} at most`;
+};
+console.log(`level ${isolation.level}, ${cpus().length} processors, ${PROCESSES} processes a job, ${ROUNDS} rounds; past the limit:`);
+console.log(`wall clock (500 ms)  ${show(over.wall, 'ms')}`);
+console.log(`CPU time (1 s)       ${show(over.cpu, 'ms')}`);
+console.log(`memory (256 MiB)     ${show(over.memory, 'MiB')}`);
+await template.stop();
+slot.close();
+await childSocket.close();
+isolation.release();
+removeRunDirectory(directory);

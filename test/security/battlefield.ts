@@ -1,0 +1,271 @@
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig, RESTRICTED_MODULES, type Config, type Job, type JobMode } from '@python3-cluster/shared';
+import { Slot } from '../../packages/worker/src/pool/slot';
+import { runInSlot, type RunReport } from '../../packages/worker/src/jobs/run-in-slot';
+import type { Child } from '../../packages/worker/src/runner/child';
+import { Template } from '../../packages/worker/src/runner/template';
+import type { TemplateSandbox } from '../../packages/worker/src/sandbox/launch';
+import type { SlotOwners } from '../../packages/worker/src/sandbox/slot-owners';
+import { isAlive, StagedRunner } from '../contracts/staged-runner';
+import { NUMBERS } from './arena';
+import type { AttackProgram, Layer } from './attack-programs';
+import { believeEverything, type Believed } from './gullible-child';
+import { Targets } from './targets';
+import type { World } from './worlds';
+
+export interface Fight {
+  /** See `Targets`; besides: `neighbour`, `template` or `slot` were disturbed; it `says so`; its `output` is
+   * too much; what it `forged` is believed. */
+  readonly reached: readonly string[];
+  readonly errorType: string | undefined;
+  readonly report: RunReport;
+}
+
+/** Whose the worker node is where it is not root: nobody else's on the host, or whoever runs the tests. */
+const PLAIN_USER = process.getuid?.() === 0 ? 64_990 : undefined;
+
+/** Nobody's patience, and what a test allows. */
+const WITHOUT_LIMITS = { timeoutMs: 20_000, memoryMb: 2_048, cpuSeconds: 20 };
+const WITH_LIMITS = { timeoutMs: 1_500, memoryMb: 128, cpuSeconds: 1 };
+
+const LOW_OUTPUT = 65_536;
+const LOW = {
+  PYTHON3_MAX_OUTPUT_BYTES: String(LOW_OUTPUT),
+  PYTHON3_MAX_FILE_BYTES: '1048576',
+  PYTHON3_MAX_OPEN_FILES: '64',
+  PYTHON3_MAX_PROCESSES: '32',
+};
+const HIGH = { PYTHON3_MAX_FILE_BYTES: '1099511627776', PYTHON3_MAX_OPEN_FILES: '4096', PYTHON3_MAX_PROCESSES: '4096' };
+
+const SECRET_KEEPER = 'import time\nkept = secret\ntime.sleep(600)';
+
+/** One world: its templates, slots and targets. Jobs run through the product's own code; only the layers are chosen here. */
+export class Battlefield {
+  private readonly world: World;
+  private readonly sandboxFor: (mode: JobMode) => TemplateSandbox;
+  private readonly targets: Targets;
+  private readonly runner = new StagedRunner(1 << 20);
+  private readonly config: Config;
+  private readonly owners: SlotOwners | undefined;
+  private readonly templates = new Map<JobMode, Template>();
+  private readonly neighbours = new Map<JobMode, Neighbour>();
+  private readonly slots = new Map<number, Slot>();
+  private readonly end = new AbortController();
+
+  /** `sandboxFor`: with every layer of this host. */
+  constructor(world: World, sandboxFor: (mode: JobMode) => TemplateSandbox, owners: SlotOwners | undefined) {
+    this.world = world;
+    this.sandboxFor = sandboxFor;
+    const plain = world.user === 'plain user' ? PLAIN_USER : undefined;
+    const plainOwners = plain === undefined ? undefined : { restricted: plain, admin: plain };
+    this.owners = world.layers.has('uid') ? owners : plainOwners;
+    this.targets = new Targets(plain);
+    this.config = loadConfig({ PYTHON3_ISOLATION: 'A', ...(this.has('limits') ? LOW : HIGH) }).config;
+  }
+
+  async start(modes: readonly JobMode[]): Promise<void> {
+    await this.targets.start();
+    chmodSync(this.runner.base, 0o711);
+    if (!this.has('policy')) this.change('policy.py', NO_POLICY);
+    if (!this.has('privileges')) this.change('sandbox.py', KEEP_PRIVILEGES);
+    await this.runner.start();
+    if (this.owners !== undefined) this.runner.childSocket.admit(this.owners);
+    for (const mode of modes) await this.settle(mode);
+  }
+
+  async stop(): Promise<void> {
+    this.end.abort();
+    for (const neighbour of this.neighbours.values()) await neighbour.ended.catch(() => undefined);
+    for (const template of this.templates.values()) await template.stop();
+    for (const slot of this.slots.values()) slot.close();
+    this.targets.stop();
+    await this.runner.stop();
+  }
+
+  async fight(attack: AttackProgram, mode: JobMode, slotIndex = 2): Promise<Fight> {
+    // What the attack before did, and nobody had seen yet, is this one's to tell.
+    const seen = new Set<string>(this.isDisturbed(this.neighbours.get(mode)) ? ['neighbour'] : []);
+    const neighbour = await this.settle(mode);
+    const slot = await this.slot(slotIndex);
+    const variables = { ...this.targets.variables, ...this.whereabouts(neighbour) };
+    // In one process, all of an attack's jobs are one.
+    const jobs = this.has('fresh') ? attack.jobs : [attack.jobs.join('\n')];
+    let report!: RunReport;
+    for (const code of jobs) {
+      const child = await this.template(mode).fork();
+      const believed = this.has('frames') ? undefined : believeEverything(child);
+      report = await runInSlot(this.request(child, slot, mode, code, variables, this.end.signal));
+      for (const what of seenIn(report, believed)) seen.add(what);
+      await this.look(mode, seen, wordsOf(report));
+      if (this.has('fresh')) await slot.clean();
+    }
+    if (!this.has('fresh')) await slot.clean();
+    await this.lookUntil(mode, seen, attack.reaches);
+    if (this.world.layers.size === 0) await this.settle(mode);
+    return { reached: [...seen].sort(), errorType: report.answer?.result.error?.type, report };
+  }
+
+  private async look(mode: JobMode, seen: Set<string>, said: string): Promise<void> {
+    for (const what of await this.targets.look(said)) seen.add(what);
+    if (this.template(mode).lost) seen.add('template');
+    if (this.isDisturbed(this.neighbours.get(mode))) seen.add('neighbour');
+  }
+
+  /** Where nothing stops it, it gets there: if not at once, soon. */
+  private async lookUntil(mode: JobMode, seen: Set<string>, reached: string): Promise<void> {
+    for (let look = 0; this.world.layers.size === 0 && !seen.has(reached) && look < LOOKS; look += 1) {
+      await sleep(LOOK_MS);
+      await this.look(mode, seen, '');
+    }
+  }
+
+  /** In the staged copy of the runner, which only this test runs. */
+  private change(file: string, text: string): void {
+    appendFileSync(join(this.runner.directory.runnerPath, 'python3_cluster_runner', file), text);
+  }
+
+  private has(layer: Layer): boolean {
+    return this.world.layers.has(layer);
+  }
+
+  private template(mode: JobMode): Template {
+    return this.templates.get(mode) as Template;
+  }
+
+  private isDisturbed(neighbour: Neighbour | undefined): boolean {
+    return neighbour !== undefined && (!isAlive(neighbour.child.pid) || neighbour.slot.stdout.read(0, 1).bytes.length > 0);
+  }
+
+  /** A template, and a job of somebody else in it, with a secret in its memory and in its folder. */
+  private async settle(mode: JobMode): Promise<Neighbour> {
+    const present = this.neighbours.get(mode);
+    if (present !== undefined && !this.isDisturbed(present) && !this.template(mode).lost) return present;
+    if (present !== undefined) {
+      present.child.kill();
+      await present.ended.catch(() => undefined);
+    }
+    if (this.templates.get(mode)?.lost ?? true) this.templates.set(mode, await this.startTemplate(mode));
+    const slot = await this.slot(mode === 'admin' ? 1 : 0);
+    const child = await this.template(mode).fork();
+    const variables = { secret: this.targets.canary };
+    writeFileSync(join(slot.scratchPath, 'note'), this.targets.canary);
+    const ended = runInSlot(this.request(child, slot, mode, SECRET_KEEPER, variables, this.end.signal, PATIENCE));
+    const neighbour = { child, slot, ended };
+    this.neighbours.set(mode, neighbour);
+    return neighbour;
+  }
+
+  private startTemplate(mode: JobMode): Promise<Template> {
+    return Template.start({
+      ...this.runner.templateOptions,
+      mode,
+      preload: ['math', 'json', 'datetime', 're', 'random', 'ctypes', 'socket', 'mmap', 'resource', 'subprocess', 'threading'],
+      sandbox: this.sandbox(mode),
+      onLost: () => undefined,
+    });
+  }
+
+  private sandbox(mode: JobMode): TemplateSandbox {
+    const full = this.sandboxFor(mode);
+    const plain = this.world.user === 'plain user' ? (PLAIN_USER ?? null) : null;
+    return {
+      ...full,
+      layers: {
+        uid: this.has('uid'),
+        namespaces: this.has('namespaces'),
+        landlockAbi: this.has('landlock') ? full.layers.landlockAbi : 0,
+        seccomp: this.has('seccomp'),
+      },
+      uid: this.has('uid') ? full.uid : plain,
+      bubblewrap: this.has('namespaces') ? full.bubblewrap : undefined,
+      slotsPath: this.runner.directory.slotsPath,
+    };
+  }
+
+  private async slot(index: number): Promise<Slot> {
+    const slot = this.slots.get(index) ?? (await Slot.create(this.runner.directory, index, this.owners));
+    this.slots.set(index, slot);
+    return slot;
+  }
+
+  private whereabouts({ child, slot }: Neighbour): object {
+    return {
+      other_pid: readInnermostPid(child.pid),
+      other_scratch: slot.scratchPath,
+      other_stdout: slot.stdoutPath,
+      child_socket: this.runner.directory.socketPath,
+      runner_folder: this.runner.directory.runnerPath,
+      numbers: NUMBERS[arch()],
+    };
+  }
+
+  private request(child: Child, slot: Slot, mode: JobMode, code: string, variables: object, signal: AbortSignal, limits = this.limits) {
+    const job = { kind: 'exec', mode, traceparent: null, limits } as unknown as Job;
+    const payload = Buffer.from(JSON.stringify({ code, variables }));
+    return { job, payload, slot, child, config: this.config, allowedModules: RESTRICTED_MODULES, signal };
+  }
+
+  private get limits() {
+    return this.has('limits') ? WITH_LIMITS : WITHOUT_LIMITS;
+  }
+}
+
+const LOOKS = 100;
+const LOOK_MS = 20;
+
+/** Of a child that could not even begin: its slot is not as it should be. */
+const SETUP_FAILED = 70;
+
+interface Neighbour {
+  readonly child: Child;
+  readonly slot: Slot;
+  readonly ended: Promise<RunReport>;
+}
+
+const PATIENCE = { timeoutMs: 600_000, memoryMb: 512, cpuSeconds: 60 };
+
+/** Nothing is given up but what a layer takes; what the template would then find missing it does not look for. */
+const KEEP_PRIVILEGES = `
+
+def _drop_capabilities():
+    pass
+
+def _control(option, first=0, second=0):
+    if option != _PR_SET_DUMPABLE:
+        control(option, first, second)
+
+Sandbox._check_end = lambda self, settings: None
+`;
+
+/** A job of either mode is judged as one of ADMIN code without blocked modules. */
+const NO_POLICY = `
+
+class Policy(Policy):
+    def __init__(self, mode, allowed_modules, blocked_modules):
+        super().__init__("admin", allowed_modules, ())
+`;
+
+/** As its template calls it. */
+function readInnermostPid(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^NSpid:\t(.*)$/m.exec(status)?.[1]?.split('\t').at(-1));
+}
+
+function seenIn({ answer, stdout, exit }: RunReport, believed: Believed | undefined): string[] {
+  const value = answer?.result.hasValue === true ? answer.value.toString() : '';
+  const words = believed ?? [answer?.result.status, answer?.result.nonce, value, exit];
+  return [
+    ...(value === 'true' ? ['says so'] : []),
+    ...(stdout.bytes.length > LOW_OUTPUT ? ['output'] : []),
+    ...(exit.exitCode === SETUP_FAILED ? ['slot'] : []),
+    ...(JSON.stringify(words).includes('forged') ? ['forged'] : []),
+  ];
+}
+
+function wordsOf({ answer, stdout, stderr }: RunReport): string {
+  const { error } = answer?.result ?? {};
+  return [answer?.value, stdout.bytes, stderr.bytes, error?.message, error?.traceback].map(String).join('\n');
+}

@@ -1,3 +1,0 @@
-import os
-
-result = os.listdir(other_scratch) != []

@@ -1,4 +1,0 @@
-import os
-
-os.kill(worker_pid, 0)
-result = True
