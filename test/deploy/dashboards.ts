@@ -8,7 +8,8 @@ export interface Target {
   readonly refId: string;
   /** Of Prometheus. */
   readonly expr?: string;
-  readonly queryType?: string;
+  /** Of Jaeger. */
+  readonly service?: string;
 }
 
 export interface Panel {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { metricTable, optionTable, prometheusNameOf } from '@python3-cluster/shared';
+import { ATTRIBUTES, metricTable, optionTable, prometheusNameOf, SERVICE_NAMES } from '@python3-cluster/shared';
 import { parse } from 'yaml';
 import { itIf } from '../support/optional';
 import { hasPrometheus } from '../support/prometheus-server';
@@ -112,6 +112,15 @@ describe('who points at whom', () => {
       for (const { title, type, datasource } of [...panels, ...templating.list.map(({ name, ...rest }) => ({ title: name, type: 'variable', ...rest }))])
         if (type !== 'row') expect([file, title, known]).toEqual([file, title, expect.arrayContaining([`${datasource?.type} ${datasource?.uid}`])]);
   }); // prettier-ignore
+
+  it('Grafana asks Jaeger by names that traces have', () => {
+    const asked = [...loadDashboards().values()].flatMap(({ panels }) => panels.filter(({ datasource }) => datasource?.type === 'jaeger'));
+    expect(asked.flatMap(({ targets = [] }) => targets.map(({ service }) => service))).toEqual([SERVICE_NAMES.worker]);
+    const sources = readFileSync(deploy('grafana', 'provisioning', 'datasources', 'datasources.yml'), 'utf8');
+    expect([...sources.matchAll(/key: ([\w.]+), value: (\w+)/g)].map(([, key, label]) => [key, label])).toEqual([
+      [ATTRIBUTES.destination, 'lane'],
+    ]);
+  });
 
   it('the first dashboard is one that is there', () => {
     const path = services.grafana.environment?.['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'] ?? '';

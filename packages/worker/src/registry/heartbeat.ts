@@ -11,6 +11,7 @@ const SIGN_OFF_MS = 1_000;
 export class Heartbeat {
   private timer: NodeJS.Timeout | undefined;
   private sequence = 0;
+  private hasLeft = false;
   private readonly redis: Redis;
   private readonly keys: RedisKeys;
   private readonly describe: Describe;
@@ -34,6 +35,8 @@ export class Heartbeat {
 
   /** At once, where a change must be seen (draining). */
   beat(): void {
+    // A look at the host, or a reconnection, may end after the sign-off; the registry must not have the node back.
+    if (this.hasLeft) return;
     // A queue of stale heartbeats must not build up while Redis is away.
     if (this.redis.status !== 'ready') return;
     const heartbeat: WorkerHeartbeat = {
@@ -48,6 +51,7 @@ export class Heartbeat {
 
   /** @throws Error if the node could not sign off, though Redis seemed to be there */
   async stop(): Promise<void> {
+    this.hasLeft = true;
     clearInterval(this.timer);
     this.host.stop();
     if (this.redis.status !== 'ready') return;
