@@ -2,8 +2,8 @@ import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { notesRoot } from '../support/notes';
-import { listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
-import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob } from '../support/call';
+import { ADMIN_KEY, listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
+import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob, type Answer } from '../support/call';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
@@ -46,18 +46,34 @@ describe('two worker nodes', () => {
 
   it('a node killed under a job: at-least-once runs it again elsewhere, at-most-once says that it is lost', async () => {
     cluster = await TestCluster.start({ workers: 2 });
-    const started = [
-      call(cluster, '/api/v1/jobs', sleepJob(6), waitHeader),
-      call(cluster, '/api/v1/jobs', { ...sleepJob(6), delivery: 'at-most-once' }, waitHeader),
-    ];
+    // Its first run goes on until its node is killed, however long the third one takes to start.
+    const code = `import os, time
+os.umask(0)
+if not os.path.exists(mark):
+    open(mark, 'w').close()
+    time.sleep(100)
+result = 'again'`;
+    const limits = { timeoutMs: 120_000 };
+    const twice = { ...limits, code, mode: 'admin', variables: { mark: join(cluster.notes, 'began') } };
+    const [again, once] = await Promise.all([
+      call(cluster, '/api/v1/jobs', twice, { key: ADMIN_KEY }),
+      call(cluster, '/api/v1/jobs', { ...limits, ...sleepJob(100), delivery: 'at-most-once' }),
+    ]);
     await waitFor('both to run', async () => (await legacy(cluster, 'pool-stats')).json.inUse === 2);
     const victims = cluster.workers.splice(0, 2);
     cluster.startWorker();
     await cluster.waitForWorkers(3);
     for (const victim of victims) await victim.stop('SIGKILL');
-    const [again, once] = await Promise.all(started);
-    expect(again?.json).toMatchObject({ outcome: { status: 'succeeded' }, attempts: [{ number: 1 }, { number: 2 }] });
-    expect(once?.json).toMatchObject({ outcome: { status: 'lost' }, attempts: [{ number: 1 }] });
+    const ended = (id: string): Promise<Answer['json']> =>
+      waitFor('its outcome', async () => {
+        const { json } = await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
+        return json.state === 'finished' && json;
+      });
+    expect(await ended(again.json.id)).toMatchObject({
+      outcome: { status: 'succeeded', value: 'again' },
+      attempts: [{ number: 1 }, { number: 2 }],
+    });
+    expect(await ended(once.json.id)).toMatchObject({ outcome: { status: 'lost' }, attempts: [{ number: 1 }] });
     await waitFor('the killed nodes’ processes to be gone', () => listProcessesMentioning(cluster.runDirectory).length <= 7);
     // The next node to start sweeps what killed ones could not.
     cluster.startWorker();

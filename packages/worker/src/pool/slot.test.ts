@@ -158,8 +158,10 @@ it('cleaning does not hold the event loop up, however many files a program wrote
     return heldUpMs;
   };
   const few = Math.min(await cleaningMs(150), await cleaningMs(150));
-  // Two hundred times as many would take two hundred times as long.
-  expect(await cleaningMs(30_000)).toBeLessThan(10 * Math.max(few, 5));
+  // Two hundred times as many would take two hundred times as long. The best of some: other processes hold us up, too.
+  let many = Infinity;
+  for (let round = 0; round < 4 && many >= 10 * few; round += 1) many = Math.min(many, await cleaningMs(30_000));
+  expect(many).toBeLessThan(10 * Math.max(few, 5));
 });
 
 describe('a slot whose folder', () => {
