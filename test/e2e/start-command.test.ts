@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { listAlive, listDescendants } from '../support/descendants';
 import { freePort } from '../support/test-redis';
@@ -11,6 +11,10 @@ import { spawnLogged, type TestProcess } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
 const LAUNCHER = join(__dirname, '..', '..', 'scripts', 'launch.mjs');
+// Where nothing is installed and a plain user may install nothing, the first start unpacks Redis, Python and bubblewrap.
+const UP_TIMEOUT_MS = 150_000;
+jest.setTimeout(UP_TIMEOUT_MS + 30_000);
+
 const dataDirectory = mkdtempSync(join(tmpdir(), 'python3-start-'));
 const started: TestProcess[] = [];
 let port = 0;
@@ -35,7 +39,7 @@ async function start(extra: Record<string, string> = {}): Promise<TestProcess> {
   await waitFor('the welcome', () => {
     if (launched.process.exitCode !== null) throw new Error(`start ended: ${launched.log()}`);
     return launched.log().includes('Ctrl-C stops everything');
-  }, 60_000); // prettier-ignore
+  }, UP_TIMEOUT_MS); // prettier-ignore
   return launched;
 }
 
@@ -146,7 +150,7 @@ describe('npm start', () => {
     const parent = spawn(process.execPath, ['-e', script], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     parent.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await waitFor('the welcome', () => text.includes('Ctrl-C stops everything'), 60_000);
+    await waitFor('the welcome', () => text.includes('Ctrl-C stops everything'), UP_TIMEOUT_MS);
     const below = listDescendants(parent.pid ?? 0);
     expect(below.length).toBeGreaterThanOrEqual(6);
     parent.kill('SIGKILL');
