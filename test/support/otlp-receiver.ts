@@ -72,9 +72,11 @@ export class OtlpReceiver {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const sent = Buffer.concat(chunks);
     const bytes = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
-    this.requests.push({ headers: request.headers, path: request.url ?? '', bytes });
+    const path = request.url ?? '';
+    this.requests.push({ headers: request.headers, path, bytes });
     if (this.behaviour === 'hang') return;
-    if (this.behaviour === 'take') this.spans.push(...decode(bytes));
+    // Metrics come to the same endpoint.
+    if (this.behaviour === 'take' && path === '/v1/traces') this.spans.push(...decode(bytes));
     response.writeHead(this.behaviour === 'take' ? 200 : 400, { 'content-type': 'application/x-protobuf' }).end();
   }
 }
