@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Agreement } from './agreement';
 
 const JOBS = Number(process.env['AGREEMENT_JOBS'] ?? 10_000);
-const CALLERS = 16;
+const CALLERS = 24;
 /** Lines of one kind that are printed; more say nothing new. */
 const MOST = 20;
 

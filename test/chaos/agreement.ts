@@ -5,24 +5,15 @@ import { hasPrometheus, PrometheusServer } from '../support/prometheus-server';
 import { ADMIN_KEY, TestCluster, type TestProcess } from '../support/test-cluster';
 import { freePort } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
-import { groupByTrace, isOneTree, isSampledAt, judgeTraces, type ExpectedTrace, type JudgedTraces } from './judge-traces';
-import { listAllJobs, type AllJobs, type ListedJob } from './listed-jobs';
-import type { MixedJob } from './mixed-jobs';
-import { RetryingCallers, type Submission } from './retrying-callers';
+import { judgeJobs, type Finding, type Killed } from './judge-jobs';
+import { judgeSpans, RATIO } from './judge-spans';
+import { listAllJobs, type AllJobs } from './listed-jobs';
+import { RetryingCallers } from './retrying-callers';
 import { compare, countJobs, readSurfaces, type Counts } from './surfaces';
 import { ToldSteps } from './told-steps';
 
 const TOKEN = 'token-of-prometheus-0123456789abcdef';
-const RATIO = 0.01;
-/** What a process has ended it has exported after this time at the latest, however busy the machine. */
-const EXPORT_MS = 3_000;
 const SETTLE_MS = 120_000;
-
-/** What was compared, in a line, and what of it did not agree. */
-export interface Finding {
-  readonly line: string;
-  readonly disagreements: readonly string[];
-}
 
 /** Two API replicas and two worker nodes that everything is observed of: jobs, counters, traces, alerts. */
 export class Agreement {
@@ -31,9 +22,7 @@ export class Agreement {
   private receiver!: OtlpReceiver;
   private told!: ToldSteps;
   private callers!: RetryingCallers;
-  private killedReplica = -1;
-  private killedNode = '';
-  private killedAt = Infinity;
+  private killed: Killed = { node: '', replica: -1, at: Infinity };
 
   static async start(): Promise<Agreement> {
     const agreement = new Agreement();
@@ -69,12 +58,12 @@ export class Agreement {
     this.cluster.startWorker({ PYTHON3_NODE_NAME: 'dies' });
     await this.cluster.waitForWorkers(2);
     const { workers } = (await call(this.cluster, '/api/v1/workers')).json as { workers: { id: string; nodeName: string }[] };
-    this.killedNode = workers.find(({ nodeName }) => nodeName === 'dies')?.id ?? '';
+    const node = workers.find(({ nodeName }) => nodeName === 'dies')?.id ?? '';
     this.callers = new RetryingCallers(this.cluster, jobs);
     const begunAt = Date.now();
     const sending = this.callers.run(callers);
     await Promise.race([sending, waitFor('half of the jobs', () => this.callers.done >= jobs / 2, SETTLE_MS * 3)]);
-    this.killHalfOfIt();
+    this.killHalfOfIt(node);
     const replacing = this.replaceNode();
     await sending;
     const sentMs = Date.now() - begunAt;
@@ -82,23 +71,23 @@ export class Agreement {
     const all = await this.settle();
     const counts = countJobs(all.jobs.values());
     const sent = `${jobs} requests in ${Math.round(sentMs / 1_000)} s`;
-    return [this.judgeJobs(all, counts, sent), ...(await this.judgeSurfaces(counts, workerPort)), ...(await this.judgeSpans(all)), await this.judgeAlerts()];
+    return [judgeJobs(all, counts, this.callers, this.killed, sent), ...(await this.judgeSurfaces(counts, workerPort)), ...(await judgeSpans(this.receiver, all, this.callers.submissions, this.killed)), await this.judgeAlerts()];
   } // prettier-ignore
 
   private get replica(): number {
-    return 1 - this.killedReplica;
+    return 1 - this.killed.replica;
   }
 
-  private killHalfOfIt(): void {
+  private killHalfOfIt(node: string): void {
     const isElected = (api: TestProcess): boolean =>
       api
         .log()
         .match(/"isElected":(true|false)/g)
         ?.at(-1) === '"isElected":true';
-    this.killedReplica = this.cluster.apis.findIndex(isElected);
-    if (this.killedReplica < 0) throw new Error('no replica is elected');
-    this.killedAt = Date.now();
-    for (const victim of [this.cluster.workers[1], this.cluster.apis[this.killedReplica]]) victim?.process.kill('SIGKILL');
+    const replica = this.cluster.apis.findIndex(isElected);
+    if (replica < 0) throw new Error('no replica is elected');
+    this.killed = { node, replica, at: Date.now() };
+    for (const victim of [this.cluster.workers[1], this.cluster.apis[replica]]) victim?.process.kill('SIGKILL');
   }
 
   private async replaceNode(): Promise<void> {
@@ -112,39 +101,6 @@ export class Agreement {
     const isSettled = async (): Promise<boolean> => (await call(cluster, '/api/v1/metrics', undefined, { replica })).json.jobs.open === 0;
     await waitFor('no job to be open', isSettled, SETTLE_MS).catch(() => undefined);
     return listAllJobs(cluster, replica, this.redis);
-  }
-
-  private judgeJobs({ jobs, unlisted, repeated }: AllJobs, counts: Counts, sent: string): Finding {
-    const { submissions, refusals } = this.callers;
-    const told = new Map(submissions.flatMap((each) => (each.id === undefined ? [] : [[each.id, each] as const])));
-    const ids = submissions.filter(({ id }) => id !== undefined).length;
-    const broken = submissions.flatMap(({ tries }) => tries).filter(({ isBroken }) => isBroken).length;
-    const untold = [...jobs.values()].filter(({ id, kind }) => kind !== 'check' && !told.has(id)).length;
-    const disagreements = [
-      ...[...told.keys()].filter((id) => !jobs.has(id)).map((id) => `${id} was accepted and is not there`),
-      ...[...jobs.values()].filter(({ outcome }) => outcome === null).map(({ id, state }) => `${id} has no outcome: ${state}`),
-      ...(ids === told.size ? [] : [`${ids - told.size} ids were told twice`]),
-      ...(repeated === 0 ? [] : [`${repeated} jobs are listed twice`]),
-      ...(untold <= broken ? [] : [`${untold} jobs nobody was told of, though only ${broken} connections broke`]),
-      ...[...told].flatMap(([id, submission]) => this.judgeEnd(jobs.get(id), submission)),
-    ];
-    const ends = Object.entries(counts).filter(([name, count]) => count > 0 && !['accepted', 'finished', 'checks', 'not succeeded'].includes(name) && !name.startsWith('error '));
-    const line = `jobs: ${sent}; accepted ${counts['accepted']}, with outcome ${counts['finished']} (${ends.map(([name, count]) => `${count} ${name}`).join(', ')}), syntax checks ${counts['checks']}; connections broken ${broken}, jobs whose caller was told nothing ${untold}, not listed ${unlisted}, refused ${JSON.stringify(refusals)}`;
-    return { line, disagreements };
-  } // prettier-ignore
-
-  /** The one outcome is that which the caller was told, and one the job could have. */
-  private judgeEnd(record: ListedJob | undefined, { job, status, id }: Submission): string[] {
-    const { outcome = null, attempts = [] } = record ?? {};
-    const end = outcome === null ? 'none' : outcome.status;
-    const wasKilled = attempts.some(({ worker }) => this.isKilled(worker));
-    const isPossible = job.ends.includes(end) || (wasKilled && ['lost', 'crashed'].includes(end));
-    const problems: [boolean, string][] = [
-      [status !== undefined && status !== end, `its caller was told ${status}`],
-      [!isPossible, 'which it cannot'],
-      [runsOnce(job) && attempts.length > 1, `and was started ${attempts.length} times`],
-    ];
-    return problems.filter(([isSo]) => isSo).map(([, words]) => `${id} (${job.name}) ended ${end}, ${words}`);
   }
 
   private async judgeSurfaces(truth: Counts, workerPort: number): Promise<Finding[]> {
@@ -169,57 +125,6 @@ export class Agreement {
     }
   }
 
-  private async judgeSpans(all: AllJobs): Promise<Finding[]> {
-    const { receiver } = this;
-    const bySubmission = new Map(this.callers.submissions.map((submission) => [submission.id, submission]));
-    const sampled = [...all.jobs.values()].filter(({ traceId }) => isSampledAt(traceId, RATIO));
-    const expected = sampled.map((job) => this.expect(job, bySubmission.get(job.id)));
-    const judge = (): JudgedTraces => judgeTraces(receiver.spans, expected);
-    await waitFor('all traces', () => judge().problems.length === 0).catch(() => undefined);
-    const { whole, withoutRequest, withoutAttempt, gone, problems } = judge();
-    const line = `sampled traces: of ${expected.length} jobs ${whole} are one whole tree each; killed with what it held: ${withoutRequest} lack the request, ${withoutAttempt} the attempt, ${gone} both`;
-    return [{ line, disagreements: problems.map((problem) => `trace of ${problem}`) }, this.judgeOtherTraces(all)];
-  }
-
-  /** Of other requests: one span each. Of jobs that failed without being sampled: one tree, with the request if its caller waited. */
-  private judgeOtherTraces({ jobs }: AllJobs): Finding {
-    const ofJobs = new Map([...jobs.values()].map((job) => [job.traceId, job]));
-    const waiting = new Set(this.callers.submissions.flatMap(({ id, job, tries }) => (job.waits && !this.mayLackRequest(tries) ? [id] : [])));
-    const disagreements: string[] = [];
-    const counts = { failed: 0, requests: 0 };
-    for (const [traceId, spans] of groupByTrace(this.receiver.spans)) {
-      const job = ofJobs.get(traceId);
-      if (job !== undefined && isSampledAt(traceId, RATIO)) continue;
-      counts[job === undefined ? 'requests' : 'failed'] += 1;
-      const hasRequest = job === undefined || waiting.has(job.id);
-      if (!isOneTree(spans, hasRequest)) disagreements.push(`trace ${traceId} of ${job?.id ?? 'a request'} is not one tree: ${spans.map(({ name }) => name).join(', ')}`);
-      if (job?.outcome?.status === 'succeeded') disagreements.push(`${job.id} succeeded, was not sampled, and has a trace`);
-    }
-    const line = `other traces: ${counts.failed} of jobs that failed and were not sampled, ${counts.requests} of requests without a job of their own`;
-    return { line, disagreements };
-  } // prettier-ignore
-
-  private expect({ id, traceId, attempts, finishedAt, worker }: ListedJob, submission: Submission | undefined): ExpectedTrace {
-    const isHeld = (endedAt: number | null): boolean => endedAt === null || endedAt > this.killedAt - EXPORT_MS;
-    const kept = attempts.filter((attempt) => !this.isKilled(attempt.worker) || !isHeld(attempt.finishedAt));
-    const isSettledThere = this.isKilled(worker) && isHeld(finishedAt);
-    return {
-      traceId,
-      jobId: id,
-      attempts: kept.map(({ number }) => number),
-      mayLackRequest: submission === undefined || this.mayLackRequest(submission.tries),
-      mayLackAttempt: kept.length < attempts.length || isSettledThere,
-    };
-  }
-
-  private mayLackRequest(tries: Submission['tries']): boolean {
-    return tries.some(({ replica, endedAt }) => replica === this.killedReplica && endedAt > this.killedAt - EXPORT_MS);
-  }
-
-  private isKilled(worker: string | null): boolean {
-    return worker === this.killedNode;
-  }
-
   private async judgeAlerts(): Promise<Finding> {
     const { told, cluster, replica } = this;
     const once = { 'firing FAILURE_RATE_HIGH': 1, 'resolved FAILURE_RATE_HIGH': 1, 'firing WORKER_NODE_LOST dies': 1, 'resolved WORKER_NODE_LOST dies': 1 };
@@ -237,6 +142,3 @@ export class Agreement {
     return { line: `alerts: ${steps.join(', ')}; deliveries repeated under their id ${told.repeated()}`, disagreements };
   } // prettier-ignore
 }
-
-/** The predecessor's routes, and whoever asks for it. */
-const runsOnce = ({ route, body }: MixedJob): boolean => route !== 'jobs' || body['delivery'] === 'at-most-once';
