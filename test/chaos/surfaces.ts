@@ -6,8 +6,8 @@ import { ADMIN_KEY, type TestCluster } from '../support/test-cluster';
 import type { ListedJob } from './listed-jobs';
 
 /**
- * Name → number: `accepted`, `finished`, `open`, `checks`, each status, `not succeeded`, and `error <type>`. A surface has those it
- * tells; what it does not tell of is 0 only where the names of that kind are all told (`statuses`, `errors`).
+ * Name → number: `accepted`, `finished`, `open`, `checks`, each status, `not succeeded`, and `error <type>`. A surface is held to
+ * those it tells; one that tells error types is held to all of them.
  */
 export type Counts = Readonly<Record<string, number>>;
 
