@@ -26,9 +26,18 @@ afterAll(async () => {
 });
 
 const kept: WarmChildren[] = [];
+/** One that was closed may be gone by the time it is killed. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ESRCH' });
+  }
+}
+
 afterEach(async () => {
   for (const warm of kept.splice(0)) warm.close();
-  for (const pid of childrenOf(template.pid)) process.kill(pid, 'SIGKILL');
+  for (const pid of childrenOf(template.pid)) killIfThere(pid);
   await waitFor('no child', () => childrenOf(template.pid).length === 0);
 });
 
