@@ -3,6 +3,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Config } from '../config/option-table';
 import { parseRedisTarget, type RedisTarget } from '../config/redis-target';
+import { stayConnected } from './stay-connected';
 
 /**
  * Two kinds of connection, as BullMQ demands opposite things of a producer and a consumer:
@@ -100,6 +101,7 @@ function connectServer(target: RedisTarget, common: ServerOptions): Redis {
   const place: ServerOptions = target.kind === 'sentinel' ? sentinelOptions(target, common) : { ...target.hosts[0] };
   const redis = new Redis({ ...common, ...place, db: target.database, retryStrategy: reconnectDelayMs });
   writeOncePerTurn(redis);
+  stayConnected(redis, reconnectDelayMs);
   return redis;
 }
 
