@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { createBullmq } from './contestants/bullmq.mjs';
 import { createCelery } from './contestants/celery.mjs';
 import { createForkExec } from './contestants/fork-exec.mjs';
-import { createOurs, createWarm, createWarmWork, createWork } from './contestants/ours.mjs';
+import { createOurs, createTraced, createWarm, createWarmTraced, createWarmWork, createWork } from './contestants/ours.mjs';
 import { createPlain } from './contestants/plain.mjs';
 import { createRq } from './contestants/rq.mjs';
 import { describeMachine } from './describe-machine.mjs';
@@ -21,7 +21,8 @@ const USAGE = `Usage: npm run bench -- [options]
   --seconds 5          length of one run
   --rounds 3           rounds; medians over them are reported
   --callers 1,8,64     numbers of concurrent callers
-  --only ours,rq       contestants: ours, warm, rq, celery, bullmq, fork-exec, and the 100 ms job: work, warm-work, plain
+  --only ours,rq       contestants: ours, warm, traced, warm-traced, rq, celery, bullmq, fork-exec, and the 100 ms job: work, warm-work,
+                       plain
   --slots 4            slots of our worker node (3 to 20; default: the product's own, 2 × cores within 3 to 20)
   --json FILE          write everything measured to FILE
   --profile            ours and warm alone, and what each microsecond of a job is spent on
@@ -31,6 +32,8 @@ const USAGE = `Usage: npm run bench -- [options]
 const factories = {
   ours: createOurs,
   warm: createWarm,
+  traced: createTraced,
+  'warm-traced': createWarmTraced,
   rq: createRq,
   celery: createCelery,
   bullmq: createBullmq,

@@ -19,6 +19,20 @@ const targets = [
     best: 'most',
   },
   { what: 'p50 one caller warm ÷ Celery', of: 'warm', peer: 'celery', field: 'p50Ms', callers: 1, target: 0.7, floor: 1.4, best: 'least' },
+  ...[
+    ['traced', 'ours'],
+    ['warm-traced', 'warm'],
+  ].map(([of, peer]) => ({
+    what: `${peer === 'ours' ? 'fresh' : 'warm'} sync throughput with traces at 1 % ÷ without`,
+    of,
+    peer,
+    field: 'jobsPerSecond',
+    callers: 64,
+    target: 0.95,
+    floor: 0.9,
+    best: 'most',
+    digits: 3,
+  })),
   ...['work', 'warm-work'].flatMap((of) =>
     [1, 'cores'].map((callers) => ({
       what: `100 ms job ${of === 'work' ? 'fresh' : 'warm'}, ${callers === 1 ? 'one caller' : 'a caller per core'}: p50 ÷ plain Python`,

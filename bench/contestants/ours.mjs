@@ -21,15 +21,25 @@ export const createOurs = (options) => createProduct(options, { name: 'ours', ti
 /** The same with one program called with other variables each time, in processes that are kept for it. */
 export const createWarm = (options) => createProduct(options, { name: 'warm', title: 'python3-cluster warm', isolation: 'warm' });
 
+/** Both with traces, of which 1 % are sampled, as the targets assume; a process of its own takes them. */
+export const createTraced = (options) => createProduct(options, { name: 'traced', title: 'fresh, traces at 1 %', isTraced: true });
+
+export const createWarmTraced = (options) =>
+  createProduct(options, { name: 'warm-traced', title: 'warm, traces at 1 %', isolation: 'warm', isTraced: true });
+
 /** A job that keeps a core busy for 100 ms: how much we add to it. With one caller, and with as many as there are cores. */
 export const createWork = (options) => createProduct(options, { name: 'work', title: `${WORK_MS} ms job, fresh`, isWork: true });
 
 export const createWarmWork = (options) =>
   createProduct(options, { name: 'warm-work', title: `${WORK_MS} ms job, warm`, isolation: 'warm', isWork: true });
 
-function createProduct({ redis, database, cores, slots, profileDirectory }, { name, title, isolation = 'fresh', isWork = false }) {
+function createProduct(
+  { redis, database, cores, slots, profileDirectory },
+  { name, title, isolation = 'fresh', isWork = false, isTraced = false },
+) {
   const servers = [];
   let load;
+  let sink;
   return {
     name,
     title,
@@ -41,6 +51,7 @@ function createProduct({ redis, database, cores, slots, profileDirectory }, { na
       if (!existsSync(join(root, 'packages/cli/dist/main.js'))) throw new CannotTakePart('it is not built yet: run `npm run build`.');
       const port = await findFreePort();
       const key = newKey();
+      if (isTraced) sink = await startSink();
       const env = {
         REDIS_URL: redis.urlOf(database),
         PORT: String(port),
@@ -52,6 +63,7 @@ function createProduct({ redis, database, cores, slots, profileDirectory }, { na
         // The peers' interpreter, where there is one; else the one the worker node finds.
         ...(existsSync(DEBIAN_PYTHON) ? { PYTHON3_PATH: DEBIAN_PYTHON } : {}),
         NODE_ENV: 'production',
+        ...(isTraced ? tracingSettings(sink.port) : {}),
       };
       for (const role of ['api', 'worker']) {
         servers.push(
@@ -87,8 +99,30 @@ function createProduct({ redis, database, cores, slots, profileDirectory }, { na
       { role: 'worker', pid: servers[1].pid, lasting: 'templates', passing: 'job processes' },
       { role: 'client', pid: load.pids[0] },
     ],
-    stop: () => Promise.all([...(load?.processes ?? []), ...servers].map(stopProcess)),
+    stop: () => Promise.all([...(load?.processes ?? []), ...servers, ...(sink ? [sink.process] : [])].map(stopProcess)),
   };
+}
+
+/** Metrics are on for all; pushing them as well is not part of the question. */
+const tracingSettings = (port) => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+  OTEL_METRICS_EXPORTER: 'none',
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '0.01',
+});
+
+async function startSink() {
+  let port;
+  const sink = startProcess({
+    name: 'OTLP sink',
+    stage: 'contestant',
+    file: process.execPath,
+    args: [join(root, 'bench/load/otlp-sink.mjs')],
+    cwd: root,
+    onLine: (line) => (port ??= Number(line)),
+  });
+  await waitUntil(() => port !== undefined, { within: READY_WITHIN_MS, what: 'the OTLP sink listens', processes: [sink] });
+  return { process: sink, port };
 }
 
 /** A sample each 500 µs; the file is written when the process ends in order. */
