@@ -17,7 +17,6 @@ export interface QuarantineGateOptions {
   readonly keyRing: KeyRing;
   readonly breaker: RedisBreaker;
   readonly logger: Logger;
-  readonly onForged?: (id: string) => void;
 }
 
 /** Between two looks of a caller that meets a trial under way. */

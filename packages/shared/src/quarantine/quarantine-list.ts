@@ -12,8 +12,6 @@ export interface QuarantineListOptions {
   readonly logger: Logger;
   /** Refuses commands while Redis is known to be away. */
   readonly guard?: <T>(command: () => Promise<T>) => Promise<T>;
-  /** Told once of each record that is not ours. */
-  readonly onForged?: (id: string) => void;
 }
 
 /** How often the list is looked at; a message makes it at once. */
@@ -142,7 +140,6 @@ export class QuarantineList {
       { event: 'security', errorCode: 'RECORD_UNVERIFIED', quarantineId: id.slice(0, 64) },
       'a quarantine record that is not signed by this cluster is ignored',
     );
-    this.options.onForged?.(id);
   }
 
   private forgetOld(): void {

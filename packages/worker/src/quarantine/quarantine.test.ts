@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  BASE_ENVIRONMENT, connectRedis, createEvidenceId, createJobId, createLogger, createRedisKeys, KeyRing, loadConfig, programIdOf, quarantineIdOf,
+  BASE_ENVIRONMENT, connectRedis, createEvidenceId, createJobId, createRedisKeys, KeyRing, loadConfig, programIdOf, quarantineIdOf,
   QuarantineList, sealEvidence, sealQuarantine,
-  type Job, type OutcomeStatus, type QuarantineEntry, type QuarantineEvidence, type RedisKeys,
+  type Job, type Logger, type OutcomeStatus, type QuarantineEntry, type QuarantineEvidence, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
 import { Quarantine } from './quarantine';
 
 /** Two worker nodes' quarantines over one Redis. */
 const { config } = loadConfig({ PYTHON3_QUARANTINE_BREACHES: '3' });
 const keyRing = new KeyRing('k'.repeat(40));
-const logger = createLogger('worker', 'silent');
 const payload = Buffer.from('{"code":"while flag: pass","variables":{"flag":true}}');
 interface Node {
   readonly quarantine: Quarantine;
@@ -30,11 +30,21 @@ const connect = (): Redis => {
   return connection;
 }; // prettier-ignore
 
+/** What is not signed by the cluster is told as a security event, with the record's id where it is one. */
+function createSecurityLogger(onForged: (quarantineId?: string) => void): Logger {
+  const write = (line: string): void => {
+    const { event, errorCode, quarantineId } = JSON.parse(line) as Record<string, string | undefined>;
+    if (event === 'security' && errorCode === 'RECORD_UNVERIFIED') onForged(quarantineId);
+  };
+  return pino({ level: 'error' }, { write });
+}
+
 async function startNode(workerId: string): Promise<Node> {
   const forged: string[] = [];
+  const logger = createSecurityLogger((quarantineId = 'evidence') => forged.push(quarantineId));
   const subscriber = connect();
-  const list = new QuarantineList({ redis, keys, keyRing, logger, onForged: (id) => forged.push(id) });
-  const quarantine = new Quarantine({ config, redis, keys, keyRing, list, workerId, logger, onForged: () => forged.push('evidence') });
+  const list = new QuarantineList({ redis, keys, keyRing, logger });
+  const quarantine = new Quarantine({ config, redis, keys, keyRing, list, workerId, logger });
   await quarantine.start(subscriber);
   await waitFor('the subscription', async () => ((await redis.pubsub('NUMSUB', keys.quarantineChannel))[1] as number) >= (workerId === 'node-1' ? 1 : 2));
   return { quarantine, list, forged };

@@ -14,8 +14,6 @@ export interface QuarantineOptions {
   readonly list: QuarantineList;
   readonly workerId: string;
   readonly logger: Logger;
-  /** Told of evidence that no worker node signed. */
-  readonly onForged?: () => void;
 }
 
 /** Whether a job may start, as far as its program goes. */
@@ -149,7 +147,6 @@ export class Quarantine {
         { event: 'security', errorCode: 'RECORD_UNVERIFIED' },
         'quarantine evidence that is not signed by this cluster is ignored',
       );
-      this.options.onForged?.();
       return;
     }
     this.hear(evidence).catch((error: unknown) => logger.warn({ error: String(error) }, 'quarantine evidence was not heard'));
