@@ -15,7 +15,7 @@ import posix
 import sys
 import types
 
-from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES
+from runner_under_test import BLOCKED_MODULES, RESTRICTED_MODULES
 from python3_cluster_runner import attribute_guards, guarded_builtins, module_views, policy, user_spans
 
 user_spans.offer()

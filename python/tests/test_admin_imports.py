@@ -3,7 +3,8 @@
 import unittest
 
 from optional_modules import skip_without_sqlite
-from worker_side import BLOCKED_MODULES, WorkerSide
+from runner_under_test import BLOCKED_MODULES
+from worker_side import WorkerSide
 
 REFUSED = {
     **{f"import {name}": f"import {name}" for name in BLOCKED_MODULES},

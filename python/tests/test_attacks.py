@@ -5,7 +5,8 @@ import unittest
 from attacks import ATTACKS
 from attacks_on_the_world import EFFECTS, OPERATORS, REFUSED_BY_THEMSELVES
 from optional_modules import skip_without_sqlite
-from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES, WorkerSide
+from runner_under_test import BLOCKED_MODULES, RESTRICTED_MODULES
+from worker_side import WorkerSide
 
 _ALLOWED_BY_THE_OPERATOR = [
     *RESTRICTED_MODULES,

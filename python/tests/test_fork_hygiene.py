@@ -2,7 +2,8 @@
 
 import unittest
 
-from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES, WorkerSide
+from runner_under_test import BLOCKED_MODULES, RESTRICTED_MODULES
+from worker_side import WorkerSide
 
 JOBS = 20
 SOURCES = {

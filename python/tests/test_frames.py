@@ -3,7 +3,9 @@
 import json
 import unittest
 
-from worker_side import FIXTURES, forge_frame, frames
+from job_channel import forge_frame
+from runner_under_test import FIXTURES
+from python3_cluster_runner import frames
 
 DIRECTIONS = {
     "worker-template": frames.WORKER_TO_TEMPLATE,

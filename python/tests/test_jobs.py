@@ -4,7 +4,9 @@ import json
 import math
 import unittest
 
-from worker_side import RUNNER, JobChannelBroken, WorkerSide
+from job_channel import JobChannelBroken
+from runner_under_test import RUNNER
+from worker_side import WorkerSide
 
 
 class JobTests(unittest.TestCase):

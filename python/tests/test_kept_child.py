@@ -3,7 +3,9 @@
 import os
 import unittest
 
-from worker_side import TimedOut, WorkerSide, frames, is_alive
+from waiting import TimedOut, is_alive
+from worker_side import WorkerSide
+from python3_cluster_runner import frames
 
 MEGABYTE = 1024 * 1024
 

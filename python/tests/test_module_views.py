@@ -6,7 +6,8 @@ import subprocess
 import sys
 import unittest
 
-from worker_side import BLOCKED_MODULES, HERE, RESTRICTED_MODULES, WorkerSide
+from runner_under_test import BLOCKED_MODULES, HERE, RESTRICTED_MODULES
+from worker_side import WorkerSide
 
 
 class CrawlTests(unittest.TestCase):

@@ -5,7 +5,8 @@ import json
 import os
 import unittest
 
-from worker_side import HERE, WorkerSide
+from runner_under_test import HERE
+from worker_side import WorkerSide
 
 
 def read_programs(path):

@@ -2,7 +2,8 @@
 
 import unittest
 
-from worker_side import BLOCKED_MODULES, RESTRICTED_MODULES, WorkerSide
+from runner_under_test import BLOCKED_MODULES, RESTRICTED_MODULES
+from worker_side import WorkerSide
 from python3_cluster_runner import policy, policy_syntax
 
 LIST = str(sorted(RESTRICTED_MODULES))

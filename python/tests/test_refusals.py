@@ -4,7 +4,8 @@ import os
 import re
 import unittest
 
-from worker_side import HERE, RESTRICTED_MODULES, WorkerSide
+from runner_under_test import HERE, RESTRICTED_MODULES
+from worker_side import WorkerSide
 
 PAGE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs", "restricted-mode.md")
 START = "SECURITY ERROR: Security violation: "

@@ -5,7 +5,9 @@ import signal
 import tempfile
 import unittest
 
-from worker_side import Child, TimedOut, WorkerSide, is_alive, wait_until
+from job_channel import Child
+from waiting import TimedOut, is_alive, wait_until
+from worker_side import WorkerSide
 
 
 def descriptors_of(pid):
@@ -68,7 +70,7 @@ class TemplateTests(unittest.TestCase):
                     self.assertEqual(worker.wait_exit(), 3)
 
     def _runner_with_path(self, runner, folder):
-        from worker_side import RUNNER
+        from runner_under_test import RUNNER
 
         os.makedirs(runner)
         os.symlink(os.path.join(RUNNER, "python3_cluster_runner"), os.path.join(runner, "python3_cluster_runner"))

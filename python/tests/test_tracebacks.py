@@ -3,7 +3,7 @@
 import json
 import unittest
 
-import worker_side  # noqa: F401  (puts the runner on the path)
+import runner_under_test  # noqa: F401  (puts the runner on the path)
 from python3_cluster_runner import report, tracebacks
 
 

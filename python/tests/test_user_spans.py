@@ -5,7 +5,8 @@ import os
 import time
 import unittest
 
-from worker_side import FIXTURES, WorkerSide
+from runner_under_test import FIXTURES
+from worker_side import WorkerSide
 
 SPAN_FIXTURES = os.path.join(os.path.dirname(FIXTURES), "spans.json")
 NESTED = """

@@ -15,7 +15,7 @@ import types
 import unittest
 import uuid
 
-import worker_side  # noqa: F401  (puts the runner on the path)
+import runner_under_test  # noqa: F401  (puts the runner on the path)
 from python3_cluster_runner import values_in, values_out
 
 MIB = 1024 * 1024
