@@ -3,22 +3,12 @@
 //
 //   npm run build && node bench/limit-overshoot.mjs [rounds]
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const require = createRequire(import.meta.url);
-const ofWorker = (module) => require(join(root, 'packages', 'worker', 'dist', `${module}.js`));
-const { createLogger, loadConfig } = require('@python3-cluster/shared');
-const { Slot } = ofWorker('pool/slot');
-const { runInSlot } = ofWorker('jobs/run-in-slot');
-const { ChildSocket } = ofWorker('runner/child-socket');
-const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
-const { Template } = ofWorker('runner/template');
-const { createIsolation } = ofWorker('sandbox/isolation');
-const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));
+import { join } from 'node:path';
+import { root } from './root.mjs';
+import {
+  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, runInSlot, Slot, stageRunner, Template,
+} from './worker-parts.mjs'; // prettier-ignore
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 const PROCESSES = 4;

@@ -5,7 +5,6 @@ a deadline passes. Nothing here sleeps.
 """
 
 import itertools
-import json
 import os
 import selectors
 import shutil
