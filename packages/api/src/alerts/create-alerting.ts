@@ -1,25 +1,16 @@
-import type { AlertEvents, Config, KeyRing, Logger, QuarantineList, RedisKeys } from '@python3-cluster/shared';
-import type { Redis } from 'ioredis';
+import type { AlertEvents, Config, Logger } from '@python3-cluster/shared';
 import type { ElectedReplica, TermTask } from '../cluster/elected-replica';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { RedisBreaker } from '../dispatch/redis-breaker';
-import type { ReadClusterFigures } from '../metrics/cluster-figures';
 import { AlertEvaluator } from './alert-evaluator';
 import { AlertStore } from './alert-store';
 import { AlertmanagerNotifier } from './alertmanager-notifier';
 import { LoadWindow } from './load-window';
-import { readSignals } from './alert-signals';
+import { readSignals, type SignalsReaderOptions } from './alert-signals';
 import { WebhookNotifier } from './webhook-notifier';
 
-export interface AlertingParts {
+export interface AlertingParts extends Omit<SignalsReaderOptions, 'load' | 'ownName'> {
   readonly config: Config;
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-  readonly keyRing: KeyRing;
-  readonly breaker: RedisBreaker;
-  readonly registry: WorkerRegistry;
-  readonly quarantine: QuarantineList;
-  readonly readFigures: ReadClusterFigures;
   readonly elected: ElectedReplica;
   readonly events: AlertEvents;
   readonly logger: Logger;
