@@ -19,8 +19,8 @@ import { NodeMetrics } from './metrics/node-metrics';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
 import { HostWatch } from './registry/host-watch';
-import { createSlots } from './create-slots';
-import type { PythonCommand, TemplateReady } from './runner/template';
+import { createSlots, type SlotsParts } from './create-slots';
+import type { TemplateReady } from './runner/template';
 import { WarmChildren } from './warm/warm-children';
 import { OutputFeed } from './watch/output-feed';
 
@@ -32,14 +32,7 @@ export interface WorkerNode {
   stop(): Promise<void>;
 }
 
-export interface WorkerNodeOptions {
-  readonly config: Config;
-  /** Files that hold secrets of the configuration. */
-  readonly secretFiles: readonly string[];
-  readonly python: PythonCommand;
-  /** Where bwrap(1) is, or why there is none. */
-  readonly bubblewrap: string | { readonly missing: string };
-  readonly logger: Logger;
+export interface WorkerNodeOptions extends SlotsParts {
   readonly tracing?: Tracing | undefined;
 }
 
