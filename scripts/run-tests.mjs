@@ -24,7 +24,7 @@ const [python, bubblewrap] = await Promise.all([
 ]);
 if (typeof bubblewrap !== 'string') console.log(`no namespaces in these tests: ${bubblewrap.missing}`);
 if (process.env.CI || process.argv.includes('--provision')) {
-  const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas', 'prometheus'], report);
+  const { missing } = await installDebianPackages(['python3-numpy', 'python3-pandas', 'prometheus', 'prometheus-alertmanager'], report);
   for (const [name, reason] of Object.entries(missing)) console.log(`not installed: ${name}: ${reason}`);
 }
 const environment = {

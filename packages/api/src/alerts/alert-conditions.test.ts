@@ -1,101 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
-import { ALERT_NAMES, alertDefinition, loadConfig, type AlertEvent, type AlertName, type EventAlertName } from '@python3-cluster/shared';
-import type { LaneFigures, WindowFigures } from '../metrics/cluster-figures';
-import { createCounts } from '../metrics/lane-counts';
-import { toTotals, toWindow } from '../metrics/to-figures';
+import { ALERT_NAMES, alertDefinition } from '@python3-cluster/shared';
+import { alertCases, lane, lanes, lastFiveMinutes, quiet, runs, thresholds, withP95, type AlertCase } from '../../test/alert-cases';
 import { alertConditions, findAll, MOST_FINDINGS, type Standing } from './alert-conditions';
 import type { AlertSignals } from './alert-signals';
 
-const { config } = loadConfig({ PYTHON3_QUEUE_MAX_JOBS: '1000' });
-const NOW = Date.now();
-const empty = toWindow(createCounts(), 5);
-const runs = (succeeded: number, failed: number): WindowFigures => ({
-  ...empty, succeeded, failed, finished: succeeded + failed, failureShare: failed / (succeeded + failed),
-}); // prettier-ignore
-const withP95 = (count: number, p95: number): WindowFigures => ({ ...empty, runMs: { ...empty.runMs, count, p95 } });
-const lane = (changes: Partial<LaneFigures>): LaneFigures => ({
-  lane: 'line-7', workers: 1, waiting: 0, delayed: 0, active: 0, oldestWaitingMs: null, lastMinute: empty, lastFiveMinutes: empty,
-  totals: toTotals(createCounts()), ...changes,
-}); // prettier-ignore
-const event = (name: EventAlertName, ageMs: number, subject = 'line-7'): AlertEvent => ({
-  version: 1,
-  name,
-  subject,
-  at: NOW - ageMs,
-  detail: 'd',
-});
-const host = (changes: object, startedAt = NOW - 7_200_000) => ({
-  nodeName: 'n1',
-  startedAt,
-  host: { diskFreeBytes: 50, diskTotalBytes: 100, clockOffsetMs: 0, ...changes },
-});
-const standing = (name: AlertName, ageMs: number): Standing => ({ name, subject: 'n1', startedAt: NOW - ageMs, message: '', value: null });
-
-const lost = (silentMs: number) => ({ nodeName: 'n1', heardAt: NOW - silentMs });
-
-type Case = readonly [title: string, signals: Partial<AlertSignals>, standing?: Standing[]];
 /** Whole rows: Jest would put a callback where one is short. */
-const whole = (rows: readonly Case[]) => rows.map(([title, signals, before = []]) => [title, signals, before] as const);
-const lastFiveMinutes = (window: WindowFigures): Partial<AlertSignals> => ({ figures: { lastFiveMinutes: window, lanes: [] } });
-const lanes = (...all: LaneFigures[]): Partial<AlertSignals> => ({ figures: { lastFiveMinutes: empty, lanes: all } });
-
-/** What is as it should be: nothing is found. */
-const quiet: AlertSignals = {
-  now: NOW, figures: { lastFiveMinutes: runs(90, 10), lanes: [lane({})] }, poolUtilization: 0.5, live: [host({})], lost: [],
-  memory: { usedBytes: 50, maxBytes: 100 }, events: [], quarantined: new Map(), ownClockOffsetMs: 3, ownName: 'api-1',
-}; // prettier-ignore
-const found = (signals: Partial<AlertSignals>, before: readonly Standing[] = []) => findAll({ ...quiet, ...signals }, config, before);
-
-/** Each name: when it fires, and when, by a little, it does not. */
-const cases: Record<AlertName, { readonly fires: Case[]; readonly doesNot: Case[] }> = {
-  POOL_UTILIZATION_CRITICAL: { fires: [['91 %', { poolUtilization: 0.91 }]], doesNot: [['90 %', { poolUtilization: 0.9 }], ['too little seen', { poolUtilization: undefined }]] },
-  POOL_UTILIZATION_HIGH: { fires: [['71 %', { poolUtilization: 0.71 }], ['90 %', { poolUtilization: 0.9 }]], doesNot: [['70 %', { poolUtilization: 0.7 }], ['critical', { poolUtilization: 0.95 }]] },
-  FAILURE_RATE_HIGH: { fires: [['3 of 10', lastFiveMinutes(runs(7, 3))]], doesNot: [['2 of 10', lastFiveMinutes(runs(8, 2))], ['9 of 9', lastFiveMinutes(runs(0, 9))]] },
-  QUEUE_AGE_HIGH: { fires: [['61 s', lanes(lane({ waiting: 1, oldestWaitingMs: 61_000 }))]], doesNot: [['60 s', lanes(lane({ waiting: 1, oldestWaitingMs: 60_000 }))]] },
-  QUEUE_DEPTH_HIGH: { fires: [['800 of 1,000', lanes(lane({ waiting: 800 }))]], doesNot: [['799', lanes(lane({ waiting: 799 }))]] },
-  LANE_WITHOUT_WORKER: {
-    fires: [['a job waits', lanes(lane({ workers: 0, waiting: 1 }))], ['callers are refused', { ...lanes(lane({ workers: 0 })), events: [event('LANE_WITHOUT_WORKER', 59_000)] }]],
-    doesNot: [['nobody needs it', lanes(lane({ workers: 0 }))], ['refused long ago', { ...lanes(lane({ workers: 0 })), events: [event('LANE_WITHOUT_WORKER', 61_000)] }], ['served again', { events: [event('LANE_WITHOUT_WORKER', 1)] }]],
-  },
-  WORKER_NODE_LOST: {
-    fires: [
-      ['it fell silent', { live: [], lost: [lost(6_000)] }],
-      ['it did, and the registry has forgotten it', { live: [] }, [standing('WORKER_NODE_LOST', 3_500_000)]],
-      ['it did, and one of the same name lives on', { lost: [lost(6_000)] }],
-      ['the same, later', {}, [standing('WORKER_NODE_LOST', 600_000)]],
-    ],
-    doesNot: [
-      ['one of that name was started since', { live: [host({}, NOW - 3_000)], lost: [lost(6_000)] }],
-      ['one was, and the registry has forgotten the other', { live: [host({}, NOW - 500_000)] }, [standing('WORKER_NODE_LOST', 600_000)]],
-      ['it was silent at first sight, and one of that name lives', { lost: [{ nodeName: 'n1', heardAt: 0 }] }],
-      ['it is an hour ago', { live: [], lost: [lost(6_000)] }, [standing('WORKER_NODE_LOST', 3_600_000)]],
-    ],
-  },
-  BREAKER_OPEN: { fires: [['lately', { events: [event('BREAKER_OPEN', 59_000)] }]], doesNot: [['long ago', { events: [event('BREAKER_OPEN', 61_000)] }]] },
-  PROGRAM_QUARANTINED: { fires: [['one caller’s', { quarantined: new Map([['key:a', 2]]) }], ['everyone’s', { quarantined: new Map([[null, 1]]) }]], doesNot: [['none', {}]] },
-  JOB_SIGNATURE_REFUSED: { fires: [['once', { events: [event('JOB_SIGNATURE_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
-  RECORD_REFUSED: { fires: [['once', { events: [event('RECORD_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
-  P95_OVER_OBJECTIVE: { fires: [['of ten runs', lastFiveMinutes(withP95(10, 5_001))]], doesNot: [['5,000 ms', lastFiveMinutes(withP95(10, 5_000))], ['of nine', lastFiveMinutes(withP95(9, 9_000))]] },
-  REDIS_MEMORY_HIGH: { fires: [['81 %', { memory: { usedBytes: 81, maxBytes: 100 } }]], doesNot: [['80 %', { memory: { usedBytes: 80, maxBytes: 100 } }], ['no limit', { memory: { usedBytes: 81, maxBytes: 0 } }]] },
-  WORKER_DISK_LOW: { fires: [['9 %', { live: [host({ diskFreeBytes: 9 })] }]], doesNot: [['10 %', { live: [host({ diskFreeBytes: 10 })] }], ['not known', { live: [{ nodeName: 'n1', startedAt: 1 }] }]] },
-  CLOCK_SKEW: { fires: [['a node before', { live: [host({ clockOffsetMs: 1_001 })] }], ['a node behind', { live: [host({ clockOffsetMs: -1_001 })] }], ['this replica', { ownClockOffsetMs: 1_001 }]], doesNot: [['a second', { live: [host({ clockOffsetMs: 1_000 })] }]] },
-}; // prettier-ignore
+const whole = (rows: readonly AlertCase[]) => rows.map(([title, signals, before = []]) => [title, signals, before] as const);
+const found = (signals: Partial<AlertSignals>, before: readonly Standing[] = []) => findAll({ ...quiet, ...signals }, thresholds, before);
 
 it('there is a condition for each name of the table, and nothing is found where all is well', () => {
   expect(Object.keys(alertConditions).sort()).toEqual([...ALERT_NAMES].sort());
-  expect(Object.keys(cases).sort()).toEqual([...ALERT_NAMES].sort());
+  expect(Object.keys(alertCases).sort()).toEqual([...ALERT_NAMES].sort());
   expect(found({})).toEqual([]);
 });
 
 describe.each(ALERT_NAMES)('%s', (name) => {
-  it.each(whole(cases[name].fires))('fires: %s', (_title, signals, before) => {
+  it.each(whole(alertCases[name].fires))('fires: %s', (_title, signals, before) => {
     const findings = found(signals, before);
     expect(findings.map((finding) => finding.name)).toEqual([name]);
     // One about the cluster names nothing, the others what they are about.
     expect(findings[0]?.subject !== '').toBe(alertDefinition(name).subject !== null);
   });
 
-  it.each(whole(cases[name].doesNot))('does not: %s', (_title, signals, before) => {
+  it.each(whole(alertCases[name].doesNot))('does not: %s', (_title, signals, before) => {
     expect(found(signals, before).map((finding) => finding.name)).not.toContain(name);
   });
 });
@@ -109,7 +36,7 @@ it('the predecessor’s three speak its words', () => {
 
 it('a threshold of 0 turns the objective off', () => {
   const signals = { ...quiet, ...lastFiveMinutes(withP95(100, 90_000)) };
-  expect(findAll(signals, { ...config, alertP95Ms: 0 }, [])).toEqual([]);
+  expect(findAll(signals, { ...thresholds, alertP95Ms: 0 }, [])).toEqual([]);
 });
 
 it('of one name there are never more than a hundred', () => {

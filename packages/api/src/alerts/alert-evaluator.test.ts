@@ -1,24 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  alertInstance, connectRedis, createRedisKeys, KeyRing, loadConfig, openDelivery, sealAlert,
+  ALERT_NAMES, alertInstance, connectRedis, createRedisKeys, KeyRing, openDelivery, sealAlert,
   type Alert, type AlertDelivery, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { createCounts } from '../metrics/lane-counts';
-import { toWindow } from '../metrics/to-figures';
+import { alertCases, mended, NOW, quiet, thresholds } from '../../test/alert-cases';
 import { acknowledgeAlert } from './acknowledge-alert';
 import { AlertEvaluator, LISTED_MS } from './alert-evaluator';
 import type { AlertSignals } from './alert-signals';
 import { AlertStore } from './alert-store';
 import { readLegacyAlerts } from './legacy-alerts';
 
-const { config } = loadConfig({});
 const keyRing = new KeyRing('k'.repeat(40));
 const logger = pino({ level: 'silent' });
 const signal = new AbortController().signal;
-const window = toWindow(createCounts(), 5);
 const START = 1_800_000_000_000;
 const CLAIM = 'claim-1';
 let redis: Redis;
@@ -38,11 +35,7 @@ afterEach(() => redis.disconnect());
 
 const createEvaluator = (): AlertEvaluator =>
   new AlertEvaluator({
-    store, thresholds: config, clearMs: 60_000, logger,
-    readSignals: () => Promise.resolve({
-      now, figures: { lastFiveMinutes: window, lanes: [] }, poolUtilization: 0, live: [], lost: [], memory: { usedBytes: 0, maxBytes: 0 }, events: [],
-      quarantined: new Map(), ownClockOffsetMs: 0, ownName: 'api', ...signals,
-    }),
+    store, thresholds, clearMs: 60_000, logger, readSignals: () => Promise.resolve({ ...quiet, now, ...signals }),
   }); // prettier-ignore
 /** Each pass by an evaluator that knows nothing but what stands in Redis, as after a replica's death. */
 const pass = (claim = CLAIM): Promise<void> => createEvaluator().pass({ claim, signal });
@@ -105,11 +98,27 @@ describe('an alert', () => {
     signals = busy;
     await pass();
     now += 600_000;
-    const evaluator = new AlertEvaluator({ store, thresholds: config, clearMs: 1, logger, readSignals: () => Promise.reject(new Error('away')) });
+    const evaluator = new AlertEvaluator({ store, thresholds, clearMs: 1, logger, readSignals: () => Promise.reject(new Error('away')) });
     await expect(evaluator.pass({ claim: CLAIM, signal })).rejects.toThrow('away');
     expect(await active()).toHaveLength(1);
   });
 }); // prettier-ignore
+
+it.each(ALERT_NAMES)('%s fires, is acknowledged and resolves, each once and each told once', async (name) => {
+  now = NOW;
+  signals = alertCases[name].fires[0]?.[1] ?? {};
+  for (let time = 0; time < 3; time += 1) await pass();
+  const [alert] = await active();
+  await acknowledgeAlert(store, alert?.id ?? '', 'admin');
+  await pass();
+  expect(await active()).toMatchObject([{ name, state: 'acknowledged' }]);
+  // Events are not heard of any more; a node of the name has been started.
+  signals = mended[name] ?? {};
+  for (now += 60_000; now < NOW + 70_000; now += 2_000) await pass();
+  expect(await active()).toEqual([]);
+  expect(await told()).toEqual([`${name} firing`, `${name} acknowledged`, `${name} resolved`]);
+  expect(await store.readHistory()).toMatchObject([{ id: alert?.id, name, state: 'resolved' }]);
+});
 
 it('what somebody without the key writes is no alert, is not sent on, and keeps none from firing', async () => {
   const forger = new KeyRing('x'.repeat(40));
