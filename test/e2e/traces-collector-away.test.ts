@@ -1,31 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call, runJob, type Answer } from '../support/call';
 import { GatedJobs } from '../support/gated-jobs';
-import { OtlpReceiver } from '../support/otlp-receiver';
-import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
+import type { OtlpReceiver } from '../support/otlp-receiver';
+import { ADMIN_KEY, type TestCluster } from '../support/test-cluster';
 import { assertConnected, caller, one } from '../support/trace-checks';
+import { startTracedCluster, type TracedCluster } from '../support/traced-cluster';
 import { waitFor } from '../support/wait-for';
 
+let traced: TracedCluster;
 let receiver: OtlpReceiver;
 let cluster: TestCluster;
 const gates = new GatedJobs('traces-away');
 
 beforeAll(async () => {
-  receiver = await OtlpReceiver.start();
-  cluster = await TestCluster.start({
-    workers: 2,
-    settings: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-      OTEL_BSP_SCHEDULE_DELAY: '50',
-      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
-      PYTHON3_POOL_MAX: '3',
-    },
-  });
+  traced = await startTracedCluster();
+  ({ receiver, cluster } = traced);
 });
 afterAll(async () => {
   gates.clean();
-  await cluster.stop();
-  await receiver.stop();
+  await traced.stop();
 });
 
 const asAdmin = { key: ADMIN_KEY };

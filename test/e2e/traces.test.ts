@@ -1,40 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createRedisKeys } from '@python3-cluster/shared';
-import { Redis } from 'ioredis';
 import { call, exec, legacy, runAdminJob, runJob, type Answer } from '../support/call';
 import { GatedJobs } from '../support/gated-jobs';
-import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver';
-import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY, TestCluster, type TestProcess } from '../support/test-cluster';
-import { assertConnected, caller, childrenOf, one, type Caller } from '../support/trace-checks';
+import type { OtlpReceiver } from '../support/otlp-receiver';
+import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY, type TestCluster, type TestProcess } from '../support/test-cluster';
+import { assertConnected, caller, childrenOf, one } from '../support/trace-checks';
+import { startTracedCluster, type TracedCluster } from '../support/traced-cluster';
 import { waitFor } from '../support/wait-for';
 
 const FAILED_PER_SECOND = 3;
 const JAEGER = 'http://jaeger.example:16686/ui';
+let traced: TracedCluster;
 let receiver: OtlpReceiver;
 let cluster: TestCluster;
 const gates = new GatedJobs('traces');
 
 beforeAll(async () => {
-  receiver = await OtlpReceiver.start();
-  cluster = await TestCluster.start({
-    workers: 2,
-    settings: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
-      OTEL_BSP_SCHEDULE_DELAY: '50',
-      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
-      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment=test-hall',
-      OTEL_TRACES_SAMPLER: 'parentbased_always_off',
-      PYTHON3_TRACE_FAILED_PER_SECOND: String(FAILED_PER_SECOND),
-      JAEGER_UI_URL: `${JAEGER}/`,
-      PYTHON3_POOL_MAX: '3',
-    },
+  traced = await startTracedCluster({
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment=test-hall',
+    OTEL_TRACES_SAMPLER: 'parentbased_always_off',
+    PYTHON3_TRACE_FAILED_PER_SECOND: String(FAILED_PER_SECOND),
+    JAEGER_UI_URL: `${JAEGER}/`,
   });
+  ({ receiver, cluster } = traced);
 });
 afterAll(async () => {
   gates.clean();
-  await cluster.stop();
-  await receiver.stop();
+  await traced.stop();
 });
 
 const asAdmin = { key: ADMIN_KEY };
@@ -197,36 +189,6 @@ describe('however a job ends, its spans say so', () => {
     assertConnected(settled, waiting.spanId);
     expect(one(settled, 'settle default')).toMatchObject({
       isError: true, kind: 'consumer', attributes: { 'python3.outcome.status': 'cancelled', 'error.type': 'Cancelled' },
-    }); // prettier-ignore
-  });
-
-  it('one that waited for longer than it may, one whose seal is not ours, and one that the queue has lost', async () => {
-    const [late, forged, missing] = [caller(), caller(), caller()];
-    const submit = async (job: object, from: Caller): Promise<string> =>
-      (await call(cluster, '/api/v1/jobs', { code: 'result = 1', ...job }, { headers: from.headers })).json.id as string;
-    const redis = new Redis(cluster.redisUrl);
-    try {
-      const keys = createRedisKeys(cluster.namespace);
-      for (const { process: worker } of cluster.workers) worker.kill('SIGSTOP');
-      await submit({ expiresInMs: 200 }, late);
-      await redis.hset(keys.queueEntry('default', await submit({}, forged)), 'data', '{"sealed":"no seal"}');
-      const lost = await submit({ delayMs: 60_000 }, missing);
-      await redis.del(keys.queueEntry('default', lost));
-      await redis.zrem(keys.queueEntry('default', 'delayed'), lost);
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    } finally {
-      for (const { process: worker } of cluster.workers) worker.kill('SIGCONT');
-      redis.disconnect();
-    }
-    const endOf = async ({ traceId, spanId }: Caller, name: string): Promise<ReceivedSpan> => {
-      const spans = await receiver.trace(traceId, name, 'POST /api/v1/jobs');
-      assertConnected(spans, spanId);
-      return one(spans, name);
-    };
-    expect(await endOf(late, 'process default')).toMatchObject({ isError: true, attributes: { 'python3.outcome.status': 'expired' } });
-    expect(await endOf(forged, 'process default')).toMatchObject({ isError: true, attributes: { 'python3.outcome.status': 'rejected' } });
-    expect(await endOf(missing, 'settle default')).toMatchObject({
-      isError: true, attributes: { 'python3.outcome.status': 'crashed', 'error.type': 'QueueEntryLost' },
     }); // prettier-ignore
   });
 
