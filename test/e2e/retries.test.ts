@@ -6,6 +6,7 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../contracts/seeded-random';
 import { assertOwnAnswers, call, legacy, runJob, type Answer } from '../support/call';
+import { GatedJobs } from '../support/gated-jobs';
 import { makeNotesFolder } from '../support/notes';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -18,7 +19,9 @@ beforeAll(async () => {
   redis = new Redis(cluster.redisUrl, { maxRetriesPerRequest: null });
   keys = createRedisKeys(cluster.namespace);
 });
+const gates = new GatedJobs('retries');
 afterAll(async () => {
+  gates.clean();
   redis.disconnect();
   await cluster.stop();
 });
@@ -186,13 +189,16 @@ describe('worker nodes that are killed', () => {
   it('under a job: it has as many starts as it may have, and its attempts say what became of each', async () => {
     const pair = await TestCluster.start({ workers: 2 });
     try {
-      const sleep = { code: 'import time\ntime.sleep(6)\nresult = 1', mode: 'restricted' };
-      const [once, twice] = [await submit({ ...sleep, attempts: 1 }, pair), await submit({ ...sleep, attempts: 2 }, pair)];
+      // They run until their nodes are killed, however long the third one takes to start.
+      const gate = gates.make('gate()\nresult = 1');
+      const job = { ...gate.job, timeoutMs: 120_000 };
+      const [once, twice] = [await submit({ ...job, attempts: 1 }, pair), await submit({ ...job, attempts: 2 }, pair)];
       await waitFor('both to run', async () => (await legacy(pair, 'pool-stats')).json.inUse === 2);
       const victims = pair.workers.splice(0, 2);
       pair.startWorker();
       await pair.waitForWorkers(3);
       for (const victim of victims) await victim.stop('SIGKILL');
+      gate.open();
       const crashed = await ended(once, pair);
       expect(crashed).toMatchObject({
         outcome: { status: 'crashed', error: { type: 'WorkerLost' } },

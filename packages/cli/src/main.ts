@@ -1,11 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
-import { runApiCommand } from './commands/api';
-import { runDoctorCommand } from './commands/doctor';
-import { runStartCommand } from './commands/start';
-import { DEFAULT_TOP_URL, parseTopUrl, runTopCommand } from './commands/top';
-import { runWebhookKeyCommand } from './commands/webhook-key';
-import { runWorkerCommand } from './commands/worker';
+import type { TopOptions } from './commands/top';
+import { DEFAULT_TOP_URL, parseTopUrl } from './top/top-url';
+
+interface ServerOptions {
+  readonly stopWithParent?: boolean;
+}
 
 /** The command line: `python3-cluster api | worker | start | doctor | top | webhook-key`. Resolves when the command has started or ended. */
 export async function runCli(args: readonly string[]): Promise<void> {
@@ -23,6 +23,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
   }
 }
 
+/** Each command's code is loaded when it is called: no process starts with that of the others. */
 function createProgram(): Command {
   const program = new Command('python3-cluster')
     .description('Real Python 3 for industrial plants, as a cluster.')
@@ -33,29 +34,32 @@ function createProgram(): Command {
   program
     .command('start')
     .description('run Redis, the API and one worker node on this machine, with keys made on first use')
-    .action(runStartCommand);
+    .action(async () => (await import('./commands/start.js')).runStartCommand());
   program
     .command('api')
     .description('run one API replica (needs REDIS_URL, PYTHON3_SIGNING_KEY)')
     .option('--stop-with-parent', 'stop when standard input ends')
-    .action(runApiCommand);
+    .action(async (options: ServerOptions) => (await import('./commands/api.js')).runApiCommand(options));
   program
     .command('worker')
     .description('run one worker node (needs REDIS_URL, PYTHON3_SIGNING_KEY)')
     .option('--stop-with-parent', 'stop when standard input ends')
-    .action(runWorkerCommand);
-  program.command('doctor').description('check what this machine can do, and say what is missing').action(runDoctorCommand);
+    .action(async (options: ServerOptions) => (await import('./commands/worker.js')).runWorkerCommand(options));
+  program
+    .command('doctor')
+    .description('check what this machine can do, and say what is missing')
+    .action(async () => (await import('./commands/doctor.js')).runDoctorCommand());
   program
     .command('top')
     .description('show what the cluster does, live; q ends')
     .option('--url <address>', 'an API replica', parseTopUrl, DEFAULT_TOP_URL)
     .option('--key-file <path>', 'file with an API key of any role (default: .data/secrets/admin.key)')
     .option('--once', 'print the picture once and end')
-    .action(runTopCommand);
+    .action(async (options: TopOptions) => (await import('./commands/top.js')).runTopCommand(options));
   program
     .command('webhook-key')
     .description('print the key by which receivers verify alerts (needs PYTHON3_SIGNING_KEY)')
-    .action(runWebhookKeyCommand);
+    .action(async () => (await import('./commands/webhook-key.js')).runWebhookKeyCommand());
   return program;
 }
 

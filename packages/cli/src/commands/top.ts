@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReadStream } from 'node:tty';
-import { InvalidArgumentError } from 'commander';
-import { ClusterError, EXIT_CODES, optionTable } from '@python3-cluster/shared';
+import { ClusterError, EXIT_CODES } from '@python3-cluster/shared';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
 import { readCluster } from '../top/read-cluster';
@@ -16,18 +15,9 @@ export interface TopOptions {
   readonly once?: boolean;
 }
 
-export const DEFAULT_TOP_URL = `http://127.0.0.1:${optionTable.port.default}`;
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** For scripts: nothing is cut that a reader may look for. */
 const ONCE_COLUMNS = 200;
-
-/** The base address of an API. @throws InvalidArgumentError */
-export function parseTopUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
-    throw new InvalidArgumentError('It must be an http:// or https:// address without user and password.');
-  return url.origin + url.pathname.replace(/\/+$/, '');
-}
 
 export async function runTopCommand({ url, keyFile, once }: TopOptions): Promise<void> {
   const environment = loadEnvironment();
