@@ -11,5 +11,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Tests mostly wait for processes that they start: one more than there are cores.
+  maxWorkers: 3,
 };
