@@ -224,6 +224,21 @@ describe('a job that is not sampled', () => {
     expect(receiver.ofTrace(well.traceId)).toEqual([]);
   });
 
+  it.each([0, 400])('is whole, too, where its caller does not wait for it, delayed by %d ms', async (delayMs) => {
+    // Where the second of the allowance is another test's, the next one is not.
+    const spans = await waitFor('a failure that is exported', async () => {
+      const { traceId, spanId, headers } = caller(false);
+      const job = { code: 'raise ValueError()', ...(delayMs > 0 && { delayMs }) };
+      expect((await call(cluster, '/api/v1/jobs', job, { headers })).status).toBe(202);
+      await new Promise((resolve) => setTimeout(resolve, delayMs + 500));
+      if (receiver.ofTrace(traceId).length === 0) return undefined;
+      const all = await receiver.trace(traceId, 'POST /api/v1/jobs', 'send default', 'write outcome');
+      assertConnected(all, spanId);
+      return all;
+    });
+    for (const span of spans) expect(span.attributes['python3.trace.unsampled']).toBe(true);
+  });
+
   it('is not exported more often than the allowance says', async () => {
     const startedAt = Date.now();
     const callers = Array.from({ length: 60 }, () => caller(false));

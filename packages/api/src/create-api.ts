@@ -28,6 +28,7 @@ import { HttpListener, type Address } from './http-listener';
 import { createMetrics } from './metrics/create-metrics';
 import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { InFlight } from './requests/in-flight';
+import { DeferredTraces } from './traces/deferred-traces';
 
 export interface Api {
   /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
@@ -107,11 +108,13 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: clusterMetrics.reader.read, elected, events, logger,
   });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
+  const deferredTraces =
+    tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   const application = createApplication({
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
-    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing,
+    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
   }); // prettier-ignore
   const listener = new HttpListener(application, config);
 
@@ -139,6 +142,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     start: async () => {
       replies.start();
       watches.start();
+      deferredTraces?.start();
       suitability.start();
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();

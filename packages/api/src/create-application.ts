@@ -21,6 +21,7 @@ import { createLegacyMetricsRoutes } from './legacy/metrics-routes';
 import { createLegacyStatusRoutes } from './legacy/status-routes';
 import type { ClusterMetrics } from './metrics/cluster-metrics';
 import { measureRequests } from './metrics/measure-requests';
+import type { DeferredTraces } from './traces/deferred-traces';
 import { createRequestTracing } from './traces/trace-requests';
 import { assignRequestId } from './requests/assign-request-id';
 import type { InFlight } from './requests/in-flight';
@@ -62,6 +63,7 @@ export interface ApplicationParts {
   readonly inFlight: InFlight;
   readonly waitsEnd: AbortSignal;
   readonly tracing: Tracing | undefined;
+  readonly deferredTraces: DeferredTraces | undefined;
   readonly metrics: ProcessMetrics;
   readonly clusterMetrics: ClusterMetrics;
 }
@@ -87,7 +89,13 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createLegacyAlertRoutes(parts),
   ];
   const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
-  const first = [assignRequestId, createSecurityHeaders(), createRequestTracing(parts.tracing), createAccessLog(parts.logger), measure];
+  const first = [
+    assignRequestId,
+    createSecurityHeaders(),
+    createRequestTracing(parts.tracing, parts.deferredTraces),
+    createAccessLog(parts.logger),
+    measure,
+  ];
   app.use(...first);
   // health and metrics answer also while draining
   mountRoutes(app, [...createHealthRoutes(parts), ...createPrometheusRoutes(parts)]);

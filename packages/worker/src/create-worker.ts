@@ -21,6 +21,7 @@ import { Heartbeat } from './registry/heartbeat';
 import { HostWatch } from './registry/host-watch';
 import { createSlots, type SlotsParts } from './create-slots';
 import type { TemplateReady } from './runner/template';
+import { createTraceJobs } from './traces/trace-jobs';
 import { WarmChildren } from './warm/warm-children';
 import { OutputFeed } from './watch/output-feed';
 
@@ -71,10 +72,11 @@ export async function createWorkerNode({
   const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
+  const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, tracing, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, traceJob, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),

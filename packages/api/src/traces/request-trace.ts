@@ -2,6 +2,7 @@ import {
   ATTRIBUTES, createSpanId, createTraceId, formatTraceparent, MESSAGING_SYSTEM, recordSpan, SPAN_KINDS, SPAN_NAMES, spanIdOf, traceNowMs,
   type Job, type Outcome, type RecordedSpan, type TraceContext, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
+import type { DeferredTraces } from './deferred-traces';
 
 /** How a request was answered. */
 export interface RequestEnd {
@@ -29,9 +30,12 @@ export class RequestTrace {
   private readonly server: RecordedSpan | undefined;
   private producer: RecordedSpan | undefined;
   private outcome: Outcome | undefined;
+  private readonly deferred: Pick<DeferredTraces, 'keep'> | undefined;
 
-  constructor(tracing: Tracing | undefined, incoming: TraceContext | undefined) {
+  /** `deferred` takes what may be exported later. */
+  constructor(tracing: Tracing | undefined, incoming: TraceContext | undefined, deferred?: Pick<DeferredTraces, 'keep'>) {
     this.tracing = tracing;
+    this.deferred = deferred;
     this.incoming = incoming;
     this.traceId = incoming?.traceId ?? createTraceId();
     this.isSampled = tracing === undefined ? (incoming?.isSampled ?? false) : tracing.isSampled(this.traceId, incoming);
@@ -83,6 +87,7 @@ export class RequestTrace {
     // With the worker node's: it was that one's decision.
     const isWanted = this.outcome?.traced ?? (end.statusCode >= 500 && tracing.admitFailure());
     if (isWanted) tracing.exportUnsampled(this.traceId, spans);
+    else if (this.outcome === undefined && spans.length > 1 && end.jobId !== undefined) this.deferred?.keep(end.jobId, this.traceId, spans);
   }
 
   private complete(server: RecordedSpan, { method, route, statusCode, errorCode, jobId, isAborted }: RequestEnd): void {

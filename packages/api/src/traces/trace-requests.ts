@@ -2,13 +2,14 @@ import { parseTraceparent, type Tracing } from '@python3-cluster/shared';
 import type { RequestHandler } from 'express';
 import { readRequestState } from '../requests/request-state';
 import { readTraceparent } from '../requests/traceparent';
+import type { DeferredTraces } from './deferred-traces';
 import { RequestTrace } from './request-trace';
 
 /** Gives each request its trace, and each answer the trace's id. */
-export function createRequestTracing(tracing: Tracing | undefined): RequestHandler {
+export function createRequestTracing(tracing: Tracing | undefined, deferred?: DeferredTraces): RequestHandler {
   return (request, response, next) => {
     const incoming = parseTraceparent(readTraceparent(request.headers['traceparent']));
-    const trace = new RequestTrace(isTraced(request.path) ? tracing : undefined, incoming);
+    const trace = new RequestTrace(isTraced(request.path) ? tracing : undefined, incoming, deferred);
     readRequestState(response).trace = trace;
     response.setHeader('X-Trace-Id', trace.traceId);
     if (tracing !== undefined) {

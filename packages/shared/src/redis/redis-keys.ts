@@ -61,6 +61,8 @@ export interface RedisKeys {
   readonly watchChannel: (lane: string) => string;
   /** Channel on which one worker node hears the same, from those it has answered before. */
   readonly nodeWatchChannel: (workerId: string) => string;
+  /** Channel on which API replicas hear of jobs that nobody sampled and whose spans were exported: the job's id. */
+  readonly tracedChannel: string;
   /** Channel on which an API replica hears the output of the jobs its callers watch. */
   readonly outputChannel: (replicaId: string) => string;
   /** Hash: worker id → heartbeat (JSON). */
@@ -117,6 +119,7 @@ export function createRedisKeys(namespace: string): RedisKeys {
     idempotencyIndex: (ownerHash) => `${namespace}:{~${ownerHash}}:once`,
     replicaMark: (lane) => `${namespace}:{${lane}}:replica-mark`,
     replyChannel: (replicaId) => `${namespace}:reply:${replicaId}`,
+    tracedChannel: `${namespace}:traced`,
     watchChannel: (lane) => `${namespace}:{${lane}}:watch`,
     nodeWatchChannel: (workerId) => `${namespace}:watch:${workerId}`,
     outputChannel: (replicaId) => `${namespace}:output:${replicaId}`,

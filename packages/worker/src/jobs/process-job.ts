@@ -2,14 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation, type Tracing,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool } from '../pool/pool';
 import { Seat } from '../pool/seat';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
-import { AttemptTrace } from '../traces/attempt-trace';
 import { UNTRACED, type JobTrace } from '../traces/job-trace';
+import type { TraceJob } from '../traces/trace-jobs';
 import type { WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
@@ -38,7 +38,8 @@ export interface JobProcessorOptions {
   readonly workerId: string;
   readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
-  readonly tracing?: Tracing | undefined;
+  /** undefined: traces are not configured. */
+  readonly traceJob?: TraceJob | undefined;
   readonly logger: Logger;
 }
 
@@ -87,9 +88,9 @@ export class JobProcessor {
   }
 
   async process(received: ReceivedJob): Promise<Processed> {
-    const { tracing, workerId } = this.options;
-    if (tracing === undefined) return this.handle({ ...received, trace: UNTRACED });
-    const traced: TracedJob = { ...received, trace: new AttemptTrace(tracing, received, workerId) };
+    const { traceJob } = this.options;
+    if (traceJob === undefined) return this.handle({ ...received, trace: UNTRACED });
+    const traced: TracedJob = { ...received, trace: traceJob(received) };
     try {
       const processed = await this.handle(traced);
       traced.trace.handled(processed);

@@ -11,6 +11,9 @@ import { readChildSpans, type ChildSpans } from './child-spans';
 import { errorTypeOf } from './error-type';
 import type { AttemptStep, JobTrace } from './job-trace';
 
+/** Called when spans of a job that nobody sampled were exported. */
+export type OnUnsampledExport = (jobId: string) => void;
+
 /** Why an attempt came to nothing; its `error.type`. */
 type LostBy = 'lock_lost' | 'node_stopping' | 'template_lost' | 'failure' | 'stale';
 
@@ -32,7 +35,9 @@ type LostBy = 'lock_lost' | 'node_stopping' | 'template_lost' | 'failure' | 'sta
 export class AttemptTrace implements JobTrace {
   private readonly tracing: Tracing;
   private readonly lane: string;
+  private readonly jobId: string;
   private readonly workerId: string;
+  private readonly onUnsampledExport: OnUnsampledExport;
   private readonly consume: RecordedSpan;
   private readonly steps: RecordedSpan[] = [];
   private inner: RecordedSpan[] = [];
@@ -46,10 +51,17 @@ export class AttemptTrace implements JobTrace {
   private sampled: boolean | undefined;
   private isAdmitted: boolean | undefined;
 
-  constructor(tracing: Tracing, { lane, jobId }: { readonly lane: string; readonly jobId: string }, workerId: string) {
+  constructor(
+    tracing: Tracing,
+    { lane, jobId }: { readonly lane: string; readonly jobId: string },
+    workerId: string,
+    onUnsampledExport: OnUnsampledExport,
+  ) {
     this.tracing = tracing;
     this.lane = lane;
+    this.jobId = jobId;
     this.workerId = workerId;
+    this.onUnsampledExport = onUnsampledExport;
     this.consume = recordSpan(SPAN_NAMES.consume(lane), SPAN_KINDS.consumer, undefined, traceNowMs(), {
       [ATTRIBUTES.messagingSystem]: MESSAGING_SYSTEM,
       [ATTRIBUTES.operation]: 'process',
@@ -141,8 +153,9 @@ export class AttemptTrace implements JobTrace {
     if (!isSampled && (why !== undefined || this.isAdmitted !== true)) return;
     const context = (this.context ??= this.ownContext());
     const spans = this.complete(context);
-    if (isSampled) tracing.export(context.traceId, spans);
-    else tracing.exportUnsampled(context.traceId, spans);
+    if (isSampled) return tracing.export(context.traceId, spans);
+    tracing.exportUnsampled(context.traceId, spans);
+    this.onUnsampledExport(this.jobId);
   }
 
   /** What became of a job whose outcome is not written now. One that was put back before it was started has nothing to tell. */
@@ -166,8 +179,8 @@ export class AttemptTrace implements JobTrace {
 
   again(): AttemptTrace {
     this.end('template_lost');
-    const { tracing, lane, workerId, job } = this;
-    const next = new AttemptTrace(tracing, { lane, jobId: String(this.consume.attributes[ATTRIBUTES.jobId]) }, workerId);
+    const { tracing, lane, workerId, jobId, job, onUnsampledExport } = this;
+    const next = new AttemptTrace(tracing, { lane, jobId }, workerId, onUnsampledExport);
     if (job !== undefined) next.belongsTo(job);
     return next;
   }
