@@ -199,8 +199,10 @@ describe('somebody with Redis, but without the key,', () => {
     const [one, two] = nodes;
     for (let count = 0; count < 3; count += 1) await run(one, 'crashed');
     await waitFor('the quarantine', async () => (await isRefused(one)) && (await isRefused(two)));
-    const { version, id, owner, program: name, environment, until, at } = one.list.entries()[0] as QuarantineEntry;
-    const release = { version, state: 'released' as const, id, owner, program: name, environment, until, by: 'admin', at: at + 1 };
+    const { version, id, owner, program: name, environment, until } = one.list.entries()[0] as QuarantineEntry;
+    // Later than either node's entry: both have come to it by themselves.
+    const at = Date.now() + 1_000;
+    const release = { version, state: 'released' as const, id, owner, program: name, environment, until, by: 'admin', at };
     await redis.hset(keys.quarantine, id, sealQuarantine(new KeyRing('x'.repeat(40)), keys, release));
     await redis.incr(keys.quarantineVersion);
     await waitFor('both to have looked', () => nodes.every(({ forged }) => forged.includes(id)));
