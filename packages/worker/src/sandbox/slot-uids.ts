@@ -75,10 +75,24 @@ function listProcessesOf(uid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
-      const users = readLines(`/proc/${name}/status`).find((line) => line.startsWith('Uid:'));
-      return users?.split('\t').slice(1).includes(String(uid));
+      const status = readStatus(name);
+      return status.get('Uid')?.split('\t').includes(String(uid)) && !isOver(status);
     })
     .map(Number);
+}
+
+/**
+ * A zombie that its parent never fetches, as the first process of a container that is no init, stays for ever and does
+ * nothing. But code can end its first thread alone: then the process is called a zombie, too, and the others run on.
+ */
+const isOver = (status: ReadonlyMap<string, string>): boolean =>
+  /^[ZX]/.test(status.get('State') ?? '') && Number(status.get('Threads')) <= 1;
+
+/** proc(5). */
+function readStatus(pid: string): Map<string, string> {
+  return new Map(
+    readLines(`/proc/${pid}/status`).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+  );
 }
 
 function readLines(path: string): string[] {
