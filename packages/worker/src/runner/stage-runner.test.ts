@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { waitFor } from '../../../../test/support/wait-for';
 import { makeNamedPipes, removeRunDirectory, stageRunner } from './stage-runner';
 
 let base: string;
@@ -67,6 +69,21 @@ describe('what other worker nodes left', () => {
     const abandoned = leave('python3-cluster-dead', String(await deadPid()));
     stageRunner(base, source);
     expect(existsSync(abandoned)).toBe(false);
+  });
+
+  it('is swept where they are dead, but nobody has fetched them', async () => {
+    // What the shell becomes never waits for its child.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(line.toString());
+      await waitFor('the zombie', () => readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z '));
+      const path = leave('python3-cluster-zombie', String(pid));
+      stageRunner(base, source);
+      expect(existsSync(path)).toBe(false);
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('is swept where another process has their pid by now', () => {

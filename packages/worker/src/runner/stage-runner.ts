@@ -89,19 +89,22 @@ function removeOwnerLast(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
-/** Pids are used again: soon where jobs fork, and in a container after every restart. */
+/** Pids are used again: soon where jobs fork, and in a container after every restart. A zombie owns nothing any more. */
 function isOwned(owner: string): boolean {
   const [pid, startTime] = owner.split(' ');
-  if (!isAlive(Number(pid))) return false;
-  const now = startTimeOf(Number(pid));
-  return !startTime || now === undefined || now === startTime;
+  const found = readStat(Number(pid));
+  if (found === undefined) return isAlive(Number(pid));
+  return !['Z', 'X'].includes(found.state) && (!startTime || found.startTime === startTime);
 }
 
-/** Field 22 of proc(5) stat: kernel ticks since boot; undefined where there is none to read. */
-function startTimeOf(pid: number): string | undefined {
+const startTimeOf = (pid: number): string | undefined => readStat(pid)?.startTime;
+
+/** Fields 3 and 22 of proc(5) stat, the latter in kernel ticks since boot; undefined where there is none to read. */
+function readStat(pid: number): { readonly state: string; readonly startTime: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
   } catch {
     return undefined;
   }
