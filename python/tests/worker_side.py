@@ -73,6 +73,8 @@ class WorkerSide:
         self.control, theirs = socket.socketpair()
         self.log_path = os.path.join(self.folder, "log")
         environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SECRET": "not for children"}
+        if "LD_LIBRARY_PATH" in os.environ:  # of an interpreter that was unpacked rather than installed
+            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
         self.pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-I", "-B", "-u", path],
