@@ -42,7 +42,7 @@ async function run(code, limits) {
   const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
   const child = await template.fork();
   const signal = new AbortController().signal;
-  const report = await runInSlot({ job, payload, slot, child, config, allowedModules: [], signal });
+  const report = await runInSlot({ job, payload, slot, child, config, allowedModules: [], processLimit: config.maxProcesses, signal });
   const touchedMb = readdirSync(slot.scratchPath).reduce(
     (sum, name) => sum + 4 * Number(readFileSync(join(slot.scratchPath, name), 'latin1')),
     0,

@@ -62,7 +62,16 @@ class Side {
     for (let count = 0; count < jobs; count += 1) {
       const child = await this.template.fork();
       const signal = new AbortController().signal;
-      const report = await runInSlot({ job, payload, slot: this.slot, child, config, allowedModules: RESTRICTED_MODULES, signal });
+      const report = await runInSlot({
+        job,
+        payload,
+        slot: this.slot,
+        child,
+        config,
+        allowedModules: RESTRICTED_MODULES,
+        processLimit: config.maxProcesses,
+        signal,
+      });
       this.slot.clean();
       if (report.answer === undefined) throw new Error(`${this.kind}: ${JSON.stringify(report.exit)}`);
       this.cpuMs += report.exit.cpuMs;

@@ -197,7 +197,16 @@ export class Arena {
   private request(child: Child, slot: Slot, mode: JobMode, code: string, variables: object, signal = new AbortController().signal) {
     const job = { kind: 'exec', mode, traceparent: null, limits: { timeoutMs: 30_000, memoryMb: 256, cpuSeconds: 20 } } as unknown as Job;
     const payload = Buffer.from(JSON.stringify({ code, variables }));
-    return { job, payload, slot, child, config: { ...this.config, blockedModules: [] }, allowedModules: MODULES, signal };
+    return {
+      job,
+      payload,
+      slot,
+      child,
+      config: { ...this.config, blockedModules: [] },
+      allowedModules: MODULES,
+      processLimit: this.config.maxProcesses,
+      signal,
+    };
   }
 }
 

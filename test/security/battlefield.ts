@@ -205,7 +205,16 @@ export class Battlefield {
   private request(child: Child, slot: Slot, mode: JobMode, code: string, variables: object, signal: AbortSignal, limits = this.limits) {
     const job = { kind: 'exec', mode, traceparent: null, limits } as unknown as Job;
     const payload = Buffer.from(JSON.stringify({ code, variables }));
-    return { job, payload, slot, child, config: this.config, allowedModules: RESTRICTED_MODULES, signal };
+    return {
+      job,
+      payload,
+      slot,
+      child,
+      config: this.config,
+      allowedModules: RESTRICTED_MODULES,
+      processLimit: this.config.maxProcesses,
+      signal,
+    };
   }
 
   private get limits() {

@@ -158,9 +158,15 @@ describe('a worker node', () => {
     expect(await exitOf(refused)).toBe(1);
     expect(refused.log()).toMatch(/level C, and PYTHON3_ISOLATION=B is required.*uid: .*CAP_SETUID.*namespaces: .*not installed/);
     cluster.workers.splice(0);
-    cluster.startWorker({ ...settings, PYTHON3_ISOLATION: 'C', PYTHON3_MAX_SCRATCH_MB: '2' }, AS_PLAIN_USER);
+    // What else the user runs is more than its jobs may have.
+    const others = Array.from({ length: 40 }, () => spawn('sleep', ['600'], { uid: PLAIN_USER, gid: PLAIN_USER, stdio: 'ignore' }));
+    const few = { PYTHON3_MAX_PROCESSES: '32' };
+    cluster.startWorker({ ...settings, ...few, PYTHON3_ISOLATION: 'C', PYTHON3_MAX_SCRATCH_MB: '2' }, AS_PLAIN_USER);
     await assertWorksAt('C', { uid: false, namespaces: false, seccomp: true });
     expect(cluster.workers[0]?.log()).toContain('isolation level C');
+    const forks = await runAdminJob(cluster, { code: "import subprocess\nresult = subprocess.run(['/bin/true']).returncode" });
+    expect(forks.json.outcome).toMatchObject({ status: 'succeeded', value: 0 });
+    for (const other of others) other.kill('SIGKILL');
     expect((await call(cluster, '/health', undefined, { key: null })).json.warning).toContain('level C');
   });
 

@@ -8,6 +8,7 @@ import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import { createIsolation, type Isolation } from './sandbox/isolation';
 import { createJobsCgroup, type JobsCgroup } from './sandbox/jobs-cgroup';
+import { createProcessLimit, type ProcessLimit } from './sandbox/process-limit';
 
 /** `python/runner` of the checkout or the image. */
 const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
@@ -26,6 +27,7 @@ export interface Slots {
   readonly pool: Pool;
   readonly templates: TemplateKeepers;
   readonly isolation: Isolation;
+  readonly processLimit: ProcessLimit;
   readonly python: TemplateReady;
   /** Where its sockets and scratch folders are. */
   readonly runPath: string;
@@ -45,7 +47,9 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
   let isolation: Isolation | undefined;
   let templates: TemplateKeepers | undefined;
   let pool: Pool | undefined;
+  let processLimit: ProcessLimit | undefined;
   const takeDown = async (): Promise<void> => {
+    processLimit?.stop();
     pool?.close();
     await childSocket.close();
     cgroup?.remove();
@@ -58,9 +62,10 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     if (isolation.owners) childSocket.admit(isolation.owners);
     templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, cgroup, logger });
     pool = createPool(config, directory, isolation, logger);
-    const [ready] = await Promise.all([templates.start(), pool.start()]);
+    processLimit = createProcessLimit(config.maxProcesses, isolation);
+    const [ready] = await Promise.all([templates.start(), pool.start(), processLimit.start()]);
     const started = templates;
-    return { pool, templates, isolation, python: ready, runPath: directory.path, stop: () => started.stop().then(takeDown) };
+    return { pool, templates, isolation, processLimit, python: ready, runPath: directory.path, stop: () => started.stop().then(takeDown) };
   } catch (error) {
     templates?.kill();
     await takeDown();

@@ -63,7 +63,7 @@ export async function createWorkerNode({
     connection.close();
     throw error;
   });
-  const { pool, templates, isolation, python: ready } = slots;
+  const { pool, templates, isolation, processLimit, python: ready } = slots;
   const { level, layers, reasons } = isolation;
   const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
@@ -76,7 +76,7 @@ export async function createWorkerNode({
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, traceJob, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),

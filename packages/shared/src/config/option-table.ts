@@ -148,7 +148,7 @@ export const optionTable = {
   }),
   maxProcesses: option({
     name: 'PYTHON3_MAX_PROCESSES', parse: integerBetween(1, 65_536), default: 256, accepts: '1 to 65,536',
-    description: 'Processes and threads the user the jobs run as may have (does not bind root).',
+    description: 'Processes and threads that the jobs of a mode may have together on a worker node (does not bind root).',
   }),
   restrictedModules: option({
     name: 'PYTHON3_RESTRICTED_MODULES', parse: listOf(MODULE_NAME, 'Python module names'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated module names',

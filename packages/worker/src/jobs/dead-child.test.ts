@@ -80,7 +80,7 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   await redis.hset(record, 'job', sealJobHead(keyRing, job), 'state', 'waiting');
   await redis.pexpire(record, 60_000);
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, logger, workerId: 'node-1', level: 'A', allowedModules: RESTRICTED_MODULES,
+    config, redis, keys, keyRing, pool, logger, workerId: 'node-1', level: 'A', allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 },
     templates: { takeChild } as unknown as TemplateKeepers,
     warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
     outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),

@@ -8,6 +8,7 @@ import type { Pool } from '../pool/pool';
 import { Seat } from '../pool/seat';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
+import type { ProcessLimit } from '../sandbox/process-limit';
 import { UNTRACED, type JobTrace } from '../traces/job-trace';
 import type { TraceJob } from '../traces/trace-jobs';
 import type { WarmChildren } from '../warm/warm-children';
@@ -38,6 +39,7 @@ export interface JobProcessorOptions {
   readonly workerId: string;
   readonly level: IsolationLevel;
   readonly allowedModules: readonly string[];
+  readonly processLimit: Pick<ProcessLimit, 'current'>;
   /** undefined: traces are not configured. */
   readonly traceJob?: TraceJob | undefined;
   readonly logger: Logger;
@@ -159,7 +161,7 @@ export class JobProcessor {
    * dead before it could take the job is no run: the same start goes on with another child.
    */
   private async runAttempts(received: TracedJob, job: Job, payload: Buffer, seat: Seat, { admission, end }: Watched): Promise<Processed> {
-    const { config, allowedModules, templates, warm, feed, quarantine, logger } = this.options;
+    const { config, allowedModules, processLimit, templates, warm, feed, quarantine, logger } = this.options;
     const { signal } = received;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
@@ -186,8 +188,9 @@ export class JobProcessor {
       const { slot } = seat;
       received.trace.step('run');
       const traceparent = received.trace.traceparentForCode;
+      const limits = { allowedModules, processLimit: processLimit.current };
       const report = await feed.during(job.id, taken.attempts.length, slot, () =>
-        runInSlot({ job, payload, slot, child, config, allowedModules, signal, keep, cpuBaselineMs, traceparent }),
+        runInSlot({ job, payload, slot, child, config, ...limits, signal, keep, cpuBaselineMs, traceparent }),
       );
       const verdict = judgeRun(report, job.limits);
       received.trace.ran(report, verdict);

@@ -40,7 +40,7 @@ function run(
 ): Promise<RunReport> {
   const job = { kind: 'exec', mode, limits: { ...limits, ...change }, traceparent: null } as unknown as Job;
   const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
-  return runInSlot({ job, payload, slot, child, config, allowedModules: RESTRICTED_MODULES, signal });
+  return runInSlot({ job, payload, slot, child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384, signal });
 }
 const judge = (report: RunReport): Verdict => judgeRun(report, limits);
 

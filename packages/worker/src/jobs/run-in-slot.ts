@@ -33,6 +33,8 @@ export interface RunRequest {
   readonly child: Child;
   readonly config: Config;
   readonly allowedModules: readonly string[];
+  /** RLIMIT_NPROC; see `process-limit.ts`. */
+  readonly processLimit: number;
   /** Aborted: kill what runs, and say so. */
   readonly signal: AbortSignal;
   /** Whether the child is asked to stay. */
@@ -93,7 +95,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
         cpuSeconds: job.limits.cpuSeconds,
         fileSizeBytes: config.maxFileBytes,
         openFiles: config.maxOpenFiles,
-        processes: config.maxProcesses,
+        processes: (child.processLimit ??= request.processLimit),
         valueBytes: config.maxValueBytes,
       },
       policy: { allowedModules: request.allowedModules, blockedModules: config.blockedModules },

@@ -53,6 +53,8 @@ export class Child {
   private listener: RunListener | undefined;
   /** What it had open before its first job, once that was noted. */
   descriptors: readonly string[] | undefined;
+  /** RLIMIT_NPROC of its first job: a child that is kept cannot raise it again. */
+  processLimit: number | undefined;
   private policy: RunMessage['policy'] = null;
   private isKept = false;
   private isDoomed = false;

@@ -85,7 +85,7 @@ async function call(
   };
   const lent = await warm.lend(ordered, payload, seat, () => template.fork());
   const report = await runInSlot({
-    job: ordered, payload, slot, child: lent.child, config, allowedModules: RESTRICTED_MODULES,
+    job: ordered, payload, slot, child: lent.child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384,
     signal: new AbortController().signal, keep: lent.keep, cpuBaselineMs: lent.cpuBaselineMs,
   }); // prettier-ignore
   lent.giveBack(report.inspection);
@@ -169,7 +169,7 @@ time.sleep(600)`;
     const payload = payloadOf(code);
     const lent = await warm.lend(job(), payload, seatOn(0), () => template.fork());
     const report = await runInSlot({
-      job: job(), payload, slot: slots[0] as Slot, child: lent.child, config: { ...config, blockedModules }, allowedModules: [],
+      job: job(), payload, slot: slots[0] as Slot, child: lent.child, config: { ...config, blockedModules }, allowedModules: [], processLimit: 16_384,
       signal: new AbortController().signal, keep: true,
     }); // prettier-ignore
     lent.giveBack(report.inspection);
