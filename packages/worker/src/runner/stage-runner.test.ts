@@ -4,6 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { pythonUnderTest } from '../../../../test/support/optional';
 import { waitFor } from '../../../../test/support/wait-for';
 import { makeNamedPipes, removeRunDirectory, stageRunner } from './stage-runner';
 
@@ -72,8 +73,9 @@ describe('what other worker nodes left', () => {
   });
 
   it('is swept where they are dead, but nobody has fetched them', async () => {
-    // What the shell becomes never waits for its child.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const { file, env } = pythonUnderTest();
+    const neverWaits = 'import os, time\npid = os.fork()\nif pid == 0: os._exit(0)\nprint(pid, flush=True)\ntime.sleep(60)';
+    const parent = spawn(file, ['-I', '-c', neverWaits], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(line.toString());
