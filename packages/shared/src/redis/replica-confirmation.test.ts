@@ -8,8 +8,7 @@ import { createRedisKeys } from './redis-keys';
 import { ReplicaConfirmation, type Written } from './replica-confirmation';
 
 const keys = createRedisKeys('t');
-/** A busy machine may need some of it. */
-const WAIT_MS = 1_500;
+const logger = pino({ level: 'silent' });
 let primary: RedisServer;
 let replica: RedisServer;
 let redis: Redis;
@@ -17,7 +16,7 @@ let confirmation: ReplicaConfirmation;
 beforeAll(async () => {
   ({ primary, replica } = await startReplicated());
   redis = connectRedis(primary.url, { profile: 'fail-fast', name: 'test', onError: () => undefined });
-  confirmation = new ReplicaConfirmation({ redis, keys, waitMs: WAIT_MS, logger: pino({ level: 'silent' }) });
+  confirmation = new ReplicaConfirmation({ redis, keys, waitMs: 300, logger });
   await waitFor('the connection', () => redis.status === 'ready');
 });
 afterEach(() => replica.thaw());
@@ -39,7 +38,10 @@ describe('a replica', () => {
   it('that is there confirms a thousand writes of two lanes and one turn with one WAIT', async () => {
     const written = await Promise.all(Array.from({ length: 1_000 }, (_, index) => write(`a${index}`)));
     const before = await waits();
-    const answers = await Promise.all(written.map((each, index) => confirmation.confirm(index % 2 === 0 ? 'default' : 'vision', each)));
+    // A busy machine may need some of the time.
+    const patient = new ReplicaConfirmation({ redis, keys, waitMs: 10_000, logger });
+    const answers = await Promise.all(written.map((each, index) => patient.confirm(index % 2 === 0 ? 'default' : 'vision', each)));
+    patient.stop();
     expect(answers.every(Boolean)).toBe(true);
     expect((await waits()) - before).toBe(1);
     for (const { record } of written.slice(-3)) expect(await replica.client.hget(record, 'queued')).toBe('1');
@@ -62,7 +64,7 @@ describe('a replica', () => {
     const answers = await Promise.all([first, ...later.map((each) => confirmation.confirm('default', each))]);
     expect(answers.some(Boolean)).toBe(false);
     expect((await waits()) - before).toBe(2);
-    expect(performance.now() - startedAt).toBeGreaterThan(1.5 * WAIT_MS);
+    expect(performance.now() - startedAt).toBeGreaterThan(500);
     expect(confirmation.isAvailable('default')).toBe(false);
     replica.thaw();
     await waitFor('it to be noticed', () => confirmation.isAvailable('default'));
