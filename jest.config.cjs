@@ -11,6 +11,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  // Tests mostly wait for processes that they start: one more than there are cores.
-  maxWorkers: 3,
+  // More at a time is hardly faster, as what they start keeps both cores busy, and less steady.
+  maxWorkers: 2,
 };
