@@ -157,7 +157,7 @@ class SurroundingsTests(JobTests):
         self.assertEqual(environment["HOME"], child.scratch)
         self.assertLessEqual(set(environment), set(
             "PATH LANG HOME TMPDIR PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
-            "MALLOC_ARENA_MAX TRACEPARENT".split()))  # fmt: skip
+            "MALLOC_ARENA_MAX TRACEPARENT LD_LIBRARY_PATH".split()))  # fmt: skip
         self.assertEqual((folder, temporary, argv, modules, leads), (child.scratch, child.scratch, [""], [], True))
         self.assertNotIn(RUNNER, path)
         self.assertNotIn("TRACEPARENT", self.admin.exec("import os\nresult = dict(os.environ)").value)
