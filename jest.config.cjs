@@ -11,6 +11,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  // More at a time is hardly faster, as what they start keeps both cores busy, and less steady.
+  // Three would be up to a quarter faster, and fail now and then where what they start has to wait for a core.
   maxWorkers: 2,
 };
