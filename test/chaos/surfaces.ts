@@ -57,7 +57,7 @@ export interface SurfaceReaders {
 
 export async function readSurfaces(readers: SurfaceReaders): Promise<Surface[]> {
   const { cluster, replica, token, prometheus } = readers;
-  const modern = async (path = ''): Promise<any> => (await call(cluster, `/api/v1/metrics${path}`, undefined, { replica, key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any
+  const modern = async (path = ''): Promise<any> => (await call(cluster, `/api/v1/metrics${path}`, undefined, { replica, key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   const scraped = (await call(cluster, '/metrics', undefined, { replica, key: null, headers: { authorization: `Bearer ${token}` } })).text;
   const [summary, { lanes }, { keys }, { points }, old] = await Promise.all([
     modern(),

@@ -23,13 +23,13 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-const submit = async (job: object, on = cluster): Promise<any> => { // eslint-disable-line @typescript-eslint/no-explicit-any
+const submit = async (job: object, on = cluster): Promise<any> => { // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   const answer = await call(on, '/api/v1/jobs', { code: 'result = 1', ...job });
   expect(answer.status).toBe(202);
   return answer.json;
 }; // prettier-ignore
 const show = (id: string, on = cluster): Promise<Answer> => call(on, `/api/v1/jobs/${id}`);
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 const ended = (id: string, on = cluster, timeoutMs = 20_000): Promise<any> =>
   waitFor(
     'its outcome',

@@ -16,7 +16,7 @@ const submit = async (job: object): Promise<string> => {
   expect(answer.status).toBe(202);
   return answer.json.id as string;
 };
-const show = async (id: string): Promise<any> => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any
+const show = async (id: string): Promise<any> => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 const inUse = async (): Promise<number> => (await legacy(cluster, 'pool-stats')).json.inUse as number;
 
 it('while every slot is held, urgent jobs overtake others; of equal ones the first comes first', async () => {
@@ -48,7 +48,7 @@ it('labels stand in the record and the list, find their jobs, and are not logged
   const id = await submit({ code: 'result = 1', labels });
   await submit({ code: 'result = 1', labels: { line: '8' } });
   expect((await show(id)).labels).toEqual(labels);
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   const found = async (label: string): Promise<any> => {
     const path = `/api/v1/jobs?label=${encodeURIComponent(label)}`;
     return (await call(cluster, path, undefined, { key: ADMIN_KEY })).json;

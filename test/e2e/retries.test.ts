@@ -34,7 +34,7 @@ const submit = async (job: object, on = cluster): Promise<string> => {
 };
 const show = (id: string, on = cluster): Promise<Answer> => call(on, `/api/v1/jobs/${id}`, undefined, asAdmin);
 const cancel = (id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { ...asAdmin, method: 'DELETE' });
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 const ended = (id: string, on = cluster, timeoutMs = 30_000): Promise<any> =>
   waitFor(
     'its outcome',

@@ -15,7 +15,7 @@ let program = 0;
 const fresh = (code: string): string => `# ${(program += 1)}\n${code}`;
 const PID = 'import os\nresult = os.getpid()';
 const warmAdmin = (code: string, change: object = {}): Promise<Answer> => runAdminJob(cluster, { code, isolation: 'warm', ...change });
-const resultOf = (answer: Answer): any => answer.json.outcome.value; // eslint-disable-line @typescript-eslint/no-explicit-any
+const resultOf = (answer: Answer): any => answer.json.outcome.value; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 
 describe('a warm job', () => {
   it('runs in the process of the one before it, and says so', async () => {

@@ -5,7 +5,7 @@ export interface Answer {
   readonly headers: Headers;
   /** Exactly as sent: numbers are not to be judged through Node's own parser. */
   readonly text: string;
-  readonly json: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+  readonly json: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 }
 
 export interface CallOptions {

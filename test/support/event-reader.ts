@@ -5,7 +5,7 @@ import { waitFor } from './wait-for';
 export interface ReadEvent {
   readonly name: string;
   readonly id: string;
-  readonly data: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+  readonly data: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 }
 
 export interface EventReaderOptions {
@@ -65,7 +65,7 @@ export class EventReader {
     return this.events.at(-1)?.id;
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   get outcome(): any {
     return this.of('outcome')[0]?.data;
   }

@@ -8,7 +8,7 @@ import { WatchedJob } from './watched-job';
 interface ShownEvent {
   readonly event: string;
   readonly id: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   readonly data: any;
 }
 

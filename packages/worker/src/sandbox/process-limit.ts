@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Isolation } from './isolation';
+import { parseProcStatus } from './proc-status';
 
 /** How often it is counted what else runs. */
 const LOOK_MS = 2_000;
@@ -77,10 +78,11 @@ export async function countOthers(uid: number, ancestor: number): Promise<number
   return seen.filter((one) => one.uid === uid && !descends(one.pid)).reduce((sum, { threads }) => sum + threads, 0);
 }
 
-/** proc(5) status; undefined where the process is gone. */
+/** undefined where the process is gone. */
 async function look(pid: string): Promise<Seen | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
-  const value = (name: string): number => Number(new RegExp(`^${name}:\\t(\\d+)`, 'm').exec(status)?.[1] ?? NaN);
+  const status = parseProcStatus(await readFile(`/proc/${pid}/status`, 'latin1').catch(() => ''));
+  // Of several numbers the first: that user is the real one, whom the limit is about.
+  const value = (name: string): number => Number(status.get(name)?.split('\t')[0] ?? NaN);
   const seen = { pid: Number(pid), parent: value('PPid'), uid: value('Uid'), threads: value('Threads') };
   return Number.isNaN(seen.threads) ? undefined : seen;
 }

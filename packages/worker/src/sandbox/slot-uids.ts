@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UidRange } from '@python3-cluster/shared';
+import { parseProcStatus } from './proc-status';
 
 export interface UidLease {
   /** Also the number of the group. */
@@ -31,9 +32,12 @@ export async function leaseUid(range: UidRange): Promise<UidLease | undefined> {
 /** Names of users and groups of this system that are in the range; of delegated ranges (subuid(5)) too. */
 export function findOverlaps({ first, last }: UidRange, directory = '/etc'): string[] {
   const isWithin = (low: number, count: number): boolean => count > 0 && low <= last && low + count - 1 >= first;
-  const read = (name: string): string[][] => readLines(`${directory}/${name}`).map((line) => line.split(':'));
-  const accounts = [...read('passwd'), ...read('group')].filter(([, , id]) => isWithin(Number(id), 1));
-  const delegated = [...read('subuid'), ...read('subgid')].filter(([, low, count]) => isWithin(Number(low), Number(count)));
+  const rowsOf = (name: string): string[][] =>
+    read(`${directory}/${name}`)
+      .split('\n')
+      .map((line) => line.split(':'));
+  const accounts = [...rowsOf('passwd'), ...rowsOf('group')].filter(([, , id]) => isWithin(Number(id), 1));
+  const delegated = [...rowsOf('subuid'), ...rowsOf('subgid')].filter(([, low, count]) => isWithin(Number(low), Number(count)));
   return [...new Set([...accounts, ...delegated].map(([name]) => name ?? ''))].filter(Boolean);
 }
 
@@ -75,7 +79,7 @@ function listProcessesOf(uid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
-      const status = readStatus(name);
+      const status = parseProcStatus(read(`/proc/${name}/status`));
       return status.get('Uid')?.split('\t').includes(String(uid)) && !isOver(status);
     })
     .map(Number);
@@ -88,17 +92,10 @@ function listProcessesOf(uid: number): number[] {
 const isOver = (status: ReadonlyMap<string, string>): boolean =>
   /^[ZX]/.test(status.get('State') ?? '') && Number(status.get('Threads')) <= 1;
 
-/** proc(5). */
-function readStatus(pid: string): Map<string, string> {
-  return new Map(
-    readLines(`/proc/${pid}/status`).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
-  );
-}
-
-function readLines(path: string): string[] {
+function read(path: string): string {
   try {
-    return readFileSync(path, 'latin1').split('\n');
+    return readFileSync(path, 'latin1');
   } catch {
-    return [];
+    return '';
   }
 }

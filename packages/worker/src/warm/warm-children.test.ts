@@ -61,7 +61,7 @@ const seatOn = (index: number): SlotChoice => ({ slot: { index }, moveTo: (other
 
 interface Call extends LentChild {
   readonly report: RunReport;
-  readonly value: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+  readonly value: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 }
 
 async function call(
