@@ -1,8 +1,11 @@
 """Which system calls code may make, per mode: the source of the filters in `python3_cluster_runner/filters`.
 
-ADMIN, one filter for template and children: everything but `DENIED`.
+ADMIN: everything but `DENIED`; its children add one that takes `ONCE` away, when they have been through it themselves.
 RESTRICTED, two that add up: the template's allows `JOB` and `TEMPLATE_ONLY` and nothing else; its children add one that
 takes `TEMPLATE_ONLY` away again, because a small filter costs a fork half of what the long list does.
+
+What a job may make the kernel keep for it must be seen by `process-usage.ts`, or bounded per process. What can do neither
+is refused in both modes: where no control group counts it, nobody else would.
 
 A rule is `name`, or `(name, condition, …)`; all conditions of one rule must hold. `(argument number, "==", value)`,
 `(…, "!=", value)`, `(…, "&", mask, value)`: the argument's bits in the mask are exactly those of the value.
@@ -29,13 +32,27 @@ SENDING_AND_RECEIVING = (
     ("sendto", 3), ("recvfrom", 3), ("sendmsg", 2), ("recvmsg", 2), ("sendmmsg", 3), ("recvmmsg", 3),
 )  # fmt: skip
 CLONE_PARENT = 0x00008000
+CLONE_FILES, CLONE_THREAD, CLOSE_RANGE_UNSHARE = 0x00000400, 0x00010000, 2
+# MAP_SHARED or MAP_SHARED_VALIDATE, and MAP_ANONYMOUS: pages that stay when no process has them in its tables.
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+SHARED_ANONYMOUS = MAP_SHARED | MAP_ANONYMOUS
+SOL_SOCKET = 1
+# SO_SNDBUF, SO_ATTACH_FILTER, SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF:
+# how much a Unix socket keeps unread, and programs that the kernel keeps with a socket.
+SOCKET_MEMORY = (7, 26, 32, 33, 50, 51, 52)
+LANDLOCK = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
 S_ISUID, S_ISGID = 0o4000, 0o2000
 CHANGES_OF_MODE = (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2))
 CLONE_ANY_FLAG_BUT_FORKS = 0xFEDFFF00  # fork(2) of C libraries: a signal, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID
 
 # Programs take these for "this kernel does not have it", and go another way: fork's older call, files instead of memfds.
 # Watching files tells their names, and neither Landlock nor a folder's right to be listed by its own user keeps it to the slot.
-NOT_THERE = ("clone3", "memfd_create", "memfd_secret", "inotify_init", "inotify_init1")
+# Pages given to a pipe stay there when their process has let go of them, a whole huge page for each.
+NOT_THERE = (
+    "clone3", "memfd_create", "memfd_secret", "inotify_init", "inotify_init1", "io_setup", "vmsplice", "splice", "tee",
+)  # fmt: skip
+# Calls that came later than this table: nobody has looked at what they keep, or which rule of it they go past.
+FIRST_UNKNOWN = 463
 
 DENIED = (
     # Other processes' memory, descriptors and state.
@@ -46,6 +63,11 @@ DENIED = (
     "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semtimedop", "semctl",
     "msgget", "msgsnd", "msgrcv", "msgctl",
     "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr",
+    ("mmap", (3, "&", SHARED_ANONYMOUS, SHARED_ANONYMOUS)),
+    *(("setsockopt", (1, "&", 0xFFFFFFFF, SOL_SOCKET), (2, "&", 0xFFFFFFFF, option)) for option in SOCKET_MEMORY),
+    # Threads of a process have one table of descriptors, so that looking at one of them is looking at all.
+    ("clone", (0, "&", CLONE_THREAD | CLONE_FILES, CLONE_THREAD)),
+    ("close_range", (2, "&", CLOSE_RANGE_UNSHARE, CLOSE_RANGE_UNSHARE)),
     # Large surfaces of the kernel that jobs have no use for.
     "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
     "fanotify_init", "fanotify_mark", "lookup_dcookie", "modify_ldt", "vm86", "vm86old", "uselib", "personality",
@@ -71,7 +93,8 @@ DENIED = (
     # Attributes and flags of a folder stay when it is emptied: what one job left there, the next one would find, or trip over.
     "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
     *(("ioctl", (1, "&", 0xFFFFFFFF, request)) for request in (0x40086602, 0x401C5820, 0x800C6613)),
-    ("fcntl", (1, "&", 0xFFFFFFFF, 1031)),  # F_SETPIPE_SZ, of the slot's pipes
+    # F_SETPIPE_SZ, of the slot's pipes; F_NOTIFY, which watches folders
+    *(("fcntl", (1, "&", 0xFFFFFFFF, command)) for command in (1031, 1026)),
     # Urgent data, which nobody sends any more, and which for Unix sockets had bugs that gave the kernel away.
     *((name, (number, "&", MSG_OOB, MSG_OOB)) for name, number in SENDING_AND_RECEIVING),
     # Typing into a terminal: TIOCSTI, TIOCLINUX.
@@ -86,7 +109,11 @@ DENIED = (
 JOB = (
     # Its own memory. Code may come from a file (extension modules are imported late), but never be written and run.
     "brk", "munmap", "mremap", "madvise", "msync",
-    ("mmap", (2, "&", PROT_EXEC, 0)), ("mmap", (2, "&", PROT_EXEC | PROT_WRITE, PROT_EXEC)),
+    *(
+        ("mmap", (2, "&", *protection), (3, "&", SHARED_ANONYMOUS, kind))
+        for protection in ((PROT_EXEC, 0), (PROT_EXEC | PROT_WRITE, PROT_EXEC))
+        for kind in (0, MAP_SHARED, MAP_ANONYMOUS)
+    ),
     ("mprotect", (2, "&", PROT_EXEC, 0)),
     # Its own end, signals and time.
     "exit", "exit_group", "restart_syscall", "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigreturn",
@@ -103,18 +130,22 @@ JOB = (
     "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
     "chdir", "fchdir", "umask", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
     "truncate", "ftruncate", "fsync", "fdatasync", "flock", "fadvise64",
-    *(("fcntl", (1, "==", command)) for command in (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)),
+    # No locks of parts of files: each is memory of the kernel's, as many as there are bytes.
+    *(("fcntl", (1, "==", command)) for command in (0, 1, 2, 3, 4, 1030)),
     # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
     *(("ioctl", (1, "==", request)) for request in (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),
     "select", "pselect6", "poll", "ppoll",
     # Its job channel, which is connected already; no flags, of which urgent data (MSG_OOB) had the kernel's worst bugs.
     ("recvfrom", (3, "==", 0)), ("sendto", (3, "==", 0)),
-    # What only takes rights away: the child's own sandbox, and again by a kept child that it dies with its template.
-    "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
+    # Once more by a kept child: that it dies with its template.
     ("prctl", (0, "==", PR_SET_PDEATHSIG), (1, "==", SIGKILL)),
 )  # fmt: skip
 
+# What template and children need until they have entered Landlock; a ruleset holds as many rules as there are files.
+ONCE = LANDLOCK
+
 TEMPLATE_ONLY = (
+    *ONCE,
     ("clone", (0, "&", CLONE_ANY_FLAG_BUT_FORKS, 0)),
     "kill", "setsid", "connect", ("socket", (0, "==", AF_UNIX)),
     *(("prctl", (0, "==", option)) for option in (PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),
@@ -122,6 +153,7 @@ TEMPLATE_ONLY = (
 
 # The inverse of TEMPLATE_ONLY, on top of it.
 CHILD_DENIED = (
+    *ONCE,
     "clone", "kill", "setsid", "connect", "socket",
     ("prctl", (0, "!=", PR_SET_PDEATHSIG)),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import { itIf } from '../support/optional';
 const ROOT = join(__dirname, '..', '..');
 const FILTERS = join(ROOT, 'python', 'runner', 'python3_cluster_runner', 'filters');
 const MACHINES = ['aarch64', 'x86_64'];
-const NAMES = ['admin.bpf', 'restricted-child.bpf', 'restricted-template.bpf'];
+const NAMES = ['admin-child.bpf', 'admin.bpf', 'restricted-child.bpf', 'restricted-template.bpf'];
 
 /** Debian's package python3-seccomp is for Debian's interpreter. */
 const generator = '/usr/bin/python3';

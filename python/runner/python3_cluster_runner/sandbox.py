@@ -2,8 +2,8 @@
 
     template   (uid and namespaces by whoever started it) ─▶ preload ─▶ no new privileges, no capabilities, not dumpable,
                                                              Landlock: its mode's paths    seccomp: its mode's calls
-    child      birth ─▶ RESTRICTED: the calls that only a template needs
-               run   ─▶ Landlock: the slot it was given, and nothing of the others
+    child      run   ─▶ Landlock: the slot it was given, and nothing of the others
+                        seccomp: the calls that only a template needs, and those that it needed to come here
 
 One layer alone is not enough: Landlock and seccomp in the child keep it from its template and from the other children, the
 template's keep it from the worker node. The worker says which layers there must be (it has tried them); a template that
@@ -20,7 +20,8 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_A
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _FOR_ALL = (("/proc", landlock.READ),)
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
+_ZERO = "/dev/zero"  # read only: what is mapped from it to be written is shared memory without a name
 _control = control
 
 
@@ -74,20 +75,20 @@ class Sandbox:
             # the same user, can look into it.
             _control(_PR_SET_DUMPABLE, 1)
             self._child_ruleset.open()
-        if self._child_filter is not None:
-            self._child_filter.enter()
 
     def enter_slot(self, scratch_path, stdout_path, stderr_path, keeps):
         """In a child, before anything a caller sent is looked at; `keeps`: it is asked to stay. Raises SandboxFailed."""
-        if self._child_ruleset is None:
-            return
         try:
-            self._child_ruleset.enter(
-                (scratch_path, self._scratch_rights),
-                (stdout_path, landlock.WRITE_INTO),
-                (stderr_path, landlock.WRITE_INTO),
-                keeps_number=keeps,
-            )
+            if self._child_ruleset is not None:
+                self._child_ruleset.enter(
+                    (scratch_path, self._scratch_rights),
+                    (stdout_path, landlock.WRITE_INTO),
+                    (stderr_path, landlock.WRITE_INTO),
+                    keeps_number=keeps,
+                )
+            # After Landlock, whose calls it refuses from now on.
+            if self._child_filter is not None:
+                self._child_filter.enter()
         except OSError as error:
             raise SandboxFailed(str(error)) from error
 
@@ -95,7 +96,7 @@ class Sandbox:
         if not self._settings["seccomp"]:
             return None, None
         if self._mode == "admin":
-            return seccomp.Filter("admin"), None
+            return seccomp.Filter("admin"), seccomp.Filter("admin-child")
         return seccomp.Filter("restricted-template"), seccomp.Filter("restricted-child")
 
     def _ruleset(self, slots_path):
@@ -105,6 +106,7 @@ class Sandbox:
             ruleset.allow(path, rights)
         for path in _DEVICES:
             ruleset.allow(path, landlock.READ | landlock.WRITE_INTO)
+        ruleset.allow(_ZERO, landlock.READ)
         for path in settings["readPaths"]:
             ruleset.allow(path, landlock.READ if self._mode == "restricted" else landlock.RUN)
         for path in settings["writePaths"]:
