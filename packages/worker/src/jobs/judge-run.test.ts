@@ -93,6 +93,14 @@ const CASES: Record<string, [Case, Expected]> = {
   'over its wall clock amid a flood': [{ killReason: 'wall', truncated: 'stdout' }, ['timed_out', 'TimeoutError', ['output']]],
   'what its caller cancelled': [{ killReason: 'cancelled', exit: { exitCode: null, signal: SIGKILL } }, ['cancelled', 'Cancelled', []]],
   'forged frames': [{ killReason: 'protocol', exit: { exitCode: null, signal: SIGKILL } }, ['crashed', 'ProtocolError', []]],
+  'an answer, and then too much memory': [{ result: {}, killReason: 'memory' }, ['out_of_memory', 'MemoryError', ['memory']]],
+  'an answer, and then too much CPU time': [{ result: {}, killReason: 'cpu' }, ['cpu_exceeded', 'CpuTimeExceeded', []]],
+  'an answer, and then a scratch folder too full': [{ result: {}, killReason: 'scratch' }, ['failed', 'ScratchExceeded', ['scratch']]],
+  'an answer, and too much CPU time before anybody looked': [
+    { result: {}, exit: { cpuMs: 2_001 } },
+    ['cpu_exceeded', 'CpuTimeExceeded', []],
+  ],
+  'an exception, and too much CPU time': [{ errorType: 'ValueError', exit: { cpuMs: 2_001 } }, ['cpu_exceeded', 'CpuTimeExceeded', []]],
   'forged frames after an answer': [{ result: {}, killReason: 'protocol' }, ['crashed', 'ProtocolError', []]],
   'killing itself softly': [{ exit: { exitCode: null, signal: SIGTERM } }, ['crashed', 'ProcessEnded', [], /SIGTERM/]],
 };

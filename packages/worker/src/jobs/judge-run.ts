@@ -22,6 +22,8 @@ export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
     return { ...killed(killReason, limits), hasValue: false, limitsHit: [...hit, ...outputHit] };
   }
   if (report.answer === undefined) return { ...ended(report.exit, limits), hasValue: false, limitsHit: outputHit };
+  // Too short for a look, or used after the answer: the kernel counted it all the same.
+  if (isOverCpu(report.exit, limits)) return { status: 'cpu_exceeded', error: cpuError(limits), hasValue: false, limitsHit: outputHit };
   const { status, hasValue, error } = report.answer.result;
   if (error === null) return { status, hasValue, error: null, limitsHit: outputHit };
   const { errno, ...outcomeError } = error;
@@ -50,12 +52,13 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
 }
 
 function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
-  if (exit.signal === constants.signals.SIGXCPU || exit.cpuMs > limits.cpuSeconds * 1_000)
+  if (exit.signal === constants.signals.SIGXCPU || isOverCpu(exit, limits))
     return { status: 'cpu_exceeded', error: cpuError(limits) };
   const how = exit.signal === null ? `exit code ${exit.exitCode ?? '?'}` : `signal ${exit.signal} (${signalName(exit.signal)})`;
   return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
 }
 
+const isOverCpu = ({ cpuMs }: ChildExited, { cpuSeconds }: JobLimits): boolean => cpuMs > cpuSeconds * 1_000;
 const memoryMessage = (limits: JobLimits): string => `memory limit of ${limits.memoryMb} MB exceeded`;
 const cpuError = (limits: JobLimits): OutcomeError => plainError('CpuTimeExceeded', `CPU time limit of ${limits.cpuSeconds} s exceeded`);
 const plainError = (type: string, message: string): OutcomeError => ({ type, message, line: null, traceback: '' });

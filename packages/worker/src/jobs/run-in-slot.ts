@@ -7,7 +7,7 @@ import { inspectChild, type ChildInspection } from '../warm/inspect-child';
 /** Everything that is known about how a child ended; `judge-run.ts` makes a status of it. */
 export interface RunReport {
   readonly answer: ChildAnswer | undefined;
-  /** Why it was killed, if it was; the first reason counts. */
+  /** Why it was killed, if it was, after its answer too; the first reason counts. */
   readonly killReason: KillReason | undefined;
   /** Of a child that stays: as if it had ended here. CPU time is this job's alone. */
   readonly exit: ChildExited;
@@ -20,6 +20,9 @@ export interface RunReport {
 }
 
 export type KillReason = Breach | 'protocol' | 'cancelled';
+
+/** An answer that came before them is in time; what still runs then is ended, and nothing else. */
+const STANDS_IN_TIME: readonly (KillReason | undefined)[] = ['wall', 'cancelled'];
 
 interface Captured {
   readonly bytes: Buffer;
@@ -72,8 +75,8 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   signal.addEventListener('abort', onAbort, { once: true });
   let exitTimer: NodeJS.Timeout | undefined;
   let checked: Promise<void> | undefined;
+  // The watch goes on: what runs after the answer uses the job's time and memory.
   const onAnswer = (given: ChildAnswer): void => {
-    watch.stop();
     checked = isJson(given.value, given.result.hasValue).then((isWell) => {
       if (isWell) answer = given;
       else kill('protocol');
@@ -123,7 +126,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   await nextTurn();
   return {
     answer,
-    killReason: answer === undefined || killReason === 'protocol' ? killReason : undefined,
+    killReason: answer === undefined || !STANDS_IN_TIME.includes(killReason) ? killReason : undefined,
     exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) },
     inspection,
     runMs,

@@ -1,8 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inTurns } from '@python3-cluster/shared';
-import { readingPrivateBytes, readingTreeUsage } from './process-usage';
-import { readScratchBytes } from './scratch-usage';
+import { readKernelObjects } from './kernel-objects';
+import { UNREADABLE } from './process-files';
+import { isForeign, readLiving, TOO_MUCH } from './process-memory';
+import { readingTreeMemory, readingTreeUsage, type TreeUsage } from './process-usage';
+import { readMemoryScratch, readScratchBytes } from './scratch-usage';
 
 export type Breach = 'wall' | 'cpu' | 'memory' | 'scratch';
+
+export interface WatchedScratch {
+  readonly path: string;
+  readonly maxBytes: number;
+  /**
+   * A file system in memory, which holds the limit itself: what is in it is memory of the job. Its path may lead through the
+   * job's own root, `/proc/<pid>/root`. Else it is a folder that is counted.
+   */
+  readonly isMemory?: boolean;
+}
 
 export interface WatchedLimits {
   readonly timeoutMs: number;
@@ -10,23 +24,32 @@ export interface WatchedLimits {
   readonly memoryBytes: number;
   /** CPU time the process had used before the job; 0 where it is new. */
   readonly cpuBaselineMs?: number;
-  /** Folder that may hold so many bytes; not looked at where it is left out. */
-  readonly scratch?: { readonly path: string; readonly maxBytes: number };
+  /** Not looked at where it is left out. */
+  readonly scratch?: WatchedScratch;
 }
 
 /** Most jobs are over before the first look. */
 const FIRST_LOOK_MS = 100;
 const LOOK_MS = 100;
-/** Looking through a folder costs more than a look into /proc. */
+/** Counting descriptors, or the files of a folder, costs more than a look into /proc. */
+const LOOKS_PER_KERNEL_LOOK = 5;
 const LOOKS_PER_SCRATCH_LOOK = 10;
 
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
 
 /**
- * Watches a running job from outside: wall clock by a timer, CPU and memory of its whole process tree by looking into
- * /proc, and once in ten looks its scratch folder. Calls `onBreach` once. Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and
- * of allocation speed; the child's own rlimits stop a single process earlier.
+ * A process between vfork(2) and its program has its parent's pages as its own, for a moment: what several processes have
+ * is too much only if it stays so.
+ */
+const SECOND_LOOKS = 3;
+const SECOND_LOOK_MS = 10;
+
+/**
+ * Watches a job from outside, until the process is gone and not only until it has answered: wall clock by a timer, CPU and
+ * memory of its whole process tree by looking into /proc, and once in ten looks its scratch folder. Calls `onBreach` once.
+ * Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and of allocation speed; the
+ * child's own rlimits stop a single process earlier.
  */
 export class LimitWatch {
   private readonly wall: NodeJS.Timeout;
@@ -35,6 +58,8 @@ export class LimitWatch {
   private ended = false;
   private lookCount = 0;
   private isLookingAtScratch = false;
+  /** What the kernel kept beside pages, when that was last counted. */
+  private kernelBytes = 0;
   private readonly pid: number;
   private readonly limits: WatchedLimits;
   private readonly onBreach: (breach: Breach) => void;
@@ -61,12 +86,9 @@ export class LimitWatch {
   private async look(): Promise<void> {
     const startedAt = performance.now();
     const usage = await inTurns(readingTreeUsage(this.pid));
-    // The cheap figure counts shared pages too, so only one that is over the limit needs the exact one.
-    const isOver = usage.residentBytes > this.limits.memoryBytes;
-    const bytes = isOver ? await inTurns(readingPrivateBytes(usage.pids)) : usage.residentBytes;
-    this.peakBytes = Math.max(this.peakBytes, bytes);
-    if (bytes > this.limits.memoryBytes) return this.breach('memory');
     if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
+    if (this.lookCount % LOOKS_PER_KERNEL_LOOK === 1) this.kernelBytes = await readKernelObjects(usage.pids);
+    if (await this.isTooMuch(usage)) return this.breach('memory');
     if (this.ended) return;
     this.lookCount += 1;
     if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === 0) void this.lookAtScratch(usage.pids);
@@ -74,13 +96,50 @@ export class LimitWatch {
     this.looks = setTimeout(() => void this.look(), pauseMs);
   }
 
+  /** The cheap figure counts shared pages too, so only one that is over the limit needs the exact one. */
+  private async isTooMuch(first: TreeUsage): Promise<boolean> {
+    let usage = first;
+    for (let look = 0; ; look += 1) {
+      const cheap = usage.residentBytes + this.kernelBytes + this.readScratchMemory();
+      const bytes = cheap > this.limits.memoryBytes ? await this.readExactly(usage.pids) : cheap;
+      const isOver = bytes > this.limits.memoryBytes;
+      if (!isOver || usage.pids.length === 1 || look === SECOND_LOOKS || this.ended) {
+        if (Number.isFinite(bytes)) this.peakBytes = Math.max(this.peakBytes, bytes);
+        return isOver;
+      }
+      await sleep(SECOND_LOOK_MS);
+      usage = await inTurns(readingTreeUsage(this.pid));
+    }
+  }
+
+  private async readExactly(pids: readonly number[]): Promise<number> {
+    this.kernelBytes = await readKernelObjects(pids);
+    const { bytes, shmemBytes } = await inTurns(readingTreeMemory(pids));
+    // What is mapped of files in memory is in the scratch folder: there is no other way to have any.
+    return bytes - shmemBytes + Math.max(shmemBytes, this.readScratchMemory()) + this.kernelBytes;
+  }
+
+  private readScratchMemory(): number {
+    const { scratch } = this.limits;
+    if (scratch?.isMemory !== true) return 0;
+    const living = readLiving(this.pid);
+    if (living === undefined) return 0;
+    if (living === UNREADABLE) return TOO_MUCH;
+    // Of a thread that lives: a process whose first one has ended shows no root.
+    const bytes = readMemoryScratch(scratch.path.replace(`/proc/${this.pid}/`, `${living.path}/`));
+    // Where it may not be looked into, its own bound is all there is.
+    return bytes ?? (isForeign(living.status) ? 0 : TOO_MUCH);
+  }
+
   private async lookAtScratch(pids: readonly number[]): Promise<void> {
     const { scratch } = this.limits;
-    if (scratch === undefined || this.isLookingAtScratch) return;
+    if (scratch === undefined || scratch.isMemory === true || this.isLookingAtScratch) return;
     this.isLookingAtScratch = true;
+    const startedAt = performance.now();
     const bytes = await readScratchBytes(scratch.path, pids, scratch.maxBytes);
+    if (bytes !== undefined && bytes > scratch.maxBytes) return this.breach('scratch');
+    await sleep(PAUSE_PER_LOOK * (performance.now() - startedAt), undefined, { ref: false });
     this.isLookingAtScratch = false;
-    if (bytes !== undefined && bytes > scratch.maxBytes) this.breach('scratch');
   }
 
   private breach(breach: Breach): void {

@@ -1,11 +1,14 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { atOnce, type Steps } from '@python3-cluster/shared';
+import { isAlive, listFolder, readable, readLine, readWhole, UNREADABLE } from './process-files';
+import { readLiving, readMemoryShare, readNumber, TOO_MUCH, type MemoryShare } from './process-memory';
+
+export { readLine };
 
 /** What a tree of processes uses at this moment, from /proc (proc(5)). */
 export interface TreeUsage {
   /** User and system time of the living processes and of those they waited for. */
   readonly cpuMs: number;
-  /** Upper bound of the memory: resident pages of all processes, shared ones counted once per process. */
+  /** Upper bound of the memory: resident pages of all processes, shared ones counted once per process; page tables, stacks. */
   readonly residentBytes: number;
   readonly pids: readonly number[];
 }
@@ -13,8 +16,8 @@ export interface TreeUsage {
 /** Kernel ticks per second in /proc/<pid>/stat; 100 on every Linux that Node runs on (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4_096;
-/** A bomb of processes must not take the worker node's loop with it. */
-const MAX_TREE = 512;
+/** A bomb of processes must not take the worker node's loop with it: more than that are too many, whatever they hold. */
+const MAX_TREE = 4_096;
 
 /** Processes between two pauses: a few milliseconds, as a process takes 0.1 ms, and 0.4 ms where it is looked at closely. */
 const TURN_PROCESSES = 32;
@@ -29,52 +32,54 @@ export function* readingTreeUsage(rootPid: number): Steps<TreeUsage> {
   let cpuMs = 0;
   let residentBytes = 0;
   const queue = [rootPid];
-  while (queue.length > 0 && pids.length < MAX_TREE) {
+  while (queue.length > 0) {
+    if (pids.length >= MAX_TREE) return { cpuMs, residentBytes: TOO_MUCH, pids };
     const pid = queue.pop() as number;
     const stat = readStat(pid);
-    if (stat === undefined) continue;
+    if (stat === undefined && !isAlive(pid)) continue;
     if (pids.push(pid) % TURN_PROCESSES === 0) yield;
-    cpuMs += stat.cpuMs;
-    residentBytes += stat.residentBytes;
-    queue.push(...readChildren(pid));
+    const living = readLiving(pid);
+    cpuMs += stat?.cpuMs ?? 0;
+    residentBytes += stat === undefined || living === UNREADABLE ? TOO_MUCH : (living?.mostBytes ?? 0);
+    const children = readChildren(pid);
+    if (children === UNREADABLE) residentBytes = TOO_MUCH;
+    else queue.push(...children);
   }
   return { cpuMs, residentBytes, pids };
 }
 
 /** Of one process alone; 0 when it is gone. */
 export const readResidentBytes = (pid: number): number => readStat(pid)?.residentBytes ?? 0;
+
 /**
- * Of a process that may not be looked into, because it is another user's: all that is not from a file, but for what its
- * template has in memory. Too much where processes of a job share pages among themselves.
+ * Exact and slow: of pages that several processes have, each its part; page tables and stacks; what the kernel keeps for
+ * descriptors and mappings. What children share with their template counts for little.
  */
-function estimateKilobytes(pid: number, rootPid: number): number {
-  const templatePid = Number(/^PPid:\t(\d+)$/m.exec(readText(`/proc/${rootPid}/status`) ?? '')?.[1] ?? 0);
-  const shared = readStatusKilobytes(templatePid, 'RssAnon');
-  return Math.max(0, readStatusKilobytes(pid, 'RssAnon') - shared) + readStatusKilobytes(pid, 'RssShmem');
-}
-
-function readStatusKilobytes(pid: number, name: 'RssAnon' | 'RssShmem'): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
-}
-
-/** Exact and slow: private and shared-memory pages, so that what children share with their template counts for none. */
-export const readPrivateBytes = (pids: readonly number[]): number => atOnce(readingPrivateBytes(pids));
-
-/** The same in steps, for large trees. */
-export function* readingPrivateBytes(pids: readonly number[]): Steps<number> {
-  let kilobytes = 0;
+export function* readingTreeMemory(pids: readonly number[]): Steps<MemoryShare> {
+  const total = { bytes: 0, shmemBytes: 0 };
   for (const [index, pid] of pids.entries()) {
     if (index > 0 && index % TURN_CLOSE_LOOKS === 0) yield;
-    const text = readText(`/proc/${pid}/smaps_rollup`);
-    if (text === undefined) {
-      kilobytes += estimateKilobytes(pid, pids[0] as number);
-      continue;
-    }
-    for (const name of ['Private_Clean', 'Private_Dirty', 'Pss_Shmem', 'Private_Hugetlb']) {
-      kilobytes += Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
-    }
+    const living = readLiving(pid);
+    const share = living === UNREADABLE ? { bytes: TOO_MUCH, shmemBytes: 0 } : living && readMemoryShare(living, pids[0] as number);
+    total.bytes += share?.bytes ?? 0;
+    total.shmemBytes += share?.shmemBytes ?? 0;
   }
-  return kilobytes * 1_024;
+  return total;
+}
+
+export const readTreeMemory = (pids: readonly number[]): MemoryShare => atOnce(readingTreeMemory(pids));
+
+/** Of processes that share pages with nobody but their template: what each has alone. */
+export const readPrivateBytes = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + privateBytesOf(pid), 0);
+
+function privateBytesOf(pid: number): number {
+  const living = readLiving(pid);
+  if (living === undefined) return 0;
+  if (living === UNREADABLE) return TOO_MUCH;
+  const rollup = readWhole(`${living.path}/smaps_rollup`);
+  if (rollup === UNREADABLE || rollup === undefined) return readMemoryShare(living, pid).bytes;
+  const names = ['Private_Clean', 'Private_Dirty', 'Pss_Shmem', 'Private_Hugetlb'];
+  return names.reduce((sum, name) => sum + readNumber(rollup, name), 0) * 1_024;
 }
 
 export interface ProcessStat {
@@ -96,39 +101,10 @@ export function readStat(pid: number): ProcessStat | undefined {
 }
 
 /** The kernel lists children by the thread that forked them. */
-function readChildren(pid: number): number[] {
-  return listThreads(pid)
-    .map((thread) => readText(`/proc/${pid}/task/${thread}/children`) ?? '')
-    .flatMap((text) => text.split(' ').filter(Boolean).map(Number));
-}
-
-function listThreads(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return [];
-  }
-}
-
-const line = Buffer.alloc(4_096);
-
-/** Files of one short line, with three system calls instead of five. */
-export function readLine(path: string): string | undefined {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, 'r');
-    return line.toString('latin1', 0, readSync(descriptor, line, 0, line.length, null));
-  } catch {
-    return undefined;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
+function readChildren(pid: number): number[] | typeof UNREADABLE {
+  const threads = listFolder(`/proc/${pid}/task`);
+  if (threads === UNREADABLE) return UNREADABLE;
+  const lists = (threads ?? []).map((thread) => readWhole(`/proc/${pid}/task/${thread}/children`));
+  if (lists.includes(UNREADABLE)) return UNREADABLE;
+  return lists.flatMap((text) => (readable(text) ?? '').split(' ').filter(Boolean).map(Number));
 }

@@ -1,62 +1,68 @@
-import { readdirSync, statSync } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstatSync, statfsSync, type Stats } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inTurns } from '@python3-cluster/shared';
+import { countingFolder, FolderChanged } from './count-folder';
+import { readNamelessFiles } from './nameless-files';
+import { isGone, readable, readBeginning } from './process-files';
 
-/** Blocks of 512 bytes, whatever the file system's own are (stat(2)). */
-const BLOCK_BYTES = 512;
-/** More files than that are over any limit: an entry that takes no block takes a place in its folder. */
-const MAX_ENTRIES = 50_000;
+/** A folder that changes under the count is counted again, so often; what was most counts. */
+const COUNTS = 3;
+/** What is on its way from one process to another has arrived by then. */
+const SECOND_LOOK_MS = 50;
 
 /**
- * Bytes on disk below a folder, and of files that the processes have open without a name; links are not followed. Stops
- * counting above `enough`. A folder that cannot be looked into counts as too much; undefined where that is so of the
- * folder itself (it is another user's, and this process may not look).
+ * Bytes on disk below a folder of a living job, and of files that its processes have open or mapped without a name; links are
+ * not followed. Stops counting above `enough`. What cannot be looked at counts as too much; undefined where that is so of
+ * the folder itself and not the job's doing: it is another user's, and this process may not look.
  */
 export async function readScratchBytes(path: string, pids: readonly number[], enough: number): Promise<number | undefined> {
-  if (!mayLook(path)) return undefined;
-  let bytes = pids.reduce((total, pid) => total + readNamelessBytes(pid), 0);
-  let entries = 0;
-  for (const folders = [path]; folders.length > 0;) {
-    const folder = folders.pop() as string;
+  const folderBytes = await readFolderBytes(path, enough);
+  if (folderBytes === undefined || folderBytes > enough) return folderBytes;
+  const nameless = await readNamelessFiles(path, pids);
+  if (!nameless.hasHidden) return folderBytes + nameless.bytes;
+  await sleep(SECOND_LOOK_MS);
+  const later = await readNamelessFiles(path, pids);
+  return later.hasHidden ? enough + 1 : folderBytes + Math.max(nameless.bytes, later.bytes);
+}
+
+async function readFolderBytes(path: string, enough: number): Promise<number | undefined> {
+  let most = 0;
+  for (let count = 0; count < COUNTS; count += 1) {
     try {
-      for await (const entry of await opendir(folder)) {
-        const found = join(folder, entry.name);
-        const stats = await lstat(found).catch(() => undefined);
-        bytes += (stats?.blocks ?? 0) * BLOCK_BYTES;
-        entries += 1;
-        if (bytes > enough || entries > MAX_ENTRIES) return Math.max(bytes, enough + 1);
-        if (stats?.isDirectory()) folders.push(found);
-      }
+      const found = await inTurns(countingFolder(path, enough));
+      most = Math.max(most, found.bytes);
+      if (!found.hasChanged || most > enough) return most;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') return enough + 1;
-      // Removed meanwhile.
+      if (isGone(error)) return undefined;
+      if (!(error instanceof FolderChanged) && isOutOfReach(path)) return undefined;
+      return enough + 1;
     }
   }
-  return bytes;
+  return most;
 }
 
-function mayLook(path: string): boolean {
+/** Nodes of a file system in memory: what describes a file and its name. */
+const INODE_BYTES = 1_024;
+
+/**
+ * Bytes of a file system in memory that is mounted there, files without a name included. 0 where it is gone;
+ * undefined where this process may not look.
+ */
+export function readMemoryScratch(path: string): number | undefined {
   try {
-    readdirSync(path);
-    return true;
-  } catch {
-    return false;
+    const { bsize, blocks, bfree, files, ffree } = statfsSync(path);
+    return (blocks - bfree) * bsize + Math.max(0, files - ffree) * INODE_BYTES;
+  } catch (error) {
+    return isGone(error) ? 0 : undefined;
   }
 }
 
-function readNamelessBytes(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).reduce((total, name) => total + namelessBytes(`/proc/${pid}/fd/${name}`), 0);
-  } catch {
-    return 0;
-  }
-}
+const DAC_OVERRIDE_AND_READ_SEARCH = 0b110n;
 
-function namelessBytes(link: string): number {
-  try {
-    const stats = statSync(link);
-    return stats.isFile() && stats.nlink === 0 ? stats.blocks * BLOCK_BYTES : 0;
-  } catch {
-    return 0;
-  }
+/** Whether it is another user's, and this process has no right over other users' files. */
+function isOutOfReach(path: string): boolean {
+  const mask = /^CapEff:\t([0-9a-f]+)$/m.exec(readable(readBeginning('/proc/self/status')) ?? '')?.[1] ?? '0';
+  if ((BigInt(`0x${mask}`) & DAC_OVERRIDE_AND_READ_SEARCH) !== 0n) return false;
+  const stats: Stats | undefined = lstatSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && stats.uid !== process.getuid?.();
 }
