@@ -224,10 +224,12 @@ export const NUMBERS: Partial<Record<string, Record<string, number>>> = {
     ptrace: 101, process_vm_writev: 311, pidfd_open: 434, pidfd_getfd: 438, memfd_create: 319, keyctl: 250, add_key: 248, unshare: 272,
     mount: 165, bpf: 321, perf_event_open: 298, userfaultfd: 323, io_uring_setup: 425, shmget: 29, msgget: 68, semget: 64, mq_open: 240,
     open_by_handle_at: 304, kcmp: 312, personality: 135, setns: 308, chroot: 161, clone3: 435, kexec_load: 246, swapon: 167, reboot: 169,
+    exit: 60, vmsplice: 278, io_setup: 206, file_getattr: 468,
   },
   arm64: {
     ptrace: 117, process_vm_writev: 271, pidfd_open: 434, pidfd_getfd: 438, memfd_create: 279, keyctl: 219, add_key: 217, unshare: 97,
     mount: 40, bpf: 280, perf_event_open: 241, userfaultfd: 282, io_uring_setup: 425, shmget: 194, msgget: 186, semget: 190, mq_open: 180,
     open_by_handle_at: 265, kcmp: 272, personality: 92, setns: 268, chroot: 51, clone3: 435, kexec_load: 104, swapon: 224, reboot: 142,
+    exit: 93, vmsplice: 75, io_setup: 0, file_getattr: 468,
   },
 }; // prettier-ignore

@@ -2,8 +2,17 @@ import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig, RESTRICTED_MODULES, type Config, type Job, type JobMode } from '@python3-cluster/shared';
+import {
+  loadConfig,
+  RESTRICTED_MODULES,
+  type Config,
+  type Job,
+  type JobLimits,
+  type JobMode,
+  type OutcomeStatus,
+} from '@python3-cluster/shared';
 import { Slot } from '../../packages/worker/src/pool/slot';
+import { judgeRun } from '../../packages/worker/src/jobs/judge-run';
 import { runInSlot, type RunReport } from '../../packages/worker/src/jobs/run-in-slot';
 import type { Child } from '../../packages/worker/src/runner/child';
 import { Template } from '../../packages/worker/src/runner/template';
@@ -37,6 +46,7 @@ const LOW = {
   PYTHON3_MAX_FILE_BYTES: '1048576',
   PYTHON3_MAX_OPEN_FILES: '64',
   PYTHON3_MAX_PROCESSES: '32',
+  PYTHON3_MAX_SCRATCH_MB: '4',
 };
 const HIGH = { PYTHON3_MAX_FILE_BYTES: '1099511627776', PYTHON3_MAX_OPEN_FILES: '4096', PYTHON3_MAX_PROCESSES: '4096' };
 
@@ -98,7 +108,7 @@ export class Battlefield {
       const child = await this.template(mode).fork();
       const believed = this.has('frames') ? undefined : believeEverything(child);
       report = await runInSlot(this.request(child, slot, mode, code, variables, this.end.signal));
-      for (const what of seenIn(report, believed)) seen.add(what);
+      for (const what of seenIn(report, believed, this.limits)) seen.add(what);
       await this.look(mode, seen, wordsOf(report));
       if (this.has('fresh')) await slot.clean();
     }
@@ -225,6 +235,9 @@ export class Battlefield {
 const LOOKS = 100;
 const LOOK_MS = 20;
 
+/** What it said does not count then. */
+const OVER_LIMITS: readonly OutcomeStatus[] = ['timed_out', 'cpu_exceeded', 'out_of_memory'];
+
 /** Of a child that could not even begin: its slot is not as it should be. */
 const SETUP_FAILED = 70;
 
@@ -263,8 +276,10 @@ function readInnermostPid(pid: number): number {
   return Number(/^NSpid:\t(.*)$/m.exec(status)?.[1]?.split('\t').at(-1));
 }
 
-function seenIn({ answer, stdout, exit }: RunReport, believed: Believed | undefined): string[] {
-  const value = answer?.result.hasValue === true ? answer.value.toString() : '';
+function seenIn(report: RunReport, believed: Believed | undefined, limits: JobLimits): string[] {
+  const { answer, stdout, exit } = report;
+  const isOver = OVER_LIMITS.includes(judgeRun(report, limits).status) || report.killReason === 'scratch';
+  const value = answer?.result.hasValue === true && !isOver ? answer.value.toString() : '';
   const words = believed ?? [answer?.result.status, answer?.result.nonce, value, exit];
   return [
     ...(value === 'true' ? ['says so'] : []),

@@ -34,6 +34,7 @@ const LOOK_MS = 100;
 /** Counting descriptors, or the files of a folder, costs more than a look into /proc. */
 const LOOKS_PER_KERNEL_LOOK = 5;
 const LOOKS_PER_SCRATCH_LOOK = 10;
+const FIRST_SCRATCH_LOOK = 3;
 
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
@@ -91,7 +92,7 @@ export class LimitWatch {
     if (await this.isTooMuch(usage)) return this.breach('memory');
     if (this.ended) return;
     this.lookCount += 1;
-    if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === 0) void this.lookAtScratch(usage.pids);
+    if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === FIRST_SCRATCH_LOOK) void this.lookAtScratch(usage.pids);
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
     this.looks = setTimeout(() => void this.look(), pauseMs);
   }
