@@ -75,6 +75,24 @@ describe('behind all layers, ADMIN code', () => {
     expect(await valueOf('admin', code)).toEqual([7, 'c', true]);
   });
 
+  it('shares memory with a process that it forked', async () => {
+    const code = [
+      'import mmap, os',
+      'with mmap.mmap(-1, 8192) as area:',
+      '    area[:3] = b"abc"',
+      '    pid = os.fork()',
+      '    if pid == 0:',
+      '        area[4096:4099] = area[:3].upper()',
+      '        os._exit(0)',
+      '    os.waitpid(pid, 0)',
+      '    result = [area[4096:4099].decode(), len(area), isinstance(area, mmap.mmap), type(area).__name__]',
+      'private = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)',
+      'copy = mmap.mmap(-1, 4096, access=mmap.ACCESS_COPY)',
+      'result += [len(private), len(copy), os.listdir()]',
+    ].join('\n');
+    expect(await valueOf('admin', code)).toEqual(['ABC', 8192, true, 'mmap', 4096, 4096, []]);
+  });
+
   it('speaks HTTP to a server of this host, and finds names', async () => {
     const { port } = server.address() as AddressInfo;
     const code = 'import urllib.request\nresult = urllib.request.urlopen(url, timeout=10).read().decode()';

@@ -13,7 +13,7 @@ cannot enter one of them refuses to serve.
 import ctypes
 import os
 
-from . import landlock, seccomp
+from . import landlock, seccomp, shared_mappings
 from .process_control import control, libc
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 38, 47, 4
@@ -58,6 +58,8 @@ class Sandbox:
                 self._child_ruleset = self._ruleset(None)
             if calls is not None:
                 calls.enter()
+                if self._mode == "admin":
+                    shared_mappings.offer()
         except OSError as error:
             raise SandboxFailed(str(error)) from error
         self._check_end(settings)
