@@ -53,6 +53,15 @@ it('clone3 is not there for anybody, so that libraries take the older call', asy
   expect(value).toBe(false);
 });
 
+it.each(MODES)('a call that is newer than the filters is not there in mode %s', async (mode) => {
+  const attempt = async (defence: Defence) =>
+    (await arena.run(mode, defence, SYSTEM_CALL, { name: 'file_getattr', arguments: [-1, null, null, 0, 0], numbers: NUMBERS[arch()] }))
+      .value;
+  const isKnown = await attempt('none');
+  // A kernel before Linux 6.17 has it no more than the filters.
+  expect([isKnown, await attempt('all')]).toEqual([isKnown, false]);
+});
+
 it('RESTRICTED code runs no program', async () => {
   const free = await arena.attack('runs_a_program', 'restricted', 'none');
   // It became the program, which ended without a word.

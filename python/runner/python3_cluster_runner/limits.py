@@ -10,6 +10,8 @@ import time
 
 CPU_BACKSTOP_SECONDS = 1  # SIGXCPU this long after the worker should have acted; SIGKILL another second later
 RESERVE_BYTES = 4 * 1024 * 1024  # a few of the interpreter's 1 MiB arenas: enough to describe a MemoryError
+# Timers and queued signals of a user, each of which is memory of the kernel's; the usual limit grows with that of the host.
+_PENDING_SIGNALS = 4_096
 _GROWTH_BYTES_MAX = 32 * 1024 * 1024  # far above what a child adds before its limits, payload apart
 
 _PAGE_BYTES = resource.getpagesize()
@@ -45,6 +47,9 @@ def prepare():
     """In the template, when all is imported: what a child starts with."""
     global _used_by_template
     _used_by_template = data_bytes()
+    pending = getattr(resource, "RLIMIT_SIGPENDING", None)
+    if pending is not None:
+        _set((pending, _get_limit(pending)[1]), _PENDING_SIGNALS)
 
 
 def release_reserve():

@@ -52,8 +52,7 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
 }
 
 function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
-  if (exit.signal === constants.signals.SIGXCPU || isOverCpu(exit, limits))
-    return { status: 'cpu_exceeded', error: cpuError(limits) };
+  if (exit.signal === constants.signals.SIGXCPU || isOverCpu(exit, limits)) return { status: 'cpu_exceeded', error: cpuError(limits) };
   const how = exit.signal === null ? `exit code ${exit.exitCode ?? '?'}` : `signal ${exit.signal} (${signalName(exit.signal)})`;
   return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inTurns, type Steps } from '@python3-cluster/shared';
 import { isGone, listFolder, readTarget, readWhole, UNREADABLE, type Unreadable } from './process-files';
@@ -31,8 +31,8 @@ const TURN_DESCRIPTORS = 256;
 const MAPS_CHUNK_BYTES = 65_536;
 const MAX_MAPS_BYTES = 16_777_216;
 
-/** Bytes over all processes; what two of them have both open counts once. */
-export async function readKernelObjects(pids: readonly number[]): Promise<number> {
+/** Bytes over all processes; what two of them have both open counts once. Stops counting above `enough`. */
+export async function readKernelObjects(pids: readonly number[], enough = TOO_MUCH): Promise<number> {
   const seen = new Set<string>();
   let bytes = 0;
   for (const pid of pids) {
@@ -40,9 +40,9 @@ export async function readKernelObjects(pids: readonly number[]): Promise<number
     if (living === undefined) continue;
     if (living === UNREADABLE) return TOO_MUCH;
     bytes += (await readDescriptors(living, seen)) + (await inTurns(readingMappings(living)));
-    if (bytes === TOO_MUCH) return bytes;
+    if (bytes === TOO_MUCH || bytes > enough) return bytes;
   }
-  return bytes;
+  return bytes + (await readUnacceptedBytes(pids[0] as number, seen));
 }
 
 async function readDescriptors({ path, status }: LivingProcess, seen: Set<string>): Promise<number> {
@@ -74,6 +74,24 @@ async function bytesOf(target: string, infoPath: string, seen: Set<string>): Pro
   // Descriptors that were sent and not received are in nobody's table, and may be sockets as well.
   return SOCKET_BYTES * (1 + readNumber(info ?? '', 'scm_fds'));
 }
+
+/**
+ * Connections to a Unix socket that nobody has accepted are in no table of descriptors: whoever made them may have gone, and
+ * what was written waits. They stand in the list under their listener's name, without a number.
+ */
+async function readUnacceptedBytes(pid: number, seen: ReadonlySet<string>): Promise<number> {
+  // Every job has its own channel to the worker node, and most no other socket.
+  if ([...seen].filter((target) => target.startsWith('socket:')).length < 2) return 0;
+  const text = await readFile(`/proc/${pid}/net/unix`, 'latin1').catch((error: unknown) => (isGone(error) ? '' : UNREADABLE));
+  if (text === UNREADABLE) return TOO_MUCH;
+  const rows = text.split('\n').map((row) => row.trim().split(/ +/));
+  const isListener = ([, , , flags, , , inode]: string[]): boolean => flags === LISTENS && seen.has(`socket:[${inode}]`);
+  const names = new Set(rows.filter(isListener).map(([, , , , , , , name]) => name));
+  return rows.filter(([, , , , , , inode, name]) => inode === '0' && names.has(name)).length * SOCKET_BYTES;
+}
+
+/** __SO_ACCEPTCON */
+const LISTENS = '00010000';
 
 /** Not on the loop: the kernel writes all lines before it gives the first, which takes long where there are many. */
 async function readLockBytes(infoPath: string): Promise<number> {

@@ -32,9 +32,10 @@ export interface WatchedLimits {
 const FIRST_LOOK_MS = 100;
 const LOOK_MS = 100;
 /** Counting descriptors, or the files of a folder, costs more than a look into /proc. */
-const LOOKS_PER_KERNEL_LOOK = 5;
-const LOOKS_PER_SCRATCH_LOOK = 10;
-const FIRST_SCRATCH_LOOK = 3;
+const FIRST_KERNEL_LOOK_MS = 150;
+const KERNEL_LOOK_MS = 400;
+const FIRST_SCRATCH_LOOK_MS = 350;
+const SCRATCH_LOOK_MS = 950;
 
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
@@ -48,7 +49,7 @@ const SECOND_LOOK_MS = 10;
 
 /**
  * Watches a job from outside, until the process is gone and not only until it has answered: wall clock by a timer, CPU and
- * memory of its whole process tree by looking into /proc, and once in ten looks its scratch folder. Calls `onBreach` once.
+ * memory of its whole process tree by looking into /proc, and once a second its scratch folder. Calls `onBreach` once.
  * Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and of allocation speed; the
  * child's own rlimits stop a single process earlier.
  */
@@ -57,8 +58,8 @@ export class LimitWatch {
   private looks: NodeJS.Timeout | undefined;
   private peakBytes = 0;
   private ended = false;
-  private lookCount = 0;
-  private isLookingAtScratch = false;
+  private kernelLookAt = performance.now() + FIRST_KERNEL_LOOK_MS;
+  private scratchLookAt = performance.now() + FIRST_SCRATCH_LOOK_MS;
   /** What the kernel kept beside pages, when that was last counted. */
   private kernelBytes = 0;
   private readonly pid: number;
@@ -88,17 +89,18 @@ export class LimitWatch {
     const startedAt = performance.now();
     const usage = await inTurns(readingTreeUsage(this.pid));
     if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
-    if (this.lookCount % LOOKS_PER_KERNEL_LOOK === 1) this.kernelBytes = await readKernelObjects(usage.pids);
+    if (startedAt > this.kernelLookAt) await this.lookAtKernel(usage.pids);
     if (await this.isTooMuch(usage)) return this.breach('memory');
     if (this.ended) return;
-    this.lookCount += 1;
-    if (this.lookCount % LOOKS_PER_SCRATCH_LOOK === FIRST_SCRATCH_LOOK) void this.lookAtScratch(usage.pids);
+    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids);
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
     this.looks = setTimeout(() => void this.look(), pauseMs);
   }
 
   /** The cheap figure counts shared pages too, so only one that is over the limit needs the exact one. */
   private async isTooMuch(first: TreeUsage): Promise<boolean> {
+    // No second look: what two processes have both open counts once.
+    if (this.kernelBytes > this.limits.memoryBytes) return true;
     let usage = first;
     for (let look = 0; ; look += 1) {
       const cheap = usage.residentBytes + this.kernelBytes + this.readScratchMemory();
@@ -114,10 +116,15 @@ export class LimitWatch {
   }
 
   private async readExactly(pids: readonly number[]): Promise<number> {
-    this.kernelBytes = await readKernelObjects(pids);
+    if (performance.now() > this.kernelLookAt) await this.lookAtKernel(pids);
     const { bytes, shmemBytes } = await inTurns(readingTreeMemory(pids));
     // What is mapped of files in memory is in the scratch folder: there is no other way to have any.
     return bytes - shmemBytes + Math.max(shmemBytes, this.readScratchMemory()) + this.kernelBytes;
+  }
+
+  private async lookAtKernel(pids: readonly number[]): Promise<void> {
+    this.kernelBytes = await readKernelObjects(pids, this.limits.memoryBytes);
+    this.kernelLookAt = performance.now() + KERNEL_LOOK_MS;
   }
 
   private readScratchMemory(): number {
@@ -134,13 +141,14 @@ export class LimitWatch {
 
   private async lookAtScratch(pids: readonly number[]): Promise<void> {
     const { scratch } = this.limits;
-    if (scratch === undefined || scratch.isMemory === true || this.isLookingAtScratch) return;
-    this.isLookingAtScratch = true;
+    if (scratch === undefined || scratch.isMemory === true) return;
+    // One at a time, and a fifth of the time at most.
+    this.scratchLookAt = Number.POSITIVE_INFINITY;
     const startedAt = performance.now();
     const bytes = await readScratchBytes(scratch.path, pids, scratch.maxBytes);
     if (bytes !== undefined && bytes > scratch.maxBytes) return this.breach('scratch');
-    await sleep(PAUSE_PER_LOOK * (performance.now() - startedAt), undefined, { ref: false });
-    this.isLookingAtScratch = false;
+    const now = performance.now();
+    this.scratchLookAt = now + Math.max(SCRATCH_LOOK_MS, PAUSE_PER_LOOK * (now - startedAt));
   }
 
   private breach(breach: Breach): void {
