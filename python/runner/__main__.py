@@ -13,7 +13,7 @@ from python3_cluster_runner import child, probe, template
 
 
 def main():
-    if sys.argv[1:] == ["probe"]:
+    if sys.argv[1:2] == ["probe"]:
         return probe.run()
     birth = template.serve_control_channel()
     child.live(birth)

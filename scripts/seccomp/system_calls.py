@@ -117,11 +117,14 @@ JOB = (
 TEMPLATE_ONLY = (
     ("clone", (0, "&", CLONE_ANY_FLAG_BUT_FORKS, 0)),
     "kill", "setsid", "connect", ("socket", (0, "==", AF_UNIX)),
+    # A child becomes its workspace's user; one that empties a workspace opens what was closed to it.
+    "setgroups", "setresgid", "setresuid", "capset", "chmod", "fchmodat",
     *(("prctl", (0, "==", option)) for option in (PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),
 )  # fmt: skip
 
 # The inverse of TEMPLATE_ONLY, on top of it.
 CHILD_DENIED = (
     "clone", "kill", "setsid", "connect", "socket",
+    "setgroups", "setresgid", "setresuid", "capset", "chmod", "fchmodat",
     ("prctl", (0, "!=", PR_SET_PDEATHSIG)),
 )  # fmt: skip

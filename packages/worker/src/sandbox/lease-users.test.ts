@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect } from '@jest/globals';
 import { itIf, pythonUnderTest } from '../../../../test/support/optional';
-import { leaseUid } from './slot-uids';
+import { leaseUsers } from './lease-users';
 
 const itAsRoot = itIf(process.getuid?.() === 0, 'takes root');
 /** Outside of those that worker nodes lease by default. */
@@ -46,7 +46,7 @@ const isThere = (pid: number): boolean => {
 describe('a user of which an earlier owner left a zombie that nobody fetches', () => {
   itAsRoot('is leased all the same', async () => {
     const zombie = await leaveChild('pass');
-    const lease = await leaseUid(USER);
+    const lease = await leaseUsers(USER, 1);
     expect(lease?.uid).toBe(USER.first);
     lease?.release();
     expect(isThere(zombie)).toBe(true);
@@ -56,7 +56,7 @@ describe('a user of which an earlier owner left a zombie that nobody fetches', (
     const pid = await leaveChild('threading.Thread(target=time.sleep, args=(60,)).start(); end_first_thread()');
     const threads = (): string[] => readdirSync(`/proc/${pid}/task`);
     expect(threads()).toHaveLength(2);
-    const lease = await leaseUid(USER);
+    const lease = await leaseUsers(USER, 1);
     expect([lease?.uid, threads()]).toEqual([USER.first, [String(pid)]]);
     lease?.release();
   });
