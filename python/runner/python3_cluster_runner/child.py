@@ -91,7 +91,11 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         if run is not None and run[0]["policy"] is None:
             raise frames.ProtocolError("a first job without a policy")
         if run is not None:
-            _connect_streams(workspace[2], workspace[3])
+            try:
+                _connect_streams(workspace[2], workspace[3])
+            except OSError as error:
+                _log(child_id, f"output: {error}")
+                return _SETUP_FAILED
             if run[0]["keep"]:
                 return _live_on(channel, run)
     except frames.ProtocolError as error:
