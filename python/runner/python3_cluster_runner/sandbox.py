@@ -43,7 +43,7 @@ class Sandbox:
         self._mode = mode
         self._child_ruleset = self._child_filter = None
         self._scratch_rights = landlock.WRITE if mode == "restricted" else landlock.WRITE | landlock.RUN
-        self._nothing = _Capabilities(0)
+        self._nothing = Capabilities(0)
         self._scratch_mode = None  # where scratch folders are not file systems of this template's
 
     def enter_template(self):
@@ -56,7 +56,7 @@ class Sandbox:
             self._mount(settings)
             _control(_PR_SET_NO_NEW_PRIVS, 1)
             _clear_ambient_capabilities()
-            _Capabilities(self._kept_capabilities()).take()
+            Capabilities(self._kept_capabilities()).take()
             _control(_PR_SET_DUMPABLE, 0)
             calls, self._child_filter = self._load_filters()  # while their files can be read
             if settings["landlockAbi"]:
@@ -172,7 +172,7 @@ class Sandbox:
             raise SandboxFailed("Landlock is entered and does not hold")
 
 
-class _Capabilities:
+class Capabilities:
     """Laid out where it is made, so that `take` is one system call (capset(2))."""
 
     __slots__ = ("_header", "_sets")

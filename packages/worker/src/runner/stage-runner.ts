@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { JOB_MODES, type JobMode } from '@python3-cluster/shared';
-import { removeTree } from '../workspaces/empty-folder';
+import { emptyAtOnce, removeTree } from '../workspaces/empty-folder';
 
 /** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
 export interface RunDirectory {
@@ -87,9 +87,22 @@ export function removeAbandoned(base: string): void {
 function removeOwnerLast(path: string): void {
   // A link is removed, not followed.
   for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
-    if (name !== OWNER_FILE) removeTree(join(path, name));
+    if (name === OWNER_FILE) continue;
+    try {
+      removeTree(join(path, name));
+    } catch {
+      // Root without its rights over other users' files, as in a container: what is theirs goes as them.
+      for (const workspace of readdirSync(join(path, name))) emptyAsGroup(join(path, name, workspace, 'scratch'));
+      removeTree(join(path, name));
+    }
   }
   removeTree(path);
+}
+
+/** A scratch folder is ours; its group is who worked there, and whom alone the files in it belong to. */
+function emptyAsGroup(scratchPath: string): void {
+  const { gid } = lstatSync(scratchPath);
+  emptyAtOnce(scratchPath, gid === process.getgid?.() ? null : gid);
 }
 
 /** Pids are used again: soon where jobs fork, and in a container after every restart. A zombie owns nothing any more. */

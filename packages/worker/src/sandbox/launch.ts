@@ -33,7 +33,14 @@ export interface Launch {
   readonly args: readonly string[];
   readonly identity: { readonly uid?: number; readonly gid?: number };
   /** Users that exist in its namespace, the process's own first; null where there is no more than that one. */
-  readonly users: { readonly first: number; readonly count: number } | null;
+  readonly users: UsersToGive | null;
+}
+
+export interface UsersToGive {
+  readonly first: number;
+  readonly count: number;
+  /** Gives them where this process has not the rights: with the number of a process, the first user and their count behind it. */
+  readonly command: readonly string[];
 }
 
 export function toLaunch({ sandbox, mode, runnerPath, socketPath, command }: LaunchRequest): Launch {
@@ -41,7 +48,9 @@ export function toLaunch({ sandbox, mode, runnerPath, socketPath, command }: Lau
   const [file, ...args] = command;
   if (sandbox?.bubblewrap === undefined) return { file, args, identity, users: null };
   const { view, workspacesPath, uid, firstChildUid, scratch } = sandbox;
-  const users = firstChildUid === null || uid === null ? null : { first: uid, count: firstChildUid - uid + (scratch?.paths.length ?? 0) };
+  const count = firstChildUid === null || uid === null ? 0 : firstChildUid - uid + (scratch?.paths.length ?? 0);
+  const giveUsers = [command[0], '-I', '-B', runnerPath, 'give-users'];
+  const users = uid === null || count === 0 ? null : { first: uid, count, command: giveUsers };
   return {
     file: sandbox.bubblewrap,
     args: [...toBubblewrapArguments({ mode, view, runnerPath, socketPath, workspacesPath, hasUsers: users !== null }), ...command],

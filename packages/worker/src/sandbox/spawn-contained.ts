@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { execFile, spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { promisify } from 'node:util';
 import { GO_ON_DESCRIPTOR, INFO_DESCRIPTOR } from './bubblewrap';
-import type { Launch } from './launch';
+import type { Launch, UsersToGive } from './launch';
 
 export interface ContainedProcess {
   readonly process: ChildProcess;
@@ -31,12 +32,12 @@ export function spawnContained(
     // Its own process group: Ctrl-C at a terminal is the worker node's to handle.
     detached: true,
   });
-  const admitted = users === null ? Promise.resolve() : giveUsers(child, users);
+  const admitted = users === null ? Promise.resolve() : giveUsers(child, users, options.env);
   admitted.catch(() => child.kill('SIGKILL'));
   return { process: child, admitted };
 }
 
-async function giveUsers(child: ChildProcess, { first, count }: NonNullable<Launch['users']>): Promise<void> {
+async function giveUsers(child: ChildProcess, users: UsersToGive, env: NodeJS.ProcessEnv): Promise<void> {
   const streams = child.stdio as readonly unknown[];
   const [info, goOn] = [streams[INFO_DESCRIPTOR] as Readable, streams[GO_ON_DESCRIPTOR] as Writable];
   goOn.on('error', () => undefined);
@@ -48,7 +49,17 @@ async function giveUsers(child: ChildProcess, { first, count }: NonNullable<Laun
   // It ended before it said anything: why, it says elsewhere.
   if (text === '') return;
   const pid = (JSON.parse(text) as { 'child-pid': number })['child-pid'];
-  // The same numbers inside as outside.
-  for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, `${first} ${first} ${count}\n`);
+  try {
+    writeMaps(pid, users);
+  } catch {
+    // Root without its rights over other users' files and processes: the namespace's own user has them.
+    const [file = '', ...args] = users.command;
+    await promisify(execFile)(file, [...args, String(pid), String(users.first), String(users.count)], { cwd: '/', env });
+  }
   goOn.end('.');
+}
+
+/** The same numbers inside as outside. */
+function writeMaps(pid: number, { first, count }: UsersToGive): void {
+  for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, `${first} ${first} ${count}\n`);
 }

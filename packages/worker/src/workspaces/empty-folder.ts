@@ -48,7 +48,7 @@ function removeFew(path: Buffer, budget: { left: number }): void {
 
 /** Reads no further than the budget goes. Bytes: not every name is text. */
 function listFew(path: Buffer, budget: { left: number }): Buffer[] {
-  const folder = opendirSync(path as unknown as string, { encoding: 'buffer' as BufferEncoding });
+  const folder = opendirSync(path, { encoding: 'buffer' as BufferEncoding });
   try {
     const names: Buffer[] = [];
     for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
@@ -62,21 +62,39 @@ function listFew(path: Buffer, budget: { left: number }): Buffer[] {
 }
 
 /** find(1) goes by descriptors, too. First it opens what was closed: whoever owns a folder can take away every right to it. */
+const OPEN_FOLDERS = ['-mindepth', '1', '-type', 'd', '!', '-perm', '-700', '-exec', 'chmod', '700', '{}', ';'];
+const DELETE_ALL_IN_IT = ['-mindepth', '1', '-delete'];
+const DELETE_ALL = ['-delete'];
+
 async function emptyAsUser(path: string, user: number | null): Promise<void> {
-  const identity = user === null ? {} : { uid: user, gid: user };
-  const find = (...words: string[]) => promisify(execFile)('find', [path, '-mindepth', '1', ...words], { cwd: '/', ...identity });
-  await find('-type', 'd', '!', '-perm', '-700', '-exec', 'chmod', '700', '{}', ';');
-  await find('-delete');
+  assertFolder(path);
+  for (const words of [OPEN_FOLDERS, DELETE_ALL_IN_IT]) await promisify(execFile)('find', [path, ...words], asUser(user));
 }
 
-const REMOVE = ['-rf', '--one-file-system', '--'];
+/** The same, holding up the event loop. @throws Error where something would not go */
+export function emptyAtOnce(path: string, user: number | null): void {
+  assertFolder(path);
+  for (const words of [OPEN_FOLDERS, DELETE_ALL_IN_IT]) execFileSync('find', [path, ...words], { ...asUser(user), stdio: 'ignore' });
+}
 
-/** A folder with all in it, following no link: rm(1) goes by descriptors. @throws Error where something would not go */
+const asUser = (user: number | null): { cwd: string; uid?: number; gid?: number } =>
+  user === null ? { cwd: '/' } : { cwd: '/', uid: user, gid: user };
+
+/** Of a link or a file find(1) would see nothing to remove, and be content. */
+function assertFolder(path: string): void {
+  if (!lstatSync(path).isDirectory()) throw new Error('no folder');
+}
+
+/** A folder with all in it, following no link; nothing where there is none. @throws Error where something would not go */
 export function removeTree(path: string): void {
-  execFileSync('rm', [...REMOVE, path], { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  if (isThere(path)) execFileSync('find', [path, ...DELETE_ALL], { cwd: '/', stdio: 'ignore' });
 }
 
 /** The same beside the event loop. */
 export async function removeTreeAside(path: string): Promise<void> {
-  await promisify(execFile)('rm', [...REMOVE, path], { cwd: '/' });
+  if (isThere(path)) await promisify(execFile)('find', [path, ...DELETE_ALL], { cwd: '/' });
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -13,48 +14,122 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Slot } from './slot';
+import { itIf, pythonUnderTest } from '../../../../test/support/optional';
+import { makeNamedPipes } from '../runner/stage-runner';
+import { makeFolders, Workspace, type WorkspaceParts } from './workspace';
+
+const itAsRoot = itIf(process.getuid?.() === 0, 'takes root');
+/** Outside of those that worker nodes lease by default. */
+const USER = 60_982;
 
 let path: string;
-let slot: Slot;
+let workspace: Workspace;
+const made: Workspace[] = [];
 beforeEach(async () => {
-  path = mkdtempSync(join(tmpdir(), 'python3-slot-'));
-  slot = await Slot.create({ path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) }, 7);
+  path = mkdtempSync(join(tmpdir(), 'python3-workspace-'));
+  chmodSync(path, 0o711);
+  workspace = await make('7');
 });
 afterEach(() => {
-  slot.close();
+  for (const one of made.splice(0)) one.close();
   rmSync(path, { recursive: true, force: true });
 });
 
-const inScratch = (...names: string[]): string => join(slot.scratchPath, ...names);
+async function make(name: string, change: Partial<WorkspaceParts> = {}): Promise<Workspace> {
+  const parts = { path: join(path, name), uid: null, group: null, isMounted: false, ...change };
+  makeFolders(parts.path, parts);
+  await makeNamedPipes(['stdout', 'stderr'].map((pipe) => join(parts.path, pipe)));
+  const one = new Workspace(parts);
+  made.push(one);
+  return one;
+}
 
-describe('a slot', () => {
+const inScratch = (...names: string[]): string => join(workspace.scratchPath, ...names);
+const modeOf = (file: string): number => lstatSync(file).mode & 0o7777;
+
+describe('a workspace', () => {
   it('has a folder only its owner may enter, and two named pipes', () => {
-    expect(lstatSync(slot.scratchPath).mode & 0o7777).toBe(0o700);
-    for (const pipe of [slot.stdoutPath, slot.stderrPath]) {
+    expect(modeOf(workspace.scratchPath)).toBe(0o700);
+    for (const pipe of [workspace.stdoutPath, workspace.stderrPath]) {
       expect(lstatSync(pipe).isFIFO()).toBe(true);
-      expect(lstatSync(pipe).mode & 0o777).toBe(0o600);
+      expect(modeOf(pipe)).toBe(0o600);
     }
-    expect(readdirSync(slot.scratchPath)).toEqual([]);
-    expect(slot.index).toBe(7);
+    expect(readdirSync(workspace.scratchPath)).toEqual([]);
   });
 
-  it('made where a former one was lost begins empty', async () => {
+  it('is never made in the place of another', () => {
     writeFileSync(inScratch('old'), 'x');
-    const again = await Slot.create(
-      { path, runnerPath: '', socketPath: '', slotsPath: path, slotPath: (index) => join(path, String(index)) },
-      7,
+    expect(() => makeFolders(join(path, '7'), { group: null, isMounted: false })).toThrow('EEXIST');
+    expect(readdirSync(workspace.scratchPath)).toEqual(['old']);
+  });
+
+  it('can be passed by those who work beside it, and not listed', () => {
+    expect(modeOf(join(path, '7'))).toBe(0o711);
+  });
+
+  it('whose scratch folder its template mounts leaves that to the template', async () => {
+    const mounted = await make('8', { isMounted: true });
+    expect(modeOf(mounted.scratchPath)).toBe(0o711);
+    const mark = join(mounted.scratchPath, 'what it is mounted over');
+    writeFileSync(mark, 'x');
+    expect(await mounted.clean()).toBe(true);
+    expect([existsSync(mark), modeOf(mounted.scratchPath)]).toEqual([true, 0o711]);
+  });
+
+  it('is in use from the begin of a job until its output was taken', async () => {
+    let isUnused = false;
+    await workspace.unused();
+    workspace.begin(100);
+    const unused = workspace.unused().then(() => (isUnused = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isUnused).toBe(false);
+    workspace.finish();
+    await unused;
+    await workspace.unused();
+  });
+});
+
+describe('a workspace of a user', () => {
+  /** What that user can do to it, and leaves: one line for each thing tried. */
+  function beUser(code: string): string {
+    const { file, env } = pythonUnderTest();
+    const identity = `import os\nos.setgroups([])\nos.setresgid(${USER}, ${USER}, ${USER})\nos.setresuid(${USER}, ${USER}, ${USER})\n`;
+    return execFileSync(file, ['-I', '-c', identity + code], { env: { ...process.env, ...env }, encoding: 'utf8' });
+  }
+
+  itAsRoot('is that user’s to write to, and not to close to who comes next', async () => {
+    const ofUser = await make('8', { uid: USER, group: USER });
+    const own = [ofUser.scratchPath, ofUser.stdoutPath, ofUser.stderrPath];
+    expect(own.map(modeOf)).toEqual([0o770, 0o620, 0o620]);
+    expect(own.map((file) => [lstatSync(file).uid, lstatSync(file).gid])).toEqual(own.map(() => [0, USER]));
+    const said = beUser(`
+os.chdir(${JSON.stringify(ofUser.scratchPath)})
+os.makedirs('closed/inner'), open('closed/inner/file', 'w').close(), os.chmod('closed/inner', 0), os.chmod('closed', 0)
+for path in ${JSON.stringify(own)}:
+    try: os.chmod(path, 0)
+    except PermissionError: print('refused')
+for path in ${JSON.stringify(own.slice(1))}:
+    try: os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except PermissionError: print('unread')`);
+    expect(said.trim().split('\n')).toEqual(['refused', 'refused', 'refused', 'unread', 'unread']);
+    expect(await ofUser.clean()).toBe(true);
+    expect([readdirSync(ofUser.scratchPath), ...own.map(modeOf)]).toEqual([[], 0o770, 0o620, 0o620]);
+  });
+
+  itAsRoot('is closed to other users', async () => {
+    const other = await make('8', { uid: USER + 1, group: USER + 1 });
+    const paths = JSON.stringify([other.scratchPath, other.stdoutPath, other.stderrPath, join(path, '8')]);
+    expect(beUser(`for path in ${paths}: print([os.access(path, right) for right in (os.R_OK, os.W_OK)])`)).toBe(
+      '[False, False]\n'.repeat(4),
     );
-    expect(readdirSync(again.scratchPath)).toEqual([]);
-    again.close();
   });
 });
 
 describe('cleaning opens to the next job', () => {
   it.each([0, 0o777, 0o1700])('a folder and pipes that a job gave the mode %i', async (mode) => {
-    for (const own of [slot.stdoutPath, slot.stderrPath, slot.scratchPath]) chmodSync(own, mode);
-    expect(await slot.clean()).toBe(true);
-    expect([slot.scratchPath, slot.stdoutPath, slot.stderrPath].map((own) => lstatSync(own).mode & 0o7777)).toEqual([0o700, 0o600, 0o600]);
+    for (const own of [workspace.stdoutPath, workspace.stderrPath, workspace.scratchPath]) chmodSync(own, mode);
+    expect(await workspace.clean()).toBe(true);
+    expect([workspace.scratchPath, workspace.stdoutPath, workspace.stderrPath].map(modeOf)).toEqual([0o700, 0o600, 0o600]);
   });
 });
 
@@ -84,12 +159,12 @@ describe('cleaning removes', () => {
       symlinkSync('loop', inScratch('loop'));
     }],
   ])('%s', async (_, leave) => {
-    const { ino } = lstatSync(slot.scratchPath);
+    const { ino } = lstatSync(workspace.scratchPath);
     leave();
-    expect(await slot.clean()).toBe(true);
-    expect(readdirSync(slot.scratchPath)).toEqual([]);
-    // The folder itself stays: the sandbox of a kept child is closed around it.
-    expect(lstatSync(slot.scratchPath).ino).toBe(ino);
+    expect(await workspace.clean()).toBe(true);
+    expect(readdirSync(workspace.scratchPath)).toEqual([]);
+    // The folder itself stays: nobody who works there may put another one in its place.
+    expect(lstatSync(workspace.scratchPath).ino).toBe(ino);
   }); // prettier-ignore
 
   it.each([0o500, 0o000])('folders with mode %o', async (mode) => {
@@ -97,8 +172,8 @@ describe('cleaning removes', () => {
     writeFileSync(inScratch('locked', 'inner', 'file'), 'x');
     chmodSync(inScratch('locked', 'inner'), mode);
     chmodSync(inScratch('locked'), mode);
-    expect(await slot.clean()).toBe(true);
-    expect(readdirSync(slot.scratchPath)).toEqual([]);
+    expect(await workspace.clean()).toBe(true);
+    expect(readdirSync(workspace.scratchPath)).toEqual([]);
   });
 
   it('links, and nothing of what they point to', async () => {
@@ -107,8 +182,8 @@ describe('cleaning removes', () => {
     writeFileSync(join(precious, 'file'), 'x');
     symlinkSync(precious, inScratch('folder'));
     symlinkSync(join(precious, 'file'), inScratch('file'));
-    expect(await slot.clean()).toBe(true);
-    expect(readdirSync(slot.scratchPath)).toEqual([]);
+    expect(await workspace.clean()).toBe(true);
+    expect(readdirSync(workspace.scratchPath)).toEqual([]);
     expect(readdirSync(precious)).toEqual(['file']);
   });
 });
@@ -118,30 +193,30 @@ describe('cleaning is not skipped', () => {
   it('for what is made in the very moment after a cleaning', async () => {
     for (let round = 0; round < 500; round += 1) {
       writeFileSync(inScratch('first'), 'x');
-      expect(await slot.clean()).toBe(true);
+      expect(await workspace.clean()).toBe(true);
       writeFileSync(inScratch('second'), 'x');
-      expect(await slot.clean()).toBe(true);
-      expect(readdirSync(slot.scratchPath)).toEqual([]);
+      expect(await workspace.clean()).toBe(true);
+      expect(readdirSync(workspace.scratchPath)).toEqual([]);
     }
   });
 
   it('for a folder that was replaced by another', async () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
-    expect(await slot.clean()).toBe(true);
-    renameSync(slot.scratchPath, join(path, 'moved'));
-    mkdirSync(slot.scratchPath);
+    expect(await workspace.clean()).toBe(true);
+    renameSync(workspace.scratchPath, join(path, 'moved'));
+    mkdirSync(workspace.scratchPath);
     writeFileSync(inScratch('file'), 'x');
-    expect(await slot.clean()).toBe(true);
-    expect(readdirSync(slot.scratchPath)).toEqual([]);
+    expect(await workspace.clean()).toBe(true);
+    expect(readdirSync(workspace.scratchPath)).toEqual([]);
   });
 
   it('for what is made long after it', async () => {
     for (let round = 0; round < 3; round += 1) {
       await new Promise((resolve) => setTimeout(resolve, 60));
-      expect(await slot.clean()).toBe(true);
+      expect(await workspace.clean()).toBe(true);
       writeFileSync(inScratch('file'), 'x');
-      expect(await slot.clean()).toBe(true);
-      expect(readdirSync(slot.scratchPath)).toEqual([]);
+      expect(await workspace.clean()).toBe(true);
+      expect(readdirSync(workspace.scratchPath)).toEqual([]);
     }
   });
 });
@@ -150,10 +225,10 @@ it('cleaning does not hold the event loop up, however many files a program wrote
   const cleaningMs = async (files: number): Promise<number> => {
     for (let count = 0; count < files; count += 1) writeFileSync(inScratch(String(count)), '');
     const startedAt = performance.now();
-    const cleaned = slot.clean();
+    const cleaned = workspace.clean();
     const heldUpMs = performance.now() - startedAt;
     expect(await cleaned).toBe(true);
-    expect([readdirSync(slot.scratchPath), lstatSync(slot.scratchPath).mode & 0o777]).toEqual([[], 0o700]);
+    expect([readdirSync(workspace.scratchPath), lstatSync(workspace.scratchPath).mode & 0o777]).toEqual([[], 0o700]);
     expect(readdirSync(join(path, '7'))).toHaveLength(3);
     return heldUpMs;
   };
@@ -164,25 +239,26 @@ it('cleaning does not hold the event loop up, however many files a program wrote
   expect(many).toBeLessThan(10 * Math.max(few, 5));
 });
 
-describe('a slot whose folder', () => {
+describe('a workspace whose folder', () => {
   it('is gone cannot be used again', async () => {
-    rmSync(slot.scratchPath, { recursive: true });
-    expect(await slot.clean()).toBe(false);
+    rmSync(workspace.scratchPath, { recursive: true });
+    expect(await workspace.clean()).toBe(false);
   });
 
   it('became a file cannot be used again', async () => {
-    rmSync(slot.scratchPath, { recursive: true });
-    writeFileSync(slot.scratchPath, 'x');
-    expect(await slot.clean()).toBe(false);
+    rmSync(workspace.scratchPath, { recursive: true });
+    writeFileSync(workspace.scratchPath, 'x');
+    expect(await workspace.clean()).toBe(false);
   });
 
   it('became a link cannot be used again, and what the link points to is left alone', async () => {
     const precious = join(path, 'precious');
     mkdirSync(precious);
     writeFileSync(join(precious, 'file'), 'x');
-    rmSync(slot.scratchPath, { recursive: true });
-    symlinkSync(precious, slot.scratchPath);
-    expect(await slot.clean()).toBe(false);
-    expect(existsSync(join(precious, 'file'))).toBe(true);
+    chmodSync(precious, 0o751);
+    rmSync(workspace.scratchPath, { recursive: true });
+    symlinkSync(precious, workspace.scratchPath);
+    expect(await workspace.clean()).toBe(false);
+    expect([existsSync(join(precious, 'file')), modeOf(precious)]).toEqual([true, 0o751]);
   });
 });

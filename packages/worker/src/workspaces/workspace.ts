@@ -41,7 +41,7 @@ export class Workspace {
   private readonly group: number | null;
   private use: Promise<void> | undefined;
   private endUse: (() => void) | undefined;
-  private cleanState = '';
+  private cleanState: string | undefined;
 
   /** The folder and its pipes must be there: see `makeFolders`. */
   constructor({ path, uid, group, isMounted }: WorkspaceParts) {
@@ -109,7 +109,7 @@ export class Workspace {
 
   private async cleanFolder(): Promise<boolean> {
     // Nothing was made or removed in it since: most jobs touch no file.
-    if (this.readState() === this.cleanState) return true;
+    if (this.cleanState !== undefined && this.readState() === this.cleanState) return true;
     if (!(await emptyFolder(this.scratchPath, this.group))) return false;
     const mode = this.group === null ? OWN_FOLDER_MODE : SHARED_FOLDER_MODE;
     if ((lstatSync(this.scratchPath).mode & ALL_MODES) !== mode) chmodSync(this.scratchPath, mode);
@@ -129,10 +129,10 @@ export class Workspace {
    * Tells whether anything was made or removed in the folder since. A time that the kernel's clock may still be showing would
    * not tell what is made next from what was just removed, and so tells nothing.
    */
-  private readState(): string {
+  private readState(): string | undefined {
     const { ino, ctimeNs, mode } = lstatSync(this.scratchPath, { bigint: true });
     const isSettled = BigInt(Date.now()) * 1_000_000n - ctimeNs > CLOCK_STEP_NS;
-    return isSettled ? `${ino} ${ctimeNs} ${mode}` : 'unsettled';
+    return isSettled ? `${ino} ${ctimeNs} ${mode}` : undefined;
   }
 }
 
