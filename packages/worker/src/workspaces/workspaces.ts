@@ -28,6 +28,8 @@ export function workspacesFor(slots: number, idleChildren: number): number {
   return 2 * slots + idleChildren + 4;
 }
 
+const RETRY_MS = 1_000;
+
 /**
  * The workspaces of one mode's children.
  *
@@ -89,19 +91,29 @@ export class Workspaces {
   }
 
   private async replace(spoilt: Workspace): Promise<void> {
-    const { logger, path } = this.options;
-    logger.error({ scratchPath: spoilt.scratchPath }, 'a workspace could not be cleaned; another one takes its place');
-    spoilt.close();
-    this.all.delete(spoilt);
+    const { logger, path, isMounted } = this.options;
+    // What its template has mounted, and the user that goes with it, are there once.
+    if (isMounted) {
+      logger.error({ scratchPath: spoilt.scratchPath }, 'a workspace could not be cleaned; it is tried again');
+      return this.later(() => this.giveBack(spoilt));
+    }
     try {
       const [next] = await this.make(1);
       if (next !== undefined) this.offer(next);
     } catch (error) {
-      logger.error({ path, error: String(error) }, 'a workspace could not be made');
+      logger.error({ path, error: String(error) }, 'a workspace could not be made; it is tried again');
+      return this.later(() => this.replace(spoilt));
     }
+    logger.error({ scratchPath: spoilt.scratchPath }, 'a workspace could not be cleaned; another one takes its place');
+    spoilt.close();
+    this.all.delete(spoilt);
     await removeTreeAside(join(spoilt.scratchPath, '..')).catch((error: unknown) =>
       logger.error({ scratchPath: spoilt.scratchPath, error: String(error) }, 'the folder of a given-up workspace is still there'),
     );
+  }
+
+  private later(what: () => Promise<void>): void {
+    setTimeout(() => this.closed || void what(), RETRY_MS).unref();
   }
 
   private async make(count: number): Promise<Workspace[]> {
