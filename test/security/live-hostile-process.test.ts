@@ -127,7 +127,7 @@ describe.each(['A', 'B'] as const)('at level %s a process that only says that it
     await start();
     await attackWhile(WRITES_INTO_THE_PIPE, async () => {
       const answer = await exec(cluster, 'print("mine")');
-      expect(answer.json).toMatchObject({ result: 'mine', stdout: 'mine\n' });
+      expect(answer.json).toMatchObject({ result: 'mine\n', stdout: 'mine\n' });
     });
     // What it printed while it should have waited is what gave it away.
     await waitFor('its end', () => cluster.workers[0]?.log().includes('it prints while it should wait') === true);
