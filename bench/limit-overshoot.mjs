@@ -2,24 +2,22 @@
 // sandbox that this host gives.
 //
 //   npm run build && node bench/limit-overshoot.mjs [rounds]
-import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { root } from './root.mjs';
 import {
-  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, runInSlot, Slot, stageRunner, Template,
+  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, runInSlot, stageRunner, Template, Workspaces, workspacesFor,
 } from './worker-parts.mjs'; // prettier-ignore
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 const PROCESSES = 4;
 const inProcesses = (code) => `import os, time\nfor index in range(${PROCESSES}):\n    if os.fork() == 0:\n${code}\ntime.sleep(60)`;
 const SPINS = inProcesses('        while True: pass');
-// Each notes how much it has touched: the kernel's own figures are gone with the processes.
+// Each says how much it has touched: the kernel's own figures are gone with the processes.
 const EATS = inProcesses(`        kept = []
-        note = os.open(str(index), os.O_CREAT | os.O_WRONLY)
         while True:
             kept.append(bytearray(b'x') * (4 << 20))
-            os.pwrite(note, b'%d' % len(kept), 0)`);
+            os.write(1, b'%d %d\\n' % (index, len(kept)))`);
 
 const config = loadConfig({ PYTHON3_ISOLATION: 'D' }).config;
 const logger = createLogger('worker', 'silent');
@@ -28,27 +26,44 @@ const childSocket = new ChildSocket(1 << 20);
 await childSocket.listen(directory.socketPath);
 const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
 const bubblewrap = await findBubblewrap(join(root, '.data'));
-const isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
-if (isolation.owners) childSocket.admit(isolation.owners);
+const count = workspacesFor(1, 0);
+const isolation = await createIsolation({ config, python, directory, workspaces: { restricted: 1, admin: count }, bubblewrap, logger });
+if (isolation.templateUids) childSocket.admit(isolation.templateUids);
 const { runnerPath, socketPath } = directory;
+const sandbox = isolation.level === 'D' ? null : isolation.sandboxFor('admin');
+const workspaces = new Workspaces({
+  path: directory.workspacesPath('admin'),
+  count,
+  firstUid: sandbox?.firstChildUid ?? null,
+  templateUid: sandbox?.uid ?? null,
+  isMounted: sandbox !== null && sandbox.scratch !== null,
+  onShortage: () => {},
+  logger,
+});
+await workspaces.start();
 const template = await Template.start({
-  mode: 'admin', python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket,
-  sandbox: isolation.level === 'D' ? null : isolation.sandboxFor('admin'), logger, onLost: () => {},
+  mode: 'admin', python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket, sandbox, logger,
+  onLost: () => {}, onVacant: (workspace) => void workspaces.giveBack(workspace), onSpoilt: () => {},
 }); // prettier-ignore
-const slot = await Slot.create(directory, 0, isolation.owners);
 
 async function run(code, limits) {
   const job = { kind: 'exec', mode: 'admin', traceparent: null, limits: { timeoutMs: 30_000, memoryMb: 256, cpuSeconds: 20, ...limits } };
   const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
-  const child = await template.fork();
+  const child = await template.fork(await workspaces.take());
   const signal = new AbortController().signal;
-  const report = await runInSlot({ job, payload, slot, child, config, allowedModules: [], processLimit: config.maxProcesses, signal });
-  const touchedMb = readdirSync(slot.scratchPath).reduce(
-    (sum, name) => sum + 4 * Number(readFileSync(join(slot.scratchPath, name), 'latin1')),
-    0,
+  const report = await runInSlot({ job, payload, child, config, allowedModules: [], processLimit: config.maxProcesses, signal });
+  return { ...report, touchedMb: sumOfLast(report.stdout.bytes.toString('latin1')) * 4 };
+}
+
+/** Of lines of an index and a figure, the last figure of each index; a line that was cut off says nothing. */
+function sumOfLast(text) {
+  const last = new Map(
+    text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.split(' ')),
   );
-  await slot.clean();
-  return { ...report, touchedMb };
+  return [...last.values()].reduce((sum, figure) => sum + Number(figure), 0);
 }
 
 const over = { wall: [], cpu: [], memory: [] };
@@ -70,7 +85,7 @@ console.log(`wall clock (500 ms)  ${show(over.wall, 'ms')}`);
 console.log(`CPU time (1 s)       ${show(over.cpu, 'ms')}`);
 console.log(`memory (256 MiB)     ${show(over.memory, 'MiB')}`);
 await template.stop();
-slot.close();
+await workspaces.close();
 await childSocket.close();
 isolation.release();
 removeRunDirectory(directory);

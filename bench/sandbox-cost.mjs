@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './root.mjs';
 import {
-  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, RESTRICTED_MODULES, runInSlot, Slot, stageRunner, Template,
+  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, RESTRICTED_MODULES, runInSlot, stageRunner, Template, Workspaces, workspacesFor,
 } from './worker-parts.mjs'; // prettier-ignore
 
 const JOBS = Number(process.argv[2] ?? 600);
@@ -29,15 +29,26 @@ class Side {
     await this.socket.listen(this.directory.socketPath);
     const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
     const { directory, socket: childSocket } = this;
-    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
-    const owners = kind === 'level A' ? this.isolation.owners : undefined;
-    if (owners) childSocket.admit(owners);
+    const count = workspacesFor(1, 0);
+    this.isolation = await createIsolation({ config, python, directory, workspaces: { restricted: count, admin: 1 }, bubblewrap, logger });
+    if (kind === 'level A' && this.isolation.templateUids) childSocket.admit(this.isolation.templateUids);
     const { runnerPath, socketPath } = directory;
     const sandbox = this.sandbox();
+    this.workspaces = new Workspaces({
+      path: directory.workspacesPath('restricted'),
+      count,
+      firstUid: sandbox?.firstChildUid ?? null,
+      templateUid: sandbox?.uid ?? null,
+      isMounted: sandbox !== null && sandbox.scratch !== null,
+      onShortage: () => {},
+      logger,
+    });
+    await this.workspaces.start();
+    const onVacant = (workspace) => void this.workspaces.giveBack(workspace);
     this.template = await Template.start({
-      mode: 'restricted', python, runnerPath, socketPath, preload: config.preload, timeZone: '', childSocket, sandbox, logger, onLost: () => {},
+      mode: 'restricted', python, runnerPath, socketPath, preload: config.preload, timeZone: '', childSocket, sandbox, logger,
+      onLost: () => {}, onVacant, onSpoilt: () => {},
     }); // prettier-ignore
-    this.slot = await Slot.create(directory, 0, owners);
   }
 
   sandbox() {
@@ -46,33 +57,32 @@ class Side {
     if (kind === 'none') return null;
     if (kind === 'level A') return full;
     // All but users of its own.
-    if (kind === 'level B') return { ...full, layers: { ...full.layers, uid: false }, uid: null };
+    if (kind === 'level B') return { ...full, layers: { ...full.layers, uid: false }, uid: null, firstChildUid: null };
     const layers = {
       uid: false,
       namespaces: kind === 'namespaces',
       landlockAbi: kind === 'landlock' ? full.layers.landlockAbi : 0,
       seccomp: kind === 'seccomp',
     };
-    return { ...full, layers, uid: null, bubblewrap: layers.namespaces ? full.bubblewrap : undefined };
+    const { bubblewrap, scratch } = layers.namespaces ? full : { bubblewrap: undefined, scratch: null };
+    return { ...full, layers, uid: null, firstChildUid: null, bubblewrap, scratch };
   }
 
   async run(jobs) {
     const before = process.cpuUsage();
     const templateBefore = cpuMsOf(this.template.pid);
     for (let count = 0; count < jobs; count += 1) {
-      const child = await this.template.fork();
+      const child = await this.template.fork(await this.workspaces.take());
       const signal = new AbortController().signal;
       const report = await runInSlot({
         job,
         payload,
-        slot: this.slot,
         child,
         config,
         allowedModules: RESTRICTED_MODULES,
         processLimit: config.maxProcesses,
         signal,
       });
-      this.slot.clean();
       if (report.answer === undefined) throw new Error(`${this.kind}: ${JSON.stringify(report.exit)}`);
       this.cpuMs += report.exit.cpuMs;
     }
@@ -82,7 +92,7 @@ class Side {
 
   async stop() {
     await this.template.stop();
-    this.slot.close();
+    await this.workspaces.close();
     await this.socket.close();
     this.isolation.release();
     removeRunDirectory(this.directory);

@@ -7,10 +7,10 @@ const require = createRequire(import.meta.url);
 const ofWorker = (module) => require(join(root, 'packages', 'worker', 'dist', `${module}.js`));
 
 export const { createLogger, loadConfig, RESTRICTED_MODULES } = require('@python3-cluster/shared');
-export const { Slot } = ofWorker('pool/slot');
 export const { runInSlot } = ofWorker('jobs/run-in-slot');
 export const { ChildSocket } = ofWorker('runner/child-socket');
 export const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
 export const { Template } = ofWorker('runner/template');
+export const { Workspaces, workspacesFor } = ofWorker('workspaces/workspaces');
 export const { createIsolation } = ofWorker('sandbox/isolation');
 export const { findBubblewrap } = require(join(root, 'packages', 'cli', 'dist', 'provision', 'index.js'));

@@ -94,24 +94,25 @@ class Child:
         self._pipes = {}
         worker.children[child_id] = self
 
-    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False, behind=b"", spans=False):
-        """`payload` is a dict, or the raw bytes; `policy` may be "same", for none; `behind` are bytes after the frame."""
+    def open_workspace(self):
+        """Makes it; the members of `fork` that name it."""
         os.makedirs(self.scratch, exist_ok=True)
+        paths = {"scratchPath": self.scratch}
         for name in self.out:
-            path = os.path.join(self.worker.folder, f"{self.id}.{name}")
-            if not os.path.exists(path):  # a kept child has the slot, and so the pipes, of its first call
-                os.mkfifo(path)
+            path = paths[f"{name}Path"] = os.path.join(self.worker.folder, f"{self.id}.{name}")
+            os.mkfifo(path)
             pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             self._pipes[name] = pipe
             self.worker.selector.register(pipe, selectors.EVENT_READ, lambda name=name: self._drain(name))
+        return paths
+
+    def start(self, kind, payload, limits=None, policy=None, mode=None, traceparent=None, keep=False, behind=b"", spans=False):
+        """`payload` is a dict, or the raw bytes; `policy` may be "same", for none; `behind` are bytes after the frame."""
         header = {
             "type": "run",
             "nonce": self.run_nonce,
             "kind": kind,
             "mode": mode or self.worker.mode,
-            "stdoutPath": os.path.join(self.worker.folder, f"{self.id}.stdout"),
-            "stderrPath": os.path.join(self.worker.folder, f"{self.id}.stderr"),
-            "scratchPath": self.scratch,
             "limits": {**LIMITS, **(limits or {})},
             "policy": None if policy == "same" else policy or POLICY,
             "traceparent": traceparent,

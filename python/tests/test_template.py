@@ -147,8 +147,9 @@ class TemplateTests(unittest.TestCase):
         worker = self.start()
         worker.wait_for("ready")
         children = [Child(worker, f"b{number}") for number in range(8)]
+        workspaces = {child: child.open_workspace() for child in children}
         for child in [*children, children[0]]:
-            worker.send({"type": "fork", "childId": child.id, "nonce": child.nonce})
+            worker.send({"type": "fork", "childId": child.id, "nonce": child.nonce, "uid": None, **workspaces[child]})
         worker.wait_for("fork-failed", childId="b0")
         worker.pump(lambda: all(child.connection for child in children))
         worker.send({"type": "kill", "childId": "unknown"})

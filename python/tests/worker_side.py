@@ -58,7 +58,9 @@ class WorkerSide:
             "seccomp": True,
             "readPaths": folders + ["/etc/localtime"],
             "writePaths": [],
-            "slotsPath": self.folder,
+            "workspacesPath": self.folder,
+            "firstChildUid": None,
+            "scratch": None,
         } | differences
 
     def _listen(self):
@@ -153,7 +155,7 @@ class WorkerSide:
 
     def fork(self):
         child = Child(self, f"child-{next(self._ids)}")
-        self.send({"type": "fork", "childId": child.id, "nonce": child.nonce})
+        self.send({"type": "fork", "childId": child.id, "nonce": child.nonce, "uid": None, **child.open_workspace()})
         child.pid = self.wait_for("forked", childId=child.id)["pid"]
         return child
 

@@ -148,6 +148,8 @@ TEMPLATE_ONLY = (
     *ONCE,
     ("clone", (0, "&", CLONE_ANY_FLAG_BUT_FORKS, 0)),
     "kill", "setsid", "connect", ("socket", (0, "==", AF_UNIX)),
+    # A child becomes its workspace's user; one that empties a workspace opens what was closed to it.
+    "setgroups", "setresgid", "setresuid", "capset", "chmod", "fchmodat",
     *(("prctl", (0, "==", option)) for option in (PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),
 )  # fmt: skip
 
@@ -155,5 +157,6 @@ TEMPLATE_ONLY = (
 CHILD_DENIED = (
     *ONCE,
     "clone", "kill", "setsid", "connect", "socket",
+    "setgroups", "setresgid", "setresuid", "capset", "chmod", "fchmodat",
     ("prctl", (0, "!=", PR_SET_PDEATHSIG)),
 )  # fmt: skip

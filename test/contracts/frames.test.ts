@@ -8,6 +8,7 @@ import {
   parseTemplateMessage,
   type Frame,
   type FrameHeader,
+  type TemplateMessage,
   type WorkerControlMessage,
   type WorkerJobMessage,
 } from '@python3-cluster/shared';
@@ -89,17 +90,25 @@ describe('the shared frames', () => {
     expect(() => [...new FrameReader(1_000_000).push(bytesOf(fixture))]).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }));
   });
 
-  it('name every type that the worker node sends', () => {
-    const sent: Record<WorkerControlMessage['type'], 'worker-template'> & Record<WorkerJobMessage['type'], string> = {
+  it('name every type that the worker node or a template sends', () => {
+    const said: Record<WorkerControlMessage['type'], string> &
+      Record<WorkerJobMessage['type'], string> &
+      Record<TemplateMessage['type'], string> = {
       configure: 'worker-template',
       fork: 'worker-template',
       kill: 'worker-template',
-      inspect: 'worker-template',
       ping: 'worker-template',
       stop: 'worker-template',
       run: 'worker-child',
+      ready: 'template-worker',
+      refused: 'template-worker',
+      forked: 'template-worker',
+      'fork-failed': 'template-worker',
+      exited: 'template-worker',
+      emptied: 'template-worker',
+      pong: 'template-worker',
     };
-    for (const [type, direction] of Object.entries(sent)) {
+    for (const [type, direction] of Object.entries(said)) {
       const found = fixtures.some(
         (one) => one.accepted && one.direction === direction && (one.header as FrameHeader | undefined)?.type === type,
       );

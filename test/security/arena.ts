@@ -5,14 +5,13 @@ import { randomBytes } from 'node:crypto';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, loadConfig, type Config, type Job, type JobMode } from '@python3-cluster/shared';
-import { Slot } from '../../packages/worker/src/pool/slot';
 import { runInSlot, type RunReport } from '../../packages/worker/src/jobs/run-in-slot';
 import type { Child } from '../../packages/worker/src/runner/child';
-import { Template } from '../../packages/worker/src/runner/template';
 import { findBubblewrap } from '../../packages/cli/src/provision';
 import { createIsolation, type Isolation } from '../../packages/worker/src/sandbox/isolation';
 import type { TemplateSandbox } from '../../packages/worker/src/sandbox/launch';
 import { StagedRunner } from '../contracts/staged-runner';
+import { leaveNote, Lodgings, withLayers, WORKSPACES } from './lodgings';
 
 /**
  * Layers that an attack meets. Only here, by calling the modules with another sandbox than the product would make, can a
@@ -30,19 +29,18 @@ export interface Attempt {
 const CANARY = randomBytes(16).toString('hex');
 
 /**
- * Real templates and slots with every combination of layers, and things worth reaching: a process with a secret in its
+ * Real templates and workspaces with every combination of layers, and things worth reaching: a process with a secret in its
  * environment, a key file, a port, an abstract socket, a folder anybody may write to.
  */
 export class Arena {
   private readonly runners: StagedRunner[] = [];
-  private readonly slots = new Map<string, Slot>();
-  private readonly templates = new Map<string, Promise<Template>>();
+  private readonly lodgings = new Map<string, Lodgings>();
   private readonly servers: Server[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), 'python3-arena-'));
   /** As long as such a name can be: versions of Node differ in whether they pad it. */
   private readonly abstractName = `\0${`canary-${randomBytes(8).toString('hex')}`.padEnd(107, '.')}`;
   private worker!: ChildProcess;
-  /** Slots that belong to users of their own, and slots that do not. */
+  /** Workspaces that belong to users of their own, and others that do not. */
   private leased!: StagedRunner;
   private plain!: StagedRunner;
   isolation!: Isolation;
@@ -65,13 +63,12 @@ export class Arena {
     const logger = createLogger('worker', 'silent');
     const { directory, python } = this.leased;
     const bubblewrap = await findBubblewrap(join(__dirname, '..', '..', '.data'));
-    this.isolation = await createIsolation({ config: this.config, python, directory, bubblewrap, logger });
-    if (this.isolation.owners) this.leased.childSocket.admit(this.isolation.owners);
+    this.isolation = await createIsolation({ config: this.config, python, directory, workspaces: WORKSPACES, bubblewrap, logger });
+    if (this.isolation.templateUids) this.leased.childSocket.admit(this.isolation.templateUids);
   }
 
   async stop(): Promise<void> {
-    for (const template of this.templates.values()) await template.then((started) => started.stop()).catch(() => undefined);
-    for (const slot of this.slots.values()) slot.close();
+    for (const lodgings of this.lodgings.values()) await lodgings.stop();
     for (const runner of this.runners) await runner.stop();
     for (const server of this.servers) server.close();
     this.worker.kill('SIGKILL');
@@ -89,23 +86,19 @@ export class Arena {
     return this.worker.pid as number;
   }
 
-  /** Runs one of `programs/` in slot 0, while slot 1 has a job of the same mode, with files and output of its own. */
+  /** Runs one of `programs/`, while a job of the same mode runs beside it, with files and output of its own. */
   async attack(program: string, mode: JobMode, defence: Defence, variables: object = {}): Promise<Attempt> {
-    const victim = await this.fork(mode, defence);
-    const neighbour = await this.slot(defence, 1);
+    const neighbour = await this.fork(mode, defence);
     const stop = new AbortController();
     const wait = "import time\nwith open('private', 'w') as file: file.write('mine')\ntime.sleep(60)";
     const waitRestricted = 'import time\ntime.sleep(60)';
-    writeFileSync(join(neighbour.scratchPath, 'note'), 'of slot 1');
-    const sleeping = runInSlot(this.request(victim, neighbour, mode, mode === 'admin' ? wait : waitRestricted, {}, stop.signal));
-    const slot = await this.slot(defence, 0);
+    leaveNote(neighbour, 'of the neighbour');
+    const sleeping = runInSlot(this.request(neighbour, mode, mode === 'admin' ? wait : waitRestricted, {}, stop.signal));
     const code = readFileSync(join(__dirname, 'programs', `${program}.py`), 'utf8');
     const child = await this.fork(mode, defence);
-    const report = await runInSlot(this.request(child, slot, mode, code, { ...this.targets(neighbour), ...variables }));
-    await slot.clean();
+    const report = await runInSlot(this.request(child, mode, code, { ...this.targets(neighbour), ...variables }));
     stop.abort();
     const left = await sleeping;
-    await neighbour.clean();
     // What it wrote into the other's output counts, whatever it said.
     const forged = left.stdout.bytes.toString();
     const value: unknown = report.answer?.result.hasValue ? JSON.parse(report.answer.value.toString()) : undefined;
@@ -113,61 +106,45 @@ export class Arena {
   }
 
   async run(mode: JobMode, defence: Defence, code: string, variables: object = {}): Promise<Attempt> {
-    const slot = await this.slot(defence, 0);
     const child = await this.fork(mode, defence);
-    const report = await runInSlot(this.request(child, slot, mode, code, variables));
-    await slot.clean();
+    const report = await runInSlot(this.request(child, mode, code, variables));
     const value: unknown = report.answer?.result.hasValue ? JSON.parse(report.answer.value.toString()) : undefined;
     return { report, value, error: report.answer?.result.error?.message };
   }
 
-  async fork(mode: JobMode, defence: Defence): Promise<Child> {
+  fork(mode: JobMode, defence: Defence): Promise<Child> {
     const key = `${mode} ${defence}`;
-    const running = await this.templates.get(key);
-    if (running === undefined || running.lost) this.templates.set(key, this.startTemplate(mode, defence));
-    return (await (this.templates.get(key) as Promise<Template>)).fork();
+    const lodgings = this.lodgings.get(key) ?? this.open(mode, defence);
+    this.lodgings.set(key, lodgings);
+    return lodgings.fork();
   }
 
-  private startTemplate(mode: JobMode, defence: Defence): Promise<Template> {
-    const { templateOptions } = this.runnerFor(defence);
-    return Template.start({
-      ...templateOptions,
-      mode,
-      preload: this.config.preload,
-      sandbox: this.sandboxFor(mode, defence),
-      onLost: () => undefined,
-    });
+  private open(mode: JobMode, defence: Defence): Lodgings {
+    const logger = createLogger('worker', 'silent');
+    const { templateOptions, directory } = this.runnerFor(defence);
+    // Each combination of layers has workspaces of its own.
+    const isOwn = defence === 'all';
+    const path = isOwn ? directory.workspacesPath(mode) : join(directory.path, `${mode}-${defence}`);
+    if (!isOwn) mkdirSync(path, { mode: 0o711 });
+    const sandbox = this.sandboxFor(mode, defence, path);
+    return new Lodgings({ ...templateOptions, mode, preload: this.config.preload, sandbox }, { path, group: sandbox?.uid ?? null }, logger);
   }
 
-  private sandboxFor(mode: JobMode, defence: Defence): TemplateSandbox | null {
+  private sandboxFor(mode: JobMode, defence: Defence, path: string): TemplateSandbox | null {
     const full = this.isolation.sandboxFor(mode);
     if (defence === 'all') return full;
     if (defence === 'none') return null;
-    return {
-      ...full,
-      layers: {
-        uid: defence === 'uid',
-        namespaces: defence === 'namespaces',
-        landlockAbi: defence === 'landlock' ? full.layers.landlockAbi : 0,
-        seccomp: defence === 'seccomp',
-      },
-      uid: defence === 'uid' ? full.uid : null,
-      bubblewrap: defence === 'namespaces' ? full.bubblewrap : undefined,
-      slotsPath: this.runnerFor(defence).directory.slotsPath,
+    const layers = {
+      uid: defence === 'uid',
+      namespaces: defence === 'namespaces',
+      landlockAbi: defence === 'landlock' ? full.layers.landlockAbi : 0,
+      seccomp: defence === 'seccomp',
     };
+    return withLayers(full, layers, { mode, path, uid: defence === 'uid' ? full.uid : null });
   }
 
   private runnerFor(defence: Defence): StagedRunner {
     return defence === 'all' || defence === 'uid' ? this.leased : this.plain;
-  }
-
-  private async slot(defence: Defence, index: number): Promise<Slot> {
-    const runner = this.runnerFor(defence);
-    const key = `${runner.base} ${index}`;
-    const owners = runner === this.leased ? this.isolation.owners : undefined;
-    const slot = this.slots.get(key) ?? (await Slot.create(runner.directory, index, owners));
-    this.slots.set(key, slot);
-    return slot;
   }
 
   private async stage(): Promise<StagedRunner> {
@@ -179,7 +156,7 @@ export class Arena {
     return runner;
   }
 
-  private targets(neighbour: Slot): object {
+  private targets({ workspace: neighbour }: Child): object {
     return {
       canary: CANARY,
       key_file: join(this.folder, 'signing.key'),
@@ -194,13 +171,12 @@ export class Arena {
   }
 
   /** The policy in Python lets everything through: what holds here is the kernel's. */
-  private request(child: Child, slot: Slot, mode: JobMode, code: string, variables: object, signal = new AbortController().signal) {
+  private request(child: Child, mode: JobMode, code: string, variables: object, signal = new AbortController().signal) {
     const job = { kind: 'exec', mode, traceparent: null, limits: { timeoutMs: 30_000, memoryMb: 256, cpuSeconds: 20 } } as unknown as Job;
     const payload = Buffer.from(JSON.stringify({ code, variables }));
     return {
       job,
       payload,
-      slot,
       child,
       config: { ...this.config, blockedModules: [] },
       allowedModules: MODULES,

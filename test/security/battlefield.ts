@@ -1,8 +1,9 @@
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  createLogger,
   loadConfig,
   RESTRICTED_MODULES,
   type Config,
@@ -11,22 +12,21 @@ import {
   type JobMode,
   type OutcomeStatus,
 } from '@python3-cluster/shared';
-import { Slot } from '../../packages/worker/src/pool/slot';
 import { judgeRun } from '../../packages/worker/src/jobs/judge-run';
 import { runInSlot, type RunReport } from '../../packages/worker/src/jobs/run-in-slot';
 import type { Child } from '../../packages/worker/src/runner/child';
-import { Template } from '../../packages/worker/src/runner/template';
 import type { TemplateSandbox } from '../../packages/worker/src/sandbox/launch';
-import type { SlotOwners } from '../../packages/worker/src/sandbox/slot-owners';
+import type { Isolation } from '../../packages/worker/src/sandbox/isolation';
 import { isAlive, StagedRunner } from '../contracts/staged-runner';
 import { NUMBERS } from './arena';
 import type { AttackProgram, Layer } from './attack-programs';
 import { believeEverything, type Believed } from './gullible-child';
+import { leaveNote, Lodgings, withLayers } from './lodgings';
 import { Targets } from './targets';
 import type { World } from './worlds';
 
 export interface Fight {
-  /** See `Targets`; besides: `neighbour`, `template` or `slot` were disturbed; it `says so`; its `output` is
+  /** See `Targets`; besides: `neighbour`, `template` or `workspace` were disturbed; it `says so`; its `output` is
    * too much; what it `forged` is believed. */
   readonly reached: readonly string[];
   readonly errorType: string | undefined;
@@ -52,26 +52,25 @@ const HIGH = { PYTHON3_MAX_FILE_BYTES: '1099511627776', PYTHON3_MAX_OPEN_FILES: 
 
 const SECRET_KEEPER = 'import time\nkept = secret\ntime.sleep(600)';
 
-/** One world: its templates, slots and targets. Jobs run through the product's own code; only the layers are chosen here. */
+/** One world: its templates, workspaces and targets. Jobs run through the product's own code; only the layers are chosen here. */
 export class Battlefield {
   private readonly world: World;
   private readonly sandboxFor: (mode: JobMode) => TemplateSandbox;
   private readonly targets: Targets;
   private readonly runner = new StagedRunner(1 << 20);
   private readonly config: Config;
-  private readonly owners: SlotOwners | undefined;
-  private readonly templates = new Map<JobMode, Template>();
+  private readonly templateUids: Isolation['templateUids'];
+  private readonly lodgings = new Map<JobMode, Lodgings>();
   private readonly neighbours = new Map<JobMode, Neighbour>();
-  private readonly slots = new Map<number, Slot>();
   private readonly end = new AbortController();
 
   /** `sandboxFor`: with every layer of this host. */
-  constructor(world: World, sandboxFor: (mode: JobMode) => TemplateSandbox, owners: SlotOwners | undefined) {
+  constructor(world: World, sandboxFor: (mode: JobMode) => TemplateSandbox, templateUids: Isolation['templateUids']) {
     this.world = world;
     this.sandboxFor = sandboxFor;
     const plain = world.user === 'plain user' ? PLAIN_USER : undefined;
     const plainOwners = plain === undefined ? undefined : { restricted: plain, admin: plain };
-    this.owners = world.layers.has('uid') ? owners : plainOwners;
+    this.templateUids = world.layers.has('uid') ? templateUids : plainOwners;
     this.targets = new Targets(plain);
     this.config = loadConfig({ PYTHON3_ISOLATION: 'A', ...(this.has('limits') ? LOW : HIGH) }).config;
   }
@@ -82,45 +81,49 @@ export class Battlefield {
     if (!this.has('policy')) this.change('policy.py', NO_POLICY);
     if (!this.has('privileges')) this.change('sandbox.py', KEEP_PRIVILEGES);
     await this.runner.start();
-    if (this.owners !== undefined) this.runner.childSocket.admit(this.owners);
+    if (this.templateUids !== undefined) this.runner.childSocket.admit(this.templateUids);
     for (const mode of modes) await this.settle(mode);
   }
 
   async stop(): Promise<void> {
     this.end.abort();
     for (const neighbour of this.neighbours.values()) await neighbour.ended.catch(() => undefined);
-    for (const template of this.templates.values()) await template.stop();
-    for (const slot of this.slots.values()) slot.close();
+    for (const lodgings of this.lodgings.values()) await lodgings.stop();
     this.targets.stop();
     await this.runner.stop();
   }
 
-  async fight(attack: AttackProgram, mode: JobMode, slotIndex = 2): Promise<Fight> {
+  async fight(attack: AttackProgram, mode: JobMode): Promise<Fight> {
     // What the attack before did, and nobody had seen yet, is this one's to tell.
     const seen = new Set<string>(this.isDisturbed(this.neighbours.get(mode)) ? ['neighbour'] : []);
     const neighbour = await this.settle(mode);
-    const slot = await this.slot(slotIndex);
+    const lodgings = this.lodgingsOf(mode);
     const variables = { ...this.targets.variables, ...this.whereabouts(neighbour) };
     // In one process, all of an attack's jobs are one.
     const jobs = this.has('fresh') ? attack.jobs : [attack.jobs.join('\n')];
-    let report!: RunReport;
+    let report: RunReport | undefined;
     for (const code of jobs) {
-      const child = await this.template(mode).fork();
+      const child = await lodgings.fork().catch(() => undefined);
+      if (child === undefined) {
+        seen.add('workspace');
+        break;
+      }
       const believed = this.has('frames') ? undefined : believeEverything(child);
-      report = await runInSlot(this.request(child, slot, mode, code, variables, this.end.signal));
+      report = await runInSlot(this.request(child, mode, code, variables, this.end.signal));
       for (const what of seenIn(report, believed, this.limits)) seen.add(what);
       await this.look(mode, seen, wordsOf(report));
-      if (this.has('fresh')) await slot.clean();
+      // The next one gets the same.
+      await lodgings.vacated(child);
     }
-    if (!this.has('fresh')) await slot.clean();
     await this.lookUntil(mode, seen, attack.reaches);
     if (this.world.layers.size === 0) await this.settle(mode);
+    if (report === undefined) throw new Error('no job of the attack could begin');
     return { reached: [...seen].sort(), errorType: report.answer?.result.error?.type, report };
   }
 
   private async look(mode: JobMode, seen: Set<string>, said: string): Promise<void> {
     for (const what of await this.targets.look(said)) seen.add(what);
-    if (this.template(mode).lost) seen.add('template');
+    if (this.lodgingsOf(mode).isLost) seen.add('template');
     if (this.isDisturbed(this.neighbours.get(mode))) seen.add('neighbour');
   }
 
@@ -141,84 +144,69 @@ export class Battlefield {
     return this.world.layers.has(layer);
   }
 
-  private template(mode: JobMode): Template {
-    return this.templates.get(mode) as Template;
+  private lodgingsOf(mode: JobMode): Lodgings {
+    const present = this.lodgings.get(mode);
+    if (present !== undefined) return present;
+    const sandbox = this.sandbox(mode);
+    const preload = ['math', 'json', 'datetime', 're', 'random', 'ctypes', 'socket', 'mmap', 'resource', 'subprocess', 'threading'];
+    const options = { ...this.runner.templateOptions, mode, preload, sandbox };
+    const owner = this.world.user === 'plain user' ? PLAIN_USER : undefined;
+    const lodgings = new Lodgings(options, { path: sandbox.workspacesPath, group: sandbox.uid, owner }, createLogger('worker', 'silent'));
+    this.lodgings.set(mode, lodgings);
+    return lodgings;
   }
 
   private isDisturbed(neighbour: Neighbour | undefined): boolean {
-    return neighbour !== undefined && (!isAlive(neighbour.child.pid) || neighbour.slot.stdout.read(0, 1).bytes.length > 0);
+    return neighbour !== undefined && (!isAlive(neighbour.child.pid) || neighbour.child.workspace.stdout.read(0, 1).bytes.length > 0);
   }
 
   /** A template, and a job of somebody else in it, with a secret in its memory and in its folder. */
   private async settle(mode: JobMode): Promise<Neighbour> {
     const present = this.neighbours.get(mode);
-    if (present !== undefined && !this.isDisturbed(present) && !this.template(mode).lost) return present;
+    if (present !== undefined && !this.isDisturbed(present) && !this.lodgingsOf(mode).isLost) return present;
     if (present !== undefined) {
       present.child.kill();
       await present.ended.catch(() => undefined);
     }
-    if (this.templates.get(mode)?.lost ?? true) this.templates.set(mode, await this.startTemplate(mode));
-    const slot = await this.slot(mode === 'admin' ? 1 : 0);
-    const child = await this.template(mode).fork();
+    const child = await this.lodgingsOf(mode).fork();
     const variables = { secret: this.targets.canary };
-    writeFileSync(join(slot.scratchPath, 'note'), this.targets.canary);
-    const ended = runInSlot(this.request(child, slot, mode, SECRET_KEEPER, variables, this.end.signal, PATIENCE));
-    const neighbour = { child, slot, ended };
+    leaveNote(child, this.targets.canary);
+    const ended = runInSlot(this.request(child, mode, SECRET_KEEPER, variables, this.end.signal, PATIENCE));
+    const neighbour = { child, ended };
     this.neighbours.set(mode, neighbour);
     return neighbour;
-  }
-
-  private startTemplate(mode: JobMode): Promise<Template> {
-    return Template.start({
-      ...this.runner.templateOptions,
-      mode,
-      preload: ['math', 'json', 'datetime', 're', 'random', 'ctypes', 'socket', 'mmap', 'resource', 'subprocess', 'threading'],
-      sandbox: this.sandbox(mode),
-      onLost: () => undefined,
-    });
   }
 
   private sandbox(mode: JobMode): TemplateSandbox {
     const full = this.sandboxFor(mode);
     const plain = this.world.user === 'plain user' ? (PLAIN_USER ?? null) : null;
-    return {
-      ...full,
-      layers: {
-        uid: this.has('uid'),
-        namespaces: this.has('namespaces'),
-        landlockAbi: this.has('landlock') ? full.layers.landlockAbi : 0,
-        seccomp: this.has('seccomp'),
-      },
-      uid: this.has('uid') ? full.uid : plain,
-      bubblewrap: this.has('namespaces') ? full.bubblewrap : undefined,
-      slotsPath: this.runner.directory.slotsPath,
+    const layers = {
+      uid: this.has('uid'),
+      namespaces: this.has('namespaces'),
+      landlockAbi: this.has('landlock') ? full.layers.landlockAbi : 0,
+      seccomp: this.has('seccomp'),
     };
+    const path = this.runner.directory.workspacesPath(mode);
+    return withLayers(full, layers, { mode, path, uid: this.has('uid') ? full.uid : plain });
   }
 
-  private async slot(index: number): Promise<Slot> {
-    const slot = this.slots.get(index) ?? (await Slot.create(this.runner.directory, index, this.owners));
-    this.slots.set(index, slot);
-    return slot;
-  }
-
-  private whereabouts({ child, slot }: Neighbour): object {
+  private whereabouts({ child }: Neighbour): object {
     return {
       other_pid: readInnermostPid(child.pid),
-      other_scratch: slot.scratchPath,
-      other_stdout: slot.stdoutPath,
+      other_scratch: child.workspace.scratchPath,
+      other_stdout: child.workspace.stdoutPath,
       child_socket: this.runner.directory.socketPath,
       runner_folder: this.runner.directory.runnerPath,
       numbers: NUMBERS[arch()],
     };
   }
 
-  private request(child: Child, slot: Slot, mode: JobMode, code: string, variables: object, signal: AbortSignal, limits = this.limits) {
+  private request(child: Child, mode: JobMode, code: string, variables: object, signal: AbortSignal, limits = this.limits) {
     const job = { kind: 'exec', mode, traceparent: null, limits } as unknown as Job;
     const payload = Buffer.from(JSON.stringify({ code, variables }));
     return {
       job,
       payload,
-      slot,
       child,
       config: this.config,
       allowedModules: RESTRICTED_MODULES,
@@ -238,12 +226,11 @@ const LOOK_MS = 20;
 /** What it said does not count then. */
 const OVER_LIMITS: readonly OutcomeStatus[] = ['timed_out', 'cpu_exceeded', 'out_of_memory'];
 
-/** Of a child that could not even begin: its slot is not as it should be. */
+/** Of a child that could not even begin: its workspace is not as it should be. */
 const SETUP_FAILED = 70;
 
 interface Neighbour {
   readonly child: Child;
-  readonly slot: Slot;
   readonly ended: Promise<RunReport>;
 }
 
@@ -252,8 +239,8 @@ const PATIENCE = { timeoutMs: 600_000, memoryMb: 512, cpuSeconds: 60 };
 /** Nothing is given up but what a layer takes; what the template would then find missing it does not look for. */
 const KEEP_PRIVILEGES = `
 
-def _drop_capabilities():
-    pass
+Capabilities.take = lambda self: None
+_clear_ambient_capabilities = lambda: None
 
 def _control(option, first=0, second=0):
     if option != _PR_SET_DUMPABLE:
@@ -284,7 +271,7 @@ function seenIn(report: RunReport, believed: Believed | undefined, limits: JobLi
   return [
     ...(value === 'true' ? ['says so'] : []),
     ...(stdout.bytes.length > LOW_OUTPUT ? ['output'] : []),
-    ...(exit.exitCode === SETUP_FAILED ? ['slot'] : []),
+    ...(exit.exitCode === SETUP_FAILED ? ['workspace'] : []),
     ...(JSON.stringify(words).includes('forged') ? ['forged'] : []),
   ];
 }

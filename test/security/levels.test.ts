@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect } from '@jest/globals';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
@@ -41,7 +41,7 @@ function makeFolder(): string {
 /** All that a worker node runs by name, and no bubblewrap. */
 function pathWithoutBubblewrap(): string {
   const folder = makeFolder();
-  for (const name of ['mkfifo', 'find']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
+  for (const name of ['mkfifo', 'find', 'chmod']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
   return folder;
 }
 
@@ -88,8 +88,8 @@ for n in range(4):
 time.sleep(4)
 `;
 
-/** What every level that runs code promises; and the limit on scratch folders, where the worker node may look into them. */
-async function assertWorksAt(level: string, layers: object, maySeeScratch = true): Promise<void> {
+/** What every level that runs code promises; and the limit on scratch folders, the kernel's where there are namespaces. */
+async function assertWorksAt(level: string, layers: { readonly namespaces: boolean } & object): Promise<void> {
   await cluster.waitForWorkers(1);
   const [worker] = (await call(cluster, '/api/v1/workers', undefined, { key: ADMIN_KEY })).json.workers as {
     level: string;
@@ -107,8 +107,8 @@ async function assertWorksAt(level: string, layers: object, maySeeScratch = true
   const eaten = await runAdminJob(cluster, { code: EATS_IN_PIECES, memoryMb: 120 });
   expect(eaten.json.outcome).toMatchObject({ status: 'out_of_memory', error: { type: 'MemoryError' } });
   const filled = await runAdminJob(cluster, { code: FILLS_ITS_FOLDER });
-  const tooFull = { status: 'failed', error: { type: 'ScratchExceeded' } };
-  expect(filled.json).toMatchObject(maySeeScratch ? { outcome: tooFull, limitsHit: ['scratch'] } : { outcome: { status: 'succeeded' } });
+  const type = layers.namespaces ? 'OSError' : 'ScratchExceeded';
+  expect(filled.json).toMatchObject({ outcome: { status: 'failed', error: { type } }, limitsHit: ['scratch'] });
   expect((await exec(cluster, 'result = 3')).json).toMatchObject({ result: 3 });
   const code = "import os\nos.calls = getattr(os, 'calls', 0) + 1\nopen('own', 'w').write('x')\nresult = os.calls";
   const warm = async (): Promise<unknown> => (await runAdminJob(cluster, { code, isolation: 'warm' })).json.outcome?.value;
@@ -124,27 +124,28 @@ describe('a worker node', () => {
 
   itAsRoot('with the four capabilities of the image has level A where its users may make namespaces', async () => {
     await start({}, FOUR_CAPABILITIES);
-    await assertWorksAt('A', { uid: true, namespaces: true, seccomp: true }, false);
+    await assertWorksAt('A', { uid: true, namespaces: true, seccomp: true });
   });
 
   itAsRoot('with the four capabilities of the image and without namespaces has level B, by users', async () => {
     await start({ PATH: pathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' }, FOUR_CAPABILITIES);
-    await assertWorksAt('B', { uid: true, namespaces: false, seccomp: true }, false);
+    await assertWorksAt('B', { uid: true, namespaces: false, seccomp: true });
   });
 
   itAsRoot('with the four capabilities of the image sweeps what a killed one of them left, files of its slots’ users too', async () => {
-    const killed = await start({}, FOUR_CAPABILITIES);
+    const withoutNamespaces = { PATH: pathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' };
+    const killed = await start(withoutNamespaces, FOUR_CAPABILITIES);
     await cluster.waitForWorkers(1);
     const code =
       "import os, time\nos.makedirs('a/b', mode=0o700)\nopen('a/b/c', 'w').write('c')\nprint('made', flush=True)\ntime.sleep(60)";
     const job = { code, mode: 'admin', delivery: 'at-most-once' };
     await call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY });
-    const left = join(cluster.runDirectory, readdirSync(cluster.runDirectory)[0] as string, 'slots');
-    await waitFor('the file', () => readdirSync(left).some((slot) => existsSync(join(left, slot, 'scratch', 'a', 'b', 'c'))));
+    const left = join(cluster.runDirectory, readdirSync(cluster.runDirectory)[0] as string, 'admin');
+    await waitFor('the file', () => readdirSync(left).some((place) => existsSync(join(left, place, 'scratch', 'a', 'b', 'c'))));
     await killed.stop('SIGKILL');
     cluster.workers.splice(0);
-    await waitFor('what ran there to be gone', () => listProcessesMentioning(left.replace('/slots', '')).length === 0);
-    cluster.startWorker({}, FOUR_CAPABILITIES);
+    await waitFor('what ran there to be gone', () => listProcessesMentioning(dirname(left)).length === 0);
+    cluster.startWorker(withoutNamespaces, FOUR_CAPABILITIES);
     await waitFor('the new node', async () => (await exec(cluster, 'result = 1')).json.result === 1);
     expect(readdirSync(cluster.runDirectory)).toHaveLength(1);
   });
@@ -197,18 +198,23 @@ describe('a worker node', () => {
 });
 
 describe('the users of slots', () => {
-  itAsRoot('are other ones on each worker node of a host, and for each mode', async () => {
+  itAsRoot('are other ones on each worker node of a host, for each mode, and for each job that runs at the same time', async () => {
     cluster = await TestCluster.start({ workers: 3, settings: { PYTHON3_POOL_MAX: '3' } });
     const jobs = await Promise.all(
       Array.from({ length: 9 }, () =>
-        runAdminJob(cluster, { code: 'import os, time\ntime.sleep(1)\nresult = [os.getuid(), os.getgid(), os.getgroups()]' }),
+        runAdminJob(cluster, {
+          code: 'import os, time\na = time.time()\ntime.sleep(1)\nresult = [os.getuid(), os.getgid(), os.getgroups(), a, time.time()]',
+        }),
       ),
     );
-    const byWorker = new Map(jobs.map(({ json }) => [json.worker as string, json.outcome.value as [number, number, number[]]]));
-    const users = [...byWorker.values()].map(([uid]) => uid);
-    expect(new Set(users).size).toBe(users.length);
-    expect(users.length).toBeGreaterThan(1);
-    for (const [uid, gid, groups] of byWorker.values()) {
+    const values = jobs.map(({ json }) => json.outcome.value as [number, number, number[], number, number]);
+    expect(new Set(jobs.map(({ json }) => json.worker as string)).size).toBeGreaterThan(1);
+    const overlaps = values.flatMap((one, index) =>
+      values.slice(index + 1).flatMap((other) => (one[3] < other[4] && other[3] < one[4] ? [[one[0], other[0]]] : [])),
+    );
+    expect(overlaps.length).toBeGreaterThan(0);
+    expect(overlaps.filter(([one, other]) => one === other)).toEqual([]);
+    for (const [uid, gid, groups] of values) {
       expect([uid === gid, uid >= 61_000 && uid <= 61_999, groups.every((group) => group === uid)]).toEqual([true, true, true]);
     }
   });
@@ -220,13 +226,14 @@ describe('the users of slots', () => {
   });
 
   itAsRoot('are free again once their node was killed, and whatever still ran as them is not there any more', async () => {
-    const users = { PYTHON3_SLOT_UIDS: '60990-60991' };
+    // With three slots: 12 workspaces of RESTRICTED, 11 of ADMIN, and their templates.
+    const users = { PYTHON3_POOL_MAX: '3', PYTHON3_SLOT_UIDS: '60960-60984' };
     const first = await start(users);
     await cluster.waitForWorkers(1);
     const second = cluster.startWorker({ ...users, PYTHON3_ISOLATION: 'A' });
     expect(await exitOf(second)).toBe(1);
-    expect(second.log()).toContain('no two users of PYTHON3_SLOT_UIDS=60990-60991 are free');
-    const stray = spawn('sleep', ['600'], { uid: 60_990, gid: 60_990, stdio: 'ignore' });
+    expect(second.log()).toContain('no 25 users in a row of PYTHON3_SLOT_UIDS=60960-60984 are free');
+    const stray = spawn('sleep', ['600'], { uid: 60_970, gid: 60_970, stdio: 'ignore' });
     const ended = new Promise((resolve) => stray.once('exit', (_, signal) => resolve(signal)));
     await first.stop('SIGKILL');
     cluster.workers.splice(0);

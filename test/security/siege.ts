@@ -8,14 +8,15 @@ import { StagedRunner } from '../contracts/staged-runner';
 import { itIf } from '../support/optional';
 import { ATTACKS, type AttackProgram, type Layer } from './attack-programs';
 import { Battlefield, type Fight } from './battlefield';
+import { WORKSPACES } from './lodgings';
 import type { World } from './worlds';
 
 export type Chosen = readonly [attack: AttackProgram, mode: JobMode];
 
 const isRoot = process.getuid?.() === 0;
 const GROUPS = [...new Set(ATTACKS.map(({ group }) => group))];
-/** Slots for programs that take their time, at once. */
-const BESIDE = [3, 4, 5, 6];
+/** Programs that take their time, at once. */
+const BESIDE = 4;
 
 export class Siege {
   private readonly runner = new StagedRunner(0);
@@ -25,10 +26,10 @@ export class Siege {
     chmodSync(this.runner.base, 0o711);
     await this.runner.start();
     const { python, directory } = this.runner;
-    const { config } = loadConfig({ PYTHON3_ISOLATION: 'D' });
+    const { config } = loadConfig({ PYTHON3_ISOLATION: 'D', PYTHON3_MAX_SCRATCH_MB: '4' });
     const logger = createLogger('worker', 'silent');
     const bubblewrap = await findBubblewrap(join(__dirname, '..', '..', '.data'));
-    this.isolation = await createIsolation({ config, python, directory, bubblewrap, logger });
+    this.isolation = await createIsolation({ config, python, directory, workspaces: WORKSPACES, bubblewrap, logger });
   }
 
   async stop(): Promise<void> {
@@ -60,7 +61,7 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
     const canTest = isRoot || world.user !== 'root';
     beforeAll(async () => {
       if (!canTest || !siege.offers(world)) return;
-      field = new Battlefield(world, (mode) => siege.isolation.sandboxFor(mode), siege.isolation.owners);
+      field = new Battlefield(world, (mode) => siege.isolation.sandboxFor(mode), siege.isolation.templateUids);
       await field.start(modes);
     });
     afterAll(() => field?.stop());
@@ -73,8 +74,8 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
         for (const one of ofGroup.filter(([attack]) => !attack.isSlow)) judge(one, await field.fight(...one));
         const slow = ofGroup.filter(([attack]) => attack.isSlow);
         await Promise.all(
-          BESIDE.map(async (slot) => {
-            for (let one = slow.shift(); one !== undefined; one = slow.shift()) judge(one, await field.fight(...one, slot));
+          Array.from({ length: BESIDE }, async () => {
+            for (let one = slow.shift(); one !== undefined; one = slow.shift()) judge(one, await field.fight(...one));
           }),
         );
       });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config, JobMode, Logger } from '@python3-cluster/shared';
+import { JOB_MODES, type Config, type JobMode, type Logger } from '@python3-cluster/shared';
 import { Pool } from './pool/pool';
 import { ChildSocket } from './runner/child-socket';
 import { removeRunDirectory, stageRunner, type RunDirectory } from './runner/stage-runner';
@@ -7,6 +7,7 @@ import type { PythonCommand, TemplateReady } from './runner/template';
 import { TemplateKeeper } from './runner/template-keeper';
 import { TemplateKeepers } from './runner/template-keepers';
 import { createIsolation, type Isolation } from './sandbox/isolation';
+import { Workspaces, workspacesFor } from './workspaces/workspaces';
 import { createJobsCgroup, type JobsCgroup } from './sandbox/jobs-cgroup';
 import { createProcessLimit, type ProcessLimit } from './sandbox/process-limit';
 
@@ -20,6 +21,11 @@ export interface SlotsParts {
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;
+}
+
+export interface SlotsOptions extends SlotsParts {
+  /** Ends a child that is kept, where a job of that mode waits for a workspace. */
+  readonly endKept: (mode: JobMode) => void;
 }
 
 /** All of a worker node that runs code. */
@@ -40,30 +46,35 @@ export interface Slots {
  * again if the rest does not.
  * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, CONFIG_INVALID
  */
-export async function createSlots({ config, secretFiles, python, bubblewrap, logger }: SlotsParts): Promise<Slots> {
+export async function createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }: SlotsOptions): Promise<Slots> {
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
   const cgroup = takeCgroup(logger);
   let isolation: Isolation | undefined;
   let templates: TemplateKeepers | undefined;
-  let pool: Pool | undefined;
+  let workspaces: readonly Workspaces[] = [];
   let processLimit: ProcessLimit | undefined;
+  const pool = createPool(config);
   const takeDown = async (): Promise<void> => {
     processLimit?.stop();
-    pool?.close();
+    pool.close();
     await childSocket.close();
+    await Promise.all(workspaces.map((ofMode) => ofMode.close()));
     cgroup?.remove();
     removeRunDirectory(directory);
     isolation?.release();
   };
   try {
     await childSocket.listen(directory.socketPath);
-    isolation = await createIsolation({ config, secretFiles, python, directory, bubblewrap, logger });
-    if (isolation.owners) childSocket.admit(isolation.owners);
-    templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, cgroup, logger });
-    pool = createPool(config, directory, isolation, logger);
+    const counts = countWorkspaces(config);
+    isolation = await createIsolation({ config, secretFiles, python, directory, workspaces: counts, bubblewrap, logger });
+    if (isolation.templateUids) childSocket.admit(isolation.templateUids);
+    const byMode = createWorkspaces({ counts, isolation, endKept, logger });
+    workspaces = Object.values(byMode);
+    await Promise.all(workspaces.map((ofMode) => ofMode.start()));
+    templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, workspaces: byMode, cgroup, logger });
     processLimit = createProcessLimit(config.maxProcesses, isolation);
-    const [ready] = await Promise.all([templates.start(), pool.start(), processLimit.start()]);
+    const [ready] = await Promise.all([templates.start(), processLimit.start()]);
     const started = templates;
     return { pool, templates, isolation, processLimit, python: ready, runPath: directory.path, stop: () => started.stop().then(takeDown) };
   } catch (error) {
@@ -80,22 +91,39 @@ function takeCgroup(logger: Logger): JobsCgroup | undefined {
   return 'missing' in cgroup ? undefined : cgroup;
 }
 
-function createPool(config: Config, directory: RunDirectory, isolation: Isolation, logger: Logger): Pool {
+function createPool(config: Config): Pool {
   return new Pool({
     min: config.poolMin,
     max: config.poolMax,
     borrowWaitMs: config.borrowWaitSeconds * 1_000,
     idleMs: config.poolIdleSeconds * 1_000,
-    directory,
-    owners: isolation.owners,
-    logger,
   });
 }
 
-const MODES: readonly JobMode[] = ['restricted', 'admin'];
-
 /** ADMIN code is rare; a megabyte kept for it is enough of a head start. */
 const IDLE_CHILDREN: Readonly<Record<JobMode, number>> = { restricted: 2, admin: 1 };
+
+type ByMode<T> = Readonly<Record<JobMode, T>>;
+
+function countWorkspaces({ poolMax }: Config): ByMode<number> {
+  return { restricted: workspacesFor(poolMax, IDLE_CHILDREN.restricted), admin: workspacesFor(poolMax, IDLE_CHILDREN.admin) };
+}
+
+interface WorkspacesParts {
+  readonly counts: ByMode<number>;
+  readonly isolation: Isolation;
+  readonly endKept: (mode: JobMode) => void;
+  readonly logger: Logger;
+}
+
+function createWorkspaces({ counts, isolation, endKept, logger }: WorkspacesParts): ByMode<Workspaces> {
+  const create = (mode: JobMode): Workspaces => {
+    const { uid: templateUid, firstChildUid: firstUid, scratch, workspacesPath: path } = isolation.sandboxFor(mode);
+    const onShortage = (): void => endKept(mode);
+    return new Workspaces({ path, count: counts[mode], firstUid, templateUid, isMounted: scratch !== null, onShortage, logger });
+  };
+  return { restricted: create('restricted'), admin: create('admin') };
+}
 
 interface TemplateParts {
   readonly config: Config;
@@ -103,11 +131,15 @@ interface TemplateParts {
   readonly directory: RunDirectory;
   readonly childSocket: ChildSocket;
   readonly isolation: Isolation;
+  readonly workspaces: ByMode<Workspaces>;
   readonly cgroup: JobsCgroup | undefined;
   readonly logger: Logger;
 }
 
-function createTemplateKeepers({ config, python, directory, childSocket, isolation, cgroup, logger }: TemplateParts): TemplateKeepers {
+// prettier-ignore
+function createTemplateKeepers(
+  { config, python, directory, childSocket, isolation, workspaces, cgroup, logger }: TemplateParts,
+): TemplateKeepers {
   const { runnerPath, socketPath } = directory;
   const wearLimits = {
     forks: config.templateMaxForks,
@@ -126,6 +158,12 @@ function createTemplateKeepers({ config, python, directory, childSocket, isolati
     wearLimits,
   };
   const keep = (mode: JobMode): TemplateKeeper =>
-    new TemplateKeeper({ ...common, mode, sandbox: isolation.sandboxFor(mode), idleChildren: () => IDLE_CHILDREN[mode] });
-  return new TemplateKeepers(MODES.map(keep));
+    new TemplateKeeper({
+      ...common,
+      mode,
+      sandbox: isolation.sandboxFor(mode),
+      workspaces: workspaces[mode],
+      idleChildren: () => IDLE_CHILDREN[mode],
+    });
+  return new TemplateKeepers(JOB_MODES.map(keep));
 }

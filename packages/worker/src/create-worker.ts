@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -59,13 +59,14 @@ export async function createWorkerNode({
   const connection = await connectNode(config, id, keys, plainLogger);
   const { redis, replicas, mayTake } = connection;
   const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
-  const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger }).catch((error: unknown) => {
+  const warm = createWarmChildren(config, logger);
+  const endKept = (mode: JobMode): void => void warm.endOldest(mode);
+  const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }).catch((error: unknown) => {
     connection.close();
     throw error;
   });
   const { pool, templates, isolation, processLimit, python: ready } = slots;
   const { level, layers, reasons } = isolation;
-  const warm = createWarmChildren(config, logger);
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });

@@ -1,7 +1,9 @@
 """A child: forked for one job, connected to the worker by a socket of its own, gone after one result.
 
-    fork ─▶ shed the template ─▶ connect ─▶ sandbox ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ sandbox ─▶ result ─▶ _exit(0)
-                                                                └── end of file before run ─▶ _exit(0)
+    fork ─▶ shed the template ─▶ connect ─▶ its user, folder, sandbox ─▶ hello ─▶ (ping/pong)* ─▶ run ─▶ result ─▶ _exit(0)
+                                                                          └── end of file before run ─▶ _exit(0)
+
+Its workspace (user, scratch folder, pipes) is its own from birth until it and all it left are gone; nobody else gets it before.
 
 A `run` that says `keep` goes another way: kept_child.py.
 
@@ -21,7 +23,7 @@ try:
 except ImportError:
     from signal import signal as _set_handler
 
-from . import exit_codes, frames, job, kept_child
+from . import exit_codes, frames, job, job_environment, kept_child, standard_streams
 from .frames import WORKER_TO_CHILD, FrameReader, pack
 from .json_text import quote
 from .process_control import adopt_orphans, die_with_parent
@@ -41,6 +43,7 @@ _close, _exit, _parent, _start_session = os.close, os._exit, os.getppid, os.sets
 _forget_wakeup = signal.set_wakeup_fd
 _Socket, _modules = socket.SocketType, sys.modules
 _run_job, _live_on = job.run, kept_child.live
+_connect_streams, _settle_in = standard_streams.connect, job_environment.settle_in
 _SETUP_FAILED = exit_codes.SETUP_FAILED
 
 
@@ -55,7 +58,7 @@ def live(birth):
         _exit(exit_code)
 
 
-def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors, sandbox):
+def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors, sandbox, workspace):
     # Shed the template.
     _forget_wakeup(-1)
     for number, handler in _DEFAULT_HANDLERS:
@@ -63,6 +66,15 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
     for descriptor in inherited_descriptors:
         _close(descriptor)
     _start_session()
+    channel = _Socket(_AF_UNIX, _SOCK_STREAM)
+    try:
+        # As the template's user: with another one, code could connect too.
+        channel.connect(socket_path)
+    except OSError as error:
+        _log(child_id, f"job channel: {error}")
+        return exit_codes.NOT_CONNECTED
+    sandbox.become_user(workspace)
+    # Not before: whoever changes the user of a process unties it.
     if not die_with_parent() and sys.platform.startswith("linux"):
         _log(child_id, "cannot be tied to the template's life")
     if _parent() != template_pid:
@@ -71,19 +83,20 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
     _reseed_random()
     gc.enable()
 
-    channel = _Socket(_AF_UNIX, _SOCK_STREAM)
+    _settle_in(workspace[1])
+    sandbox.enter_child(workspace)
     try:
-        channel.connect(socket_path)
-        # First: the worker may look at what this process has open as soon as it has said hello.
-        sandbox.enter_at_birth()
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
         if run is not None and run[0]["policy"] is None:
             raise frames.ProtocolError("a first job without a policy")
         if run is not None:
-            header = run[0]
-            sandbox.enter_slot(header["scratchPath"], header["stdoutPath"], header["stderrPath"], header["keep"])
-            if header["keep"]:
+            try:
+                _connect_streams(workspace[2], workspace[3])
+            except OSError as error:
+                _log(child_id, f"output: {error}")
+                return _SETUP_FAILED
+            if run[0]["keep"]:
                 return _live_on(channel, run)
     except frames.ProtocolError as error:
         _log(child_id, f"protocol error on the job channel: {error}")

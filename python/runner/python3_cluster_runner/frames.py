@@ -32,6 +32,7 @@ _LIMITS = dict.fromkeys(
 _POLICY = {"allowedModules": [str], "blockedModules": [str]}
 _ERROR = {"type": str, "message": str, "line": (int, _NULL), "traceback": str, "errno": (int, _NULL)}
 
+_SCRATCH = {"paths": [str], "bytes": int, "entries": int}
 _SANDBOX = {
     "uid": (int, _NULL),
     "namespaces": bool,
@@ -39,14 +40,15 @@ _SANDBOX = {
     "seccomp": bool,
     "readPaths": [str],
     "writePaths": [str],
-    "slotsPath": str,
+    "workspacesPath": str,
+    "firstChildUid": (int, _NULL),
+    "scratch": (_SCRATCH, _NULL),
 }
 
 WORKER_TO_TEMPLATE = {
     "configure": {"mode": _MODE, "socketPath": str, "preload": [str], "sandbox": (_SANDBOX, _NULL)},
-    "fork": {"childId": str, "nonce": str},
+    "fork": {"childId": str, "nonce": str, "uid": (int, _NULL), "scratchPath": str, "stdoutPath": str, "stderrPath": str},
     "kill": {"childId": str},
-    "inspect": {"childId": str},
     "ping": {"nonce": str},
     "stop": {},
 }
@@ -62,8 +64,9 @@ TEMPLATE_TO_WORKER = {
         "cpuMs": (int, float),
         "maxRssBytes": int,
         "leftovers": int,
+        "isEmpty": bool,
     },
-    "inspected": {"childId": str, "descriptors": [str], "pipes": bool},
+    "emptied": {"childId": str, "isEmpty": bool},
     "pong": {"nonce": str},
 }
 WORKER_TO_CHILD = {
@@ -72,9 +75,6 @@ WORKER_TO_CHILD = {
         "nonce": str,
         "kind": frozenset(("exec", "eval", "call", "check")),
         "mode": _MODE,
-        "stdoutPath": str,
-        "stderrPath": str,
-        "scratchPath": str,
         "limits": _LIMITS,
         "policy": _POLICY,  # or null: see `_is`
         "traceparent": (str, _NULL),

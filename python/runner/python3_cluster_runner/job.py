@@ -1,7 +1,6 @@
 """One job from `run` to `result`: prepare the process, run the caller's code, report what came of it.
 
-The order matters. Streams, folder and environment come first, because their failure is ours (exit 70, never a result);
-limits come next, so that parsing a hostile payload already counts; from there on every failure is the caller's outcome.
+The order matters. The environment comes first, because its failure is ours (exit 70, never a result); limits come next, so that parsing a hostile payload already counts; from there on every failure is the caller's outcome.
 """
 
 import os
@@ -30,7 +29,7 @@ from . import (
 
 # Resolved before user code can replace them.
 _write = os.write
-_connect_streams, _enter_environment = standard_streams.connect, job_environment.enter
+_enter_environment = job_environment.enter
 _begin_spans, _executed = user_spans.begin, user_spans.executed
 _apply_limits, _out_of_memory = limits.apply, report.out_of_memory
 _set_recursion_limit = sys.setrecursionlimit
@@ -53,8 +52,7 @@ def run(channel, header, payload):
 def answer(header, payload, keeps=False):
     """The frame of the result, whatever the caller's code does; OSError where its surroundings cannot be made."""
     _begin_spans(header.get("spans") is True)
-    _connect_streams(header["stdoutPath"], header["stderrPath"])
-    _enter_environment(header["scratchPath"], header["traceparent"])
+    _enter_environment(header["traceparent"])
     fallback = _out_of_memory(header["nonce"])
     shortage = _apply_limits(header["limits"], len(payload), keeps)
     if shortage is not None:

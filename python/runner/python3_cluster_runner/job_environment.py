@@ -1,7 +1,7 @@
 """The surroundings of a job: working folder, environment variables, import path, `sys` as a fresh `python3` has it.
 
-What is the same for every job is done once, in the template (`prepare`, before the preload); a child pays only for
-what is its own (`enter`).
+What is the same for every job is done once, in the template (`prepare`, before the preload); a child pays at its birth for
+what is its own (`settle_in`), and with each job for what is the job's (`enter`).
 """
 
 import os
@@ -40,9 +40,12 @@ def prepare():
     sys.argv[:] = [""]
 
 
-def enter(scratch_path, traceparent):
+def settle_in(scratch_path):
     _change_folder(scratch_path)
     _environment["HOME"] = _environment["TMPDIR"] = scratch_path
+
+
+def enter(traceparent):
     if traceparent is not None:
         _environment["TRACEPARENT"] = traceparent
     tempfile = _modules.get("tempfile")

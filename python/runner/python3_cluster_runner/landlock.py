@@ -37,8 +37,7 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 _PATH_FLAGS = os.O_PATH | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_open, _close, _dup2 = os.open, os.close, os.dup2
-_EMPTY = 0  # standard input of templates and children is the null device
+_open, _close = os.open, os.close
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -118,11 +117,8 @@ class Ruleset:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, address, 0))
             _close(descriptor)
 
-    def enter(self, *more, keeps_number=False):
-        """Restrict this process for good; `more` are pairs of a path and the rights there. Raises OSError.
-
-        `keeps_number`: who compares the numbers of open descriptors before and after finds nothing changed.
-        """
+    def enter(self, *more):
+        """Restrict this process for good; `more` are pairs of a path and the rights there. Raises OSError."""
         rule = self._last
         for path, rights in more:
             rule.parent = _open(path, _PATH_FLAGS | _NO_LINK)
@@ -130,10 +126,7 @@ class Ruleset:
             _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, self._last_address, 0))
             _close(rule.parent)
         _checked(_call(_RESTRICT_SELF, self._descriptor, 0, None, 0))
-        if keeps_number:
-            _dup2(_EMPTY, self._descriptor, False)
-        else:
-            _close(self._descriptor)
+        _close(self._descriptor)
 
 
 def _checked(result):

@@ -1,13 +1,14 @@
 """What this process is, and which inner layers hold here: tried in processes that are thrown away.
 
-    python3 -I -B -u <runner> probe      prints one JSON object and ends
+    python3 -I -B -u <runner> probe [<child's user> <path to mount at>]      prints one JSON object and ends
 """
 
 import errno
 import json
 import os
+import sys
 
-from . import landlock, seccomp
+from . import landlock, mounts, seccomp
 from .process_control import control, libc
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -16,6 +17,7 @@ _ASK = 0xFFFFFFFF  # personality(2): tell, and change nothing
 
 def run():
     abi = landlock.version()
+    uid, path = sys.argv[2:] or (None, None)
     findings = {
         "pid": os.getpid(),
         "uids": os.getresuid(),
@@ -24,6 +26,8 @@ def run():
         "landlockAbi": abi,
         "landlock": _try(lambda: _try_landlock(abi)) if abi else "this kernel has no Landlock",
         "seccomp": _try(_try_seccomp),
+        "childUser": _try(lambda: _try_user(int(uid))) if uid else None,
+        "mounts": _try(lambda: _try_mounts(path)) if path else None,
     }
     print(json.dumps(findings))
 
@@ -45,6 +49,17 @@ def _try(layer):
         reason = answer.read()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return reason or (None if status == 0 else f"the process that tried it ended with {status}")
+
+
+def _try_user(uid):
+    os.setgroups([uid])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _try_mounts(path):
+    mounts.hide_processes(os.getgid())
+    mounts.mount_scratch(path, os.getuid(), os.getgid(), {"bytes": 1 << 20, "entries": 16}, False)
 
 
 def _try_landlock(abi):

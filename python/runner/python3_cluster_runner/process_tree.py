@@ -1,7 +1,6 @@
 """Which processes are below a process, from /proc."""
 
 import os
-import stat
 
 
 def children_of_self():
@@ -49,13 +48,3 @@ def read_stat(pid):
     # The command name is in parentheses and may itself hold spaces and parentheses.
     fields = text[text.rindex(b")") + 2 :].split()
     return int(fields[1]), int(fields[3]), fields[0].decode("ascii")
-
-
-def read_descriptors(pid):
-    """`(numbers as texts, whether a pipe is among them)`; `([], True)` of a process that cannot be looked into."""
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)
-        return names, any(stat.S_ISFIFO(os.stat(f"{folder}/{name}").st_mode) for name in names)
-    except OSError:
-        return [], True

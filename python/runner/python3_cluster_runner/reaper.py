@@ -57,22 +57,16 @@ class Reaper:
         return not self._running and not self._dying
 
     def add(self, pid, child_id):
+        """`child_id` is given back in the `Ending`; anything hashable will do."""
         self._running[pid] = child_id
 
     def has_child(self, child_id):
         return child_id in self._running.values()
 
-    def pid_of(self, child_id):
-        """None where no such child runs."""
+    def kill(self, child_id):
         for pid, running in self._running.items():
             if running == child_id:
-                return pid
-        return None
-
-    def kill(self, child_id):
-        pid = self.pid_of(child_id)
-        if pid is not None:
-            _kill_group(pid)
+                return _kill_group(pid)
 
     def kill_all(self):
         for pid in self._running:

@@ -1,19 +1,23 @@
 """The kernel as boundary, the runner's half: what the template gives up for all, and each child once more for itself.
 
-    template   (uid and namespaces by whoever started it) ─▶ preload ─▶ no new privileges, no capabilities, not dumpable,
-                                                             Landlock: its mode's paths    seccomp: its mode's calls
-    child      run   ─▶ Landlock: the slot it was given, and nothing of the others
-                        seccomp: the calls that only a template needs, and those that it needed to come here
+    template   (uid and namespaces by whoever started it) ─▶ preload ─▶ mounts ─▶ no new privileges, hardly a capability, not
+                                                             dumpable, Landlock: its mode's paths, seccomp: its mode's calls
+    child      its workspace's user, no capability ─▶ Landlock: its workspace, and nothing of the others
+                                                             ─▶ without the calls that only a template needs, or needed so far
 
 One layer alone is not enough: Landlock and seccomp in the child keep it from its template and from the other children, the
 template's keep it from the worker node. The worker says which layers there must be (it has tried them); a template that
 cannot enter one of them refuses to serve.
+
+Where the template's user namespace has a user for each workspace, the template keeps three capabilities in there: to become
+one of these users, and to end their processes. It uses the former in processes that have just been forked, before a byte of
+a caller's is read, and they give all three up with it.
 """
 
 import ctypes
 import os
 
-from . import landlock, seccomp, shared_mappings
+from . import landlock, mounts, scratch, seccomp, shared_mappings
 from .process_control import control, libc
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 38, 47, 4
@@ -22,7 +26,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _FOR_ALL = (("/proc", landlock.READ),)
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _ZERO = "/dev/zero"  # read only: what is mapped from it to be written is shared memory without a name
-_control = control
+_control, _set_groups, _set_gid, _set_uid = control, os.setgroups, os.setresgid, os.setresuid
+_KEPT_CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7  # KILL, SETGID, SETUID
 
 
 class SandboxFailed(Exception):
@@ -32,13 +37,15 @@ class SandboxFailed(Exception):
 class Sandbox:
     """`settings` is the member `sandbox` of `configure`; None for isolation level D, where every step does nothing."""
 
-    __slots__ = ("_settings", "_mode", "_child_ruleset", "_child_filter", "_scratch_rights")
+    __slots__ = ("_settings", "_mode", "_child_ruleset", "_child_filter", "_scratch_rights", "_nothing", "_scratch_mode")
 
     def __init__(self, settings, mode):
         self._settings = settings
         self._mode = mode
         self._child_ruleset = self._child_filter = None
         self._scratch_rights = landlock.WRITE if mode == "restricted" else landlock.WRITE | landlock.RUN
+        self._nothing = Capabilities(0)
+        self._scratch_mode = None  # where scratch folders are not file systems of this template's
 
     def enter_template(self):
         """Raises SandboxFailed."""
@@ -47,12 +54,14 @@ class Sandbox:
             return
         try:
             self._check_start(settings)
+            self._mount(settings)
             _control(_PR_SET_NO_NEW_PRIVS, 1)
-            _drop_capabilities()
+            _clear_ambient_capabilities()
+            Capabilities(self._kept_capabilities()).take()
             _control(_PR_SET_DUMPABLE, 0)
             calls, self._child_filter = self._load_filters()  # while their files can be read
             if settings["landlockAbi"]:
-                ruleset = self._ruleset(settings["slotsPath"])
+                ruleset = self._ruleset(settings["workspacesPath"])
                 ruleset.open()
                 ruleset.enter()
                 self._child_ruleset = self._ruleset(None)
@@ -64,35 +73,64 @@ class Sandbox:
             raise SandboxFailed(str(error)) from error
         self._check_end(settings)
 
-    def enter_at_birth(self):
-        """In a child, before it hears of a job. Raises SandboxFailed."""
+    def become_user(self, workspace):
+        """In a process just forked: the workspace's own user, for good. Raises SandboxFailed."""
+        uid = workspace[0]
+        if uid is None:
+            return
         try:
-            self._enter_at_birth()
+            _set_groups([uid])
+            _set_gid(uid, uid, uid)
+            _set_uid(uid, uid, uid)
+            self._nothing.take()
         except OSError as error:
-            raise SandboxFailed(str(error)) from error
+            raise SandboxFailed(f"cannot become user {uid}: {error}") from error
 
-    def _enter_at_birth(self):
-        if self._child_ruleset is not None:
-            # Landlock keeps its siblings out. Its own files in /proc are its own again, and the worker node, where it is
-            # the same user, can look into it.
-            _control(_PR_SET_DUMPABLE, 1)
-            self._child_ruleset.open()
-
-    def enter_slot(self, scratch_path, stdout_path, stderr_path, keeps):
-        """In a child, before anything a caller sent is looked at; `keeps`: it is asked to stay. Raises SandboxFailed."""
+    def enter_child(self, workspace):
+        """In a child, before it hears of a job. Raises SandboxFailed."""
+        _, scratch_path, stdout_path, stderr_path = workspace
         try:
             if self._child_ruleset is not None:
+                # Landlock keeps its siblings out. Its own files in /proc are its own again, and the worker node, where it
+                # is the same user, can look into it.
+                _control(_PR_SET_DUMPABLE, 1)
+                self._child_ruleset.open()
                 self._child_ruleset.enter(
                     (scratch_path, self._scratch_rights),
                     (stdout_path, landlock.WRITE_INTO),
                     (stderr_path, landlock.WRITE_INTO),
-                    keeps_number=keeps,
                 )
             # After Landlock, whose calls it refuses from now on.
             if self._child_filter is not None:
                 self._child_filter.enter()
         except OSError as error:
             raise SandboxFailed(str(error)) from error
+
+    def is_empty(self, workspace):
+        """Of a workspace nobody is in: None where that is not this template's to say."""
+        if self._scratch_mode is None:
+            return None
+        return scratch.is_pristine(workspace[1], self._scratch_mode)
+
+    def empty(self, workspace):
+        """In a process of its own. Raises SandboxFailed or OSError."""
+        self.become_user(workspace)
+        # Of another owner's, the user could not change the mode, and neither could who was here before.
+        scratch.empty(workspace[1], self._scratch_mode if workspace[0] is None else None)
+
+    def _mount(self, settings):
+        mounted = settings["scratch"]
+        if mounted is None:
+            return
+        owner = os.getuid()
+        first = settings["firstChildUid"]
+        for index, path in enumerate(mounted["paths"]):
+            mounts.mount_scratch(path, owner, owner if first is None else first + index, mounted, self._mode == "admin")
+        mounts.hide_processes(os.getgid())
+        self._scratch_mode = 0o700 if first is None else 0o770
+
+    def _kept_capabilities(self):
+        return 0 if self._settings["firstChildUid"] is None else _KEPT_CAPABILITIES
 
     def _load_filters(self):
         if not self._settings["seccomp"]:
@@ -101,7 +139,7 @@ class Sandbox:
             return seccomp.Filter("admin"), seccomp.Filter("admin-child")
         return seccomp.Filter("restricted-template"), seccomp.Filter("restricted-child")
 
-    def _ruleset(self, slots_path):
+    def _ruleset(self, workspaces_path):
         settings = self._settings
         ruleset = landlock.Ruleset(settings["landlockAbi"], network=self._mode == "admin")
         for path, rights in _FOR_ALL:
@@ -113,8 +151,8 @@ class Sandbox:
             ruleset.allow(path, landlock.READ if self._mode == "restricted" else landlock.RUN)
         for path in settings["writePaths"]:
             ruleset.allow(path, landlock.WRITE)
-        if slots_path is not None:
-            ruleset.allow(slots_path, self._scratch_rights)
+        if workspaces_path is not None:
+            ruleset.allow(workspaces_path, self._scratch_rights)
         return ruleset
 
     def _check_start(self, settings):
@@ -128,7 +166,8 @@ class Sandbox:
 
     def _check_end(self, settings):
         status = _read_status()
-        wanted = {"NoNewPrivs": "1", "CapEff": "0" * 16, "CapPrm": "0" * 16, "CapInh": "0" * 16}
+        kept = f"{self._kept_capabilities():016x}"
+        wanted = {"NoNewPrivs": "1", "CapEff": kept, "CapPrm": kept, "CapInh": "0" * 16, "CapAmb": "0" * 16}
         if settings["seccomp"]:
             wanted["Seccomp"] = "2"
         for name, value in wanted.items():
@@ -138,11 +177,21 @@ class Sandbox:
             raise SandboxFailed("Landlock is entered and does not hold")
 
 
-def _drop_capabilities():
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    if libc.capset(header, nothing) != 0:
-        raise OSError(ctypes.get_errno(), "capset")
+class Capabilities:
+    """Laid out where it is made, so that `take` is one system call (capset(2))."""
+
+    __slots__ = ("_header", "_sets")
+
+    def __init__(self, mask):
+        self._header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+        self._sets = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)  # effective, permitted, inheritable; the high halves
+
+    def take(self):
+        if libc.capset(self._header, self._sets) != 0:
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def _clear_ambient_capabilities():
     _control(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
 
 

@@ -3,9 +3,8 @@
 Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
               `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
 Ends it:      Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
-              cannot be used again, and too much memory to run once more.
-Worker's:     threads of any kind and descriptors. It looks into /proc after each call whatever is said here, and listing
-              both here too would take a tenth of a short call.
+              cannot be used again, descriptors left open, and too much memory to run once more.
+Worker's:     threads of any kind, and processes. It looks into /proc after each call whatever is said here.
 Stays:        modules and everything in them; audit hooks, which Python cannot remove.
 """
 
@@ -19,7 +18,7 @@ import sys
 import time
 from types import ModuleType
 
-from . import guarded_builtins, limits, standard_streams
+from . import guarded_builtins, limits, scratch, standard_streams
 from .process_control import die_with_parent
 from .tracebacks import USER_FILE
 
@@ -32,8 +31,8 @@ _SIGNALS = tuple(int(number) for number in signal.valid_signals() if number not 
 _TIMERS = tuple(int(getattr(signal, name)) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF"))
 _SIG_SETMASK = int(signal.SIG_SETMASK)
 _ANY_CHILD = os.WNOHANG | getattr(os, "__WALL", 0x40000000)
-_PER_CALL_VARIABLES = ("HOME", "TMPDIR", "TRACEPARENT")
 _SEED_BYTES = 32
+_TRACEPARENT = os.environ.encodekey("TRACEPARENT")
 _SYS_OBJECTS = (
     "stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__",
     "displayhook", "excepthook", "unraisablehook", "breakpointhook", "modules", "path", "argv", "meta_path", "path_hooks",
@@ -43,8 +42,8 @@ _missing = object()
 _Module, _int_of = ModuleType, int.from_bytes
 
 # Bound here, because user code can replace the names in the modules.
-_open, _close, _dup2, _chdir, _umask, _wait = os.open, os.close, os.dup2, os.chdir, os.umask, os.waitpid
-_set_inheritable, _random_bytes, _count_threads = os.set_inheritable, os.urandom, _thread._count
+_chdir, _umask, _wait, _list, _fstat, _get_blocking = os.chdir, os.umask, os.waitpid, os.listdir, os.fstat, os.get_blocking
+_random_bytes, _count_threads, _empty_folder = os.urandom, _thread._count, scratch.empty
 _get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
 _set_timer, _pending, _forget_wakeup, _tzset = signal.setitimer, signal.sigpending, signal.set_wakeup_fd, time.tzset
 _collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
@@ -66,10 +65,9 @@ class Surroundings:
         self._variables = dict(os.environ)
         # As bytes: to compare texts means to decode each of them.
         self._raw_variables = dict(os.environ._data)
-        self._per_call = tuple(os.environ.encodekey(name) for name in _PER_CALL_VARIABLES)
-        for name, raw_name in zip(_PER_CALL_VARIABLES, self._per_call):
-            self._variables.pop(name, None)
-            self._raw_variables.pop(raw_name, None)
+        self._folder = os.getcwd()
+        self._descriptors = _list("/proc/self/fd")
+        self._streams = _describe_streams()
         self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
         self._mask = _set_mask(int(signal.SIG_BLOCK), ())
         self._sys = [(name, getattr(sys, name)) for name in _SYS_OBJECTS]
@@ -105,9 +103,10 @@ class Surroundings:
             self._restore_interpreter()
         if not self._has_calm_signals() or not _is_alone():
             return False
-        if not standard_streams.are_usable():
+        if not standard_streams.are_usable() or _describe_streams() != self._streams:
             return False
-        _empty_streams()
+        if _list("/proc/self/fd") != self._descriptors:
+            return False
         self._restore_environment()
         if not self._has_own_limits() or _data_bytes() * 2 > memory_bytes:
             return False
@@ -195,17 +194,15 @@ class Surroundings:
     def _restore_environment(self):
         os.environ = environ = self._environ
         raw = environ._data
-        home, folder, traceparent = self._per_call
-        if traceparent in raw:
+        if _TRACEPARENT in raw:
             del environ["TRACEPARENT"]
-        # The next call sets these two anyway, and until then nobody reads them.
-        raw.pop(home, None)
-        raw.pop(folder, None)
         if raw != self._raw_variables:
             environ.clear()
             environ.update(self._variables)
             _tzset()
-        _chdir("/")
+        _chdir(self._folder)
+        if _list(b"."):
+            _empty_folder(self._folder)
         _umask(self._umask)
 
     def _has_own_limits(self):
@@ -228,15 +225,13 @@ def _is_alone():
     return False
 
 
-def _empty_streams():
-    """The pipes belong to the slot, which serves somebody else now."""
-    empty = _open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+def _describe_streams():
+    """Which files descriptors 0 to 2 are, and whether writing waits for a reader."""
+    found = []
     for descriptor in (0, 1, 2):
-        _dup2(empty, descriptor)
-    if empty > 2:
-        _close(empty)
-    else:  # the caller's code had closed one of them
-        _set_inheritable(empty, True)
+        stat = _fstat(descriptor)
+        found.append((stat.st_dev, stat.st_ino, _get_blocking(descriptor)))
+    return found
 
 
 def _reseed_random():

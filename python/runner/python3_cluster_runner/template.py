@@ -10,7 +10,12 @@ on nothing else. When the channel ends, the worker is gone, and so is every reas
                      └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4
 
 In a forked child `serve_control_channel` returns the child's birth: `(child id, nonce, mode, socket path, template's pid,
-descriptors to close, sandbox)`, everything it takes over and nothing of the template itself. In the template it never returns.
+descriptors to close, sandbox, workspace)`, everything it takes over and nothing of the template itself. In the template it
+never returns.
+
+Each child has a workspace of its own, `(user, scratch folder, pipe for stdout, pipe for stderr)`. When it has ended, and
+everything it left with it, the template says so, and whether its scratch folder is empty. If it is not, and the folder is a
+file system of this template's, a process of the workspace's user empties it, and `emptied` follows.
 """
 
 import fcntl
@@ -20,7 +25,7 @@ import signal
 import sys
 import time
 
-from . import exit_codes, frames, job_environment, limits, preload, process_control, process_tree, rehearsal, sandbox, standard_streams
+from . import exit_codes, frames, job_environment, limits, preload, process_control, rehearsal, sandbox, standard_streams
 from .json_text import quote
 from .reaper import Reaper
 
@@ -33,7 +38,7 @@ _DESCRIPTORS_MAX = 1 << 20
 # The two messages of every child, written out: after each fork the template too copies what it touches.
 _FORKED = '{"type":"forked","childId":%s,"pid":%d}'
 _EXITED = (
-    '{"type":"exited","childId":%s,"exitCode":%s,"signal":%s,"cpuMs":%.3f,"maxRssBytes":%d,"leftovers":%d}'
+    '{"type":"exited","childId":%s,"exitCode":%s,"signal":%s,"cpuMs":%.3f,"maxRssBytes":%d,"leftovers":%d,"isEmpty":%s}'
 )
 
 
@@ -76,11 +81,21 @@ def _wake_up(_number, _frame):
     pass
 
 
+class _Emptying:
+    """Stands for the process that empties the scratch folder of a child that has ended."""
+
+    __slots__ = ("child_id", "workspace")
+
+    def __init__(self, child_id, workspace):
+        self.child_id = child_id
+        self.workspace = workspace
+
+
 class _Template:
     # Slots: a dict more would be a page more for the template to write and for every child to take apart.
     __slots__ = (
         "_control", "_reader", "_unsent", "_reaper", "_mode", "_socket_path", "_stop_at", "_exit_code", "_wakeup",
-        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing", "_sandbox",
+        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing", "_sandbox", "_workspaces",
     )  # fmt: skip
 
     def __init__(self, control):
@@ -91,6 +106,7 @@ class _Template:
         self._mode = None  # until configured
         self._socket_path = None
         self._sandbox = None
+        self._workspaces = {}  # child id → workspace
         self._stop_at = None
         self._exit_code = exit_codes.OK
         self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -159,8 +175,6 @@ class _Template:
             return self._fork(message)
         if kind == "kill":
             self._reaper.kill(message["childId"])
-        elif kind == "inspect":
-            self._inspect(message["childId"])
         elif kind == "ping":
             self._send({"type": "pong", "nonce": message["nonce"]})
         elif kind == "stop":
@@ -233,21 +247,20 @@ class _Template:
             self._send({"type": "fork-failed", "childId": child_id, "message": "a child of this id is running"})
             return None
         template_pid = os.getpid()
+        workspace = (message["uid"], message["scratchPath"], message["stdoutPath"], message["stderrPath"])
         try:
             pid = os.fork()
         except OSError as error:
             self._send({"type": "fork-failed", "childId": child_id, "message": str(error)})
             return None
         if pid == 0:
-            return (child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors, self._sandbox)
+            return (
+                child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors, self._sandbox, workspace,
+            )  # fmt: skip
         self._reaper.add(pid, child_id)
+        self._workspaces[child_id] = workspace
         self._send_text(_FORKED % (quote(child_id), pid))
         return None
-
-    def _inspect(self, child_id):
-        """Same user, and outside of the child's sandbox: where the worker may not look into it, we may."""
-        descriptors, pipes = process_tree.read_descriptors(self._reaper.pid_of(child_id))
-        self._send({"type": "inspected", "childId": child_id, "descriptors": descriptors, "pipes": pipes})
 
     def _drain_wakeup(self):
         try:
@@ -258,6 +271,11 @@ class _Template:
 
     def _report_endings(self):
         for ending in self._reaper.collect():
+            if type(ending.child_id) is _Emptying:
+                self._report_emptied(ending.child_id)
+                continue
+            workspace = self._workspaces.pop(ending.child_id)
+            is_empty = self._sandbox.is_empty(workspace)
             self._send_text(
                 _EXITED
                 % (
@@ -267,5 +285,33 @@ class _Template:
                     ending.cpu_seconds * 1000,
                     ending.max_rss_bytes,
                     ending.leftovers,
+                    "true" if is_empty else "false",
                 )
             )
+            if is_empty is False and self._stop_at is None:
+                self._start_emptying(_Emptying(ending.child_id, workspace))
+
+    def _start_emptying(self, emptying):
+        """By a process, so that many files hold up nobody, and by one of the user that made them."""
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _log(f"a scratch folder cannot be emptied: {error}")
+            return self._report_emptied(emptying)
+        if pid == 0:
+            exit_code = exit_codes.SETUP_FAILED
+            try:
+                signal.set_wakeup_fd(-1)
+                for descriptor in self._descriptors:
+                    os.close(descriptor)
+                self._sandbox.empty(emptying.workspace)
+                exit_code = exit_codes.OK
+            except BaseException as error:
+                _log(f"a scratch folder cannot be emptied: {error}")
+            finally:
+                os._exit(exit_code)
+        self._reaper.add(pid, emptying)
+
+    def _report_emptied(self, emptying):
+        is_empty = self._sandbox.is_empty(emptying.workspace) is True
+        self._send({"type": "emptied", "childId": emptying.child_id, "isEmpty": is_empty})

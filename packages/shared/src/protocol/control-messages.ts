@@ -12,11 +12,19 @@ export type WorkerControlMessage =
       /** null at isolation level D. */
       readonly sandbox: SandboxSettings | null;
     }
-  | { readonly type: 'fork'; readonly childId: string; readonly nonce: string }
+  | ({ readonly type: 'fork'; readonly childId: string; readonly nonce: string } & ChildWorkspace)
   | { readonly type: 'kill'; readonly childId: string }
-  | { readonly type: 'inspect'; readonly childId: string }
   | { readonly type: 'ping'; readonly nonce: string }
   | { readonly type: 'stop' };
+
+/** What a child may reach while it lives, and nobody else. */
+export interface ChildWorkspace {
+  /** User and group that it becomes; null where it stays the template's. */
+  readonly uid: number | null;
+  readonly scratchPath: string;
+  readonly stdoutPath: string;
+  readonly stderrPath: string;
+}
 
 /** What a template must find, and what it must enter; it refuses to serve where it cannot. */
 export interface SandboxSettings {
@@ -26,7 +34,11 @@ export interface SandboxSettings {
   readonly seccomp: boolean;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];
-  readonly slotsPath: string;
+  readonly workspacesPath: string;
+  /** User of the first workspace's child; the others follow. null where children stay the template's user. */
+  readonly firstChildUid: number | null;
+  /** File systems in memory to mount, one for each workspace; null where scratch folders are the host's. */
+  readonly scratch: { readonly paths: readonly string[]; readonly bytes: number; readonly entries: number } | null;
 }
 
 /** Template → worker node. */
@@ -43,7 +55,8 @@ export type TemplateMessage =
   | { readonly type: 'forked'; readonly childId: string; readonly pid: number }
   | { readonly type: 'fork-failed'; readonly childId: string; readonly message: string }
   | ChildExited
-  | { readonly type: 'inspected'; readonly childId: string; readonly descriptors: readonly string[]; readonly pipes: boolean }
+  /** After `exited` without `isEmpty`, where scratch folders are the template's. */
+  | { readonly type: 'emptied'; readonly childId: string; readonly isEmpty: boolean }
   | { readonly type: 'pong'; readonly nonce: string };
 
 export interface ChildExited {
@@ -56,6 +69,8 @@ export interface ChildExited {
   readonly maxRssBytes: number;
   /** Processes the child left behind, which were killed. */
   readonly leftovers: number;
+  /** Whether its scratch folder is empty; always false where that is not the template's to know. */
+  readonly isEmpty: boolean;
 }
 
 const templateShapes: MessageShapes = {
@@ -63,8 +78,8 @@ const templateShapes: MessageShapes = {
   refused: { code: isText, message: isText },
   forked: { childId: isText, pid: isInteger },
   'fork-failed': { childId: isText, message: isText },
-  exited: { childId: isText, exitCode: nullOr(isInteger), signal: nullOr(isInteger), cpuMs: isNumber, maxRssBytes: isInteger, leftovers: isInteger },
-  inspected: { childId: isText, descriptors: isTextList, pipes: isBoolean },
+  exited: { childId: isText, exitCode: nullOr(isInteger), signal: nullOr(isInteger), cpuMs: isNumber, maxRssBytes: isInteger, leftovers: isInteger, isEmpty: isBoolean },
+  emptied: { childId: isText, isEmpty: isBoolean },
   pong: { nonce: isText },
 }; // prettier-ignore
 

@@ -10,9 +10,6 @@ export interface RunMessage {
   readonly nonce: string;
   readonly kind: RunKind;
   readonly mode: JobMode;
-  readonly stdoutPath: string;
-  readonly stderrPath: string;
-  readonly scratchPath: string;
   readonly limits: ChildLimits;
   /** null: that of the run before, of a child that has run before. */
   readonly policy: { readonly allowedModules: readonly string[]; readonly blockedModules: readonly string[] } | null;

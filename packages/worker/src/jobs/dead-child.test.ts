@@ -22,7 +22,7 @@ const keyRing = new KeyRing('k'.repeat(32));
 const keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
 const logger = pino({ level: 'silent' });
 const runner = new StagedRunner(config.maxValueBytes);
-const pool = new Pool({ min: 3, max: 3, borrowWaitMs: 20_000, idleMs: 60_000, directory: runner.directory, logger });
+const pool = new Pool({ min: 3, max: 3, borrowWaitMs: 20_000, idleMs: 60_000 });
 let template: Template;
 let redis: Redis;
 
@@ -31,7 +31,6 @@ beforeAll(async () => {
     connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
   );
   await runner.start();
-  await pool.start();
   template = await Template.start({ ...runner.templateOptions, onLost: () => undefined });
 });
 afterAll(async () => {
@@ -61,7 +60,7 @@ function isRunning(pid: number): boolean {
 async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome: Outcome; lent: number }> {
   let lent = 0;
   const takeChild = async () => {
-    const child = await template.fork();
+    const child = await runner.fork(template);
     if ((lent += 1) > deadChildren) return child;
     // After the start marker, which is written in between.
     const give = child.run.bind(child);

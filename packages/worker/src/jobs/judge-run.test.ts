@@ -6,7 +6,7 @@ import type { KillReason, RunReport } from './run-in-slot';
 
 const limits = { timeoutMs: 1_500, memoryMb: 64, cpuSeconds: 2 };
 const { SIGKILL, SIGSEGV, SIGXCPU, SIGTERM, SIGABRT } = constants.signals;
-const { EFBIG, EMFILE, EAGAIN, ENOENT, ENOMEM } = constants.errno;
+const { EFBIG, EMFILE, EAGAIN, ENOENT, ENOMEM, ENOSPC } = constants.errno;
 
 interface Case {
   result?: Partial<ChildResult>;
@@ -25,7 +25,7 @@ function reportOf({ result, errorType, errno = null, killReason, exit, truncated
   return {
     answer: answered ? { result: full, value: Buffer.from('1') } : undefined,
     killReason,
-    exit: { type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 10, maxRssBytes: 1, leftovers: 0, ...exit },
+    exit: { type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 10, maxRssBytes: 1, leftovers: 0, isEmpty: true, ...exit },
     runMs: 5,
     maxMemoryBytes: 1,
     stdout: { bytes: Buffer.alloc(0), truncated: truncated === 'stdout' },
@@ -48,6 +48,7 @@ const CASES: Record<string, [Case, Expected]> = {
   'a refusal by policy': [{ errorType: 'SecurityError' }, ['failed', 'SecurityError', []]],
   'a scratch folder too full': [{ killReason: 'scratch' }, ['failed', 'ScratchExceeded', ['scratch']]],
   'a file too large': [{ errorType: 'OSError', errno: EFBIG }, ['failed', 'OSError', ['file_size']]],
+  'a full scratch folder': [{ errorType: 'OSError', errno: ENOSPC }, ['failed', 'OSError', ['scratch']]],
   'too many open files': [{ errorType: 'OSError', errno: EMFILE }, ['failed', 'OSError', ['open_files']]],
   'too many processes': [{ errorType: 'BlockingIOError', errno: EAGAIN }, ['failed', 'BlockingIOError', ['processes']]],
   'another failing system call': [{ errorType: 'FileNotFoundError', errno: ENOENT }, ['failed', 'FileNotFoundError', []]],

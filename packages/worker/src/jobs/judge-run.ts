@@ -70,6 +70,7 @@ function signalName(signal: number): string {
 function limitOfErrno(errno: number | null): LimitName[] {
   if (errno === constants.errno.EFBIG) return ['file_size'];
   if (errno === constants.errno.EMFILE) return ['open_files'];
+  if (errno === constants.errno.ENOSPC) return ['scratch'];
   if (errno === constants.errno.EAGAIN) return ['processes'];
   return [];
 }

@@ -4,8 +4,7 @@ import {
   endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS, traceIdOf,
   type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
-import type { Pool } from '../pool/pool';
-import { Seat } from '../pool/seat';
+import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { ProcessLimit } from '../sandbox/process-limit';
@@ -118,10 +117,10 @@ export class JobProcessor {
     const leftMs = (job.startAfter ?? 0) - Date.now();
     if (leftMs > 0) return holdBack(leftMs, signal);
     if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
-    let seat: Seat;
+    let slot: Slot;
     received.trace.step('slot');
     try {
-      seat = new Seat(this.options.pool, await this.options.pool.borrow());
+      slot = await this.options.pool.borrow();
     } catch (error) {
       if (!hasErrorCode(error, 'POOL_BUSY')) throw error;
       if (!endsWithItsCaller(job)) return 'busy';
@@ -130,13 +129,13 @@ export class JobProcessor {
     try {
       // The wait for the slot may have taken the rest of the caller's time.
       if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
-      return await this.runUnlessQuarantined(received, job, payload, seat);
+      return await this.runUnlessQuarantined(received, job, payload);
     } finally {
-      seat.release();
+      this.options.pool.release(slot);
     }
   }
 
-  private async runUnlessQuarantined(received: TracedJob, job: Job, payload: Buffer, seat: Seat): Promise<Processed> {
+  private async runUnlessQuarantined(received: TracedJob, job: Job, payload: Buffer): Promise<Processed> {
     const { quarantine } = this.options;
     const admission = await quarantine.admit(job, payload);
     if (!admission.isAdmitted) {
@@ -144,7 +143,7 @@ export class JobProcessor {
     }
     const end: RunEnd = { status: undefined };
     try {
-      return await this.runAttempts(received, job, payload, seat, { admission, end });
+      return await this.runAttempts(received, job, payload, { admission, end });
     } finally {
       // A trial that did not run must not keep others from trying.
       if (admission.trialOf !== undefined && end.status === undefined) await quarantine.settle(job, payload, admission, undefined);
@@ -160,14 +159,14 @@ export class JobProcessor {
    * A job is started again here only if its template went down under it and it may run twice. A start whose child was
    * dead before it could take the job is no run: the same start goes on with another child.
    */
-  private async runAttempts(received: TracedJob, job: Job, payload: Buffer, seat: Seat, { admission, end }: Watched): Promise<Processed> {
+  private async runAttempts(received: TracedJob, job: Job, payload: Buffer, { admission, end }: Watched): Promise<Processed> {
     const { config, allowedModules, processLimit, templates, warm, feed, quarantine, logger } = this.options;
     const { signal } = received;
     let started: TakenJob | undefined;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
       received.trace.step('child');
-      const lent = await warm.lend(job, payload, seat, () => templates.takeChild(job.mode));
+      const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
       const { child, keep, cpuBaselineMs } = lent;
       received.trace.took(child.pid, lent.isWarm);
       // A cancelled job goes on to its record, which says so, and where its outcome is then written.
@@ -185,12 +184,11 @@ export class JobProcessor {
         if (taken.verdict === 'exhausted') await quarantine.settle(job, payload, admission, 'crashed');
         return unstarted;
       }
-      const { slot } = seat;
       received.trace.step('run');
       const traceparent = received.trace.traceparentForCode;
       const limits = { allowedModules, processLimit: processLimit.current };
-      const report = await feed.during(job.id, taken.attempts.length, slot, () =>
-        runInSlot({ job, payload, slot, child, config, ...limits, signal, keep, cpuBaselineMs, traceparent }),
+      const report = await feed.during(job.id, taken.attempts.length, child.workspace, () =>
+        runInSlot({ job, payload, child, config, ...limits, signal, keep, cpuBaselineMs, traceparent }),
       );
       const verdict = judgeRun(report, job.limits);
       received.trace.ran(report, verdict);

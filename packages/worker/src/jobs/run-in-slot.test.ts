@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig, RESTRICTED_MODULES, type Job, type JobMode } from '@python3-cluster/shared';
 import { childrenOf, isAlive, StagedRunner } from '../../../../test/contracts/staged-runner';
-import { Slot } from '../pool/slot';
 import type { Child } from '../runner/child';
 import { Template, type TemplateOptions } from '../runner/template';
 import { judgeRun, type Verdict } from './judge-run';
@@ -9,15 +8,8 @@ import { runInSlot, type RunReport } from './run-in-slot';
 
 const config = loadConfig({ PYTHON3_MAX_OUTPUT_BYTES: '2048', PYTHON3_MAX_VALUE_BYTES: '1024' }).config;
 const runner = new StagedRunner(config.maxValueBytes);
-let slot: Slot;
-beforeAll(async () => {
-  await runner.start();
-  slot = await Slot.create(runner.directory, 0);
-});
-afterAll(async () => {
-  slot.close();
-  await runner.stop();
-});
+beforeAll(() => runner.start());
+afterAll(() => runner.stop());
 
 const templates: Template[] = [];
 afterEach(async () => {
@@ -40,7 +32,7 @@ function run(
 ): Promise<RunReport> {
   const job = { kind: 'exec', mode, limits: { ...limits, ...change }, traceparent: null } as unknown as Job;
   const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
-  return runInSlot({ job, payload, slot, child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384, signal });
+  return runInSlot({ job, payload, child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384, signal });
 }
 const judge = (report: RunReport): Verdict => judgeRun(report, limits);
 
@@ -59,10 +51,10 @@ const BURN = 'import time\nwhile time.process_time() < 0.95: pass';
 const FOUR_TIMES =
   'for n in range(4):\n    if os.fork() == 0:\n        kept = bytearray(b"x") * (20 << 20)\n        time.sleep(60)\ntime.sleep(60)';
 
-describe('a child in a slot', () => {
+describe('a child in its workspace', () => {
   it('is a process below the template that answers, runs one job and ends', async () => {
     const template = await startTemplate();
-    const child = await template.fork();
+    const child = await runner.fork(template);
     expect(childrenOf(template.pid)).toEqual([child.pid]);
     expect([child.state, await child.ping(5_000)]).toEqual(['idle', true]);
     const report = await run(child, 'import sys\nprint("out é")\nprint("err", file=sys.stderr)\nresult = [9007199254740993, 1.0]');
@@ -90,7 +82,7 @@ describe('a child in a slot', () => {
     ['gives too large a value', 'result = "x" * 5_000', {}, { status: 'failed' }],
     ['writes into every descriptor', 'import os\nfor fd in range(3, 64):\n  try: os.write(fd, b"forged frames of eight bytes and more")\n  except OSError: pass\nimport time\ntime.sleep(60)', {}, { status: 'crashed', error: expect.objectContaining({ type: 'ProtocolError' }) as never }],
   ])('that %s ends as the outcome table says', async (_, code, change, expected) => {
-    const child = await (await startTemplate()).fork();
+    const child = await runner.fork(await startTemplate());
     const report = await run(child, code, change);
     expect(judgeRun(report, { ...limits, ...change })).toMatchObject(expected);
     expect(isAlive(child.pid)).toBe(false);
@@ -108,14 +100,14 @@ for _ in range(3):
         time.sleep(600)
 for _ in range(3): os.read(ready, 1)
 result = 1`;
-    const report = await run(await template.fork(), code);
+    const report = await run(await runner.fork(template), code);
     expect(judge(report).status).toBe('succeeded');
     expect(report.exit.leftovers).toBe(3);
     expect(runner.pids()).toEqual([template.pid]);
   });
 
   it('whose caller is gone is cancelled', async () => {
-    const child = await (await startTemplate()).fork();
+    const child = await runner.fork(await startTemplate());
     const aborter = new AbortController();
     const report = run(child, 'import time\ntime.sleep(60)', {}, aborter.signal);
     aborter.abort();
@@ -123,14 +115,14 @@ result = 1`;
   });
 
   it('of a restricted template may not open files', async () => {
-    const child = await (await startTemplate({ mode: 'restricted' })).fork();
+    const child = await runner.fork(await startTemplate({ mode: 'restricted' }));
     const verdict = judge(await run(child, 'open("/etc/passwd")', {}, undefined, 'restricted'));
     expect(verdict).toMatchObject({ status: 'failed', error: { type: 'SecurityError' } });
   });
 
   it('whose template is killed under it has crashed', async () => {
     const template = await startTemplate();
-    const report = run(await template.fork(), 'while True: pass');
+    const report = run(await runner.fork(template), 'while True: pass');
     process.kill(template.pid, 'SIGKILL');
     expect(judge(await report)).toMatchObject({ status: 'crashed', error: { type: 'ProcessEnded' } });
   });

@@ -1,7 +1,7 @@
 import { checkingJsonValue, inTurns, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
 import type { Child, ChildAnswer } from '../runner/child';
 import { LimitWatch, type Breach } from '../runner/limit-watch';
-import type { Slot } from '../pool/slot';
+import type { CapturedOutput } from '../workspaces/workspace';
 import { inspectChild, type ChildInspection } from '../warm/inspect-child';
 
 /** Everything that is known about how a child ended; `judge-run.ts` makes a status of it. */
@@ -15,8 +15,8 @@ export interface RunReport {
   readonly inspection?: ChildInspection | undefined;
   readonly runMs: number;
   readonly maxMemoryBytes: number;
-  readonly stdout: Captured;
-  readonly stderr: Captured;
+  readonly stdout: CapturedOutput;
+  readonly stderr: CapturedOutput;
 }
 
 export type KillReason = Breach | 'protocol' | 'cancelled';
@@ -24,15 +24,9 @@ export type KillReason = Breach | 'protocol' | 'cancelled';
 /** An answer that came before them is in time; what still runs then is ended, and nothing else. */
 const STANDS_IN_TIME: readonly (KillReason | undefined)[] = ['wall', 'cancelled'];
 
-interface Captured {
-  readonly bytes: Buffer;
-  readonly truncated: boolean;
-}
-
 export interface RunRequest {
   readonly job: Job;
   readonly payload: Buffer;
-  readonly slot: Slot;
   readonly child: Child;
   readonly config: Config;
   readonly allowedModules: readonly string[];
@@ -49,15 +43,14 @@ export interface RunRequest {
 }
 
 /**
- * Runs one job in a child and a borrowed slot. Resolves when every process of the job is dead, or the child that stays is
- * its only one and holds nothing of the slot's.
+ * Runs one job in a child, in the child's own workspace. Resolves when every process of the job is dead, or the child that
+ * stays is its only one.
  */
 export async function runInSlot(request: RunRequest): Promise<RunReport> {
-  const { job, slot, child, config, signal, cpuBaselineMs = 0 } = request;
+  const { job, child, config, signal, cpuBaselineMs = 0 } = request;
+  const { workspace } = child;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
-  slot.prepare(job.mode);
-  slot.stdout.begin(config.maxOutputBytes);
-  slot.stderr.begin(config.maxOutputBytes);
+  workspace.begin(config.maxOutputBytes);
   const startedAt = performance.now();
   let answer: ChildAnswer | undefined;
   let killReason: KillReason | undefined;
@@ -65,7 +58,12 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
-  const scratch = { path: slot.scratchPath, maxBytes: config.maxScratchMb * 1_048_576 };
+  // What is mounted the kernel bounds, and it is memory; only the template and its children have it there.
+  const scratch = {
+    path: workspace.isMounted ? `/proc/${child.pid}/root${workspace.scratchPath}` : workspace.scratchPath,
+    maxBytes: config.maxScratchMb * 1_048_576,
+    isMemory: workspace.isMounted,
+  };
   const watch = new LimitWatch(
     child.pid,
     { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch },
@@ -90,9 +88,6 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     {
       kind: job.kind,
       mode: job.mode,
-      stdoutPath: slot.stdoutPath,
-      stderrPath: slot.stderrPath,
-      scratchPath: slot.scratchPath,
       limits: {
         memoryBytes,
         cpuSeconds: job.limits.cpuSeconds,
@@ -113,13 +108,13 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   let exit = await end;
   clearTimeout(exitTimer);
   await checked;
-  const inspection = exit === undefined && killReason === undefined ? await inspectChild(child) : undefined;
+  const inspection = exit === undefined && killReason === undefined ? inspectChild(child) : undefined;
   watch.stop();
   signal.removeEventListener('abort', onAbort);
   if (exit === undefined && inspection !== undefined) exit = endOfJob(child.id, inspection);
   if (exit === undefined) {
     child.kill();
-    // Whatever it left must be dead before the slot is somebody else's.
+    // Whatever it left must be dead before its job is over.
     exit = await child.exited;
   }
   const runMs = performance.now() - startedAt;
@@ -131,13 +126,13 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     inspection,
     runMs,
     maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes),
-    stdout: slot.stdout.finish(),
-    stderr: slot.stderr.finish(),
+    ...workspace.finish(),
   };
 }
 
 const endOfJob = (childId: string, { cpuMs, residentBytes }: ChildInspection): ChildExited => ({
   type: 'exited', childId, exitCode: 0, signal: null, cpuMs, maxRssBytes: residentBytes, leftovers: 0,
+  isEmpty: true,
 }); // prettier-ignore
 
 /** Lets the event loop deliver the output that was written before the end was reported. */

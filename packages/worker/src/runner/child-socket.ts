@@ -1,7 +1,7 @@
 import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader, parseChildMessage, type Frame } from '@python3-cluster/shared';
-import type { SlotOwners } from '../sandbox/slot-owners';
+import type { Isolation } from '../sandbox/isolation';
 
 /** A connected child's end, from its `hello` on. */
 export interface ChildConnection {
@@ -47,9 +47,9 @@ export class ChildSocket {
   }
 
   /** Lets processes of these users connect, one as the owner of the socket and the other by its group; still nobody else. */
-  admit(owners: SlotOwners): void {
+  admit(templateUids: NonNullable<Isolation['templateUids']>): void {
     chmodSync(this.path, 0o660);
-    chownSync(this.path, owners.restricted, owners.admin);
+    chownSync(this.path, templateUids.restricted, templateUids.admin);
   }
 
   /** Calls `accept` once, when the child with this pair connects. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { encodeFrame, FrameReader, type ChildExited, type Frame } from '@python3-cluster/shared';
 import { waitFor } from '../../../../test/support/wait-for';
+import type { Workspace } from '../workspaces/workspace';
 import { Child, type ChildAnswer } from './child';
 import { ChildSocket, type ChildConnection } from './child-socket';
 
@@ -40,7 +41,7 @@ class Pair {
     const id = `c${pairs.length}`;
     await new Promise<void>((resolve) => {
       childSocket.expect(id, 'n', (connection) => {
-        pair.child = new Child(id, 1, connection, () => (pair.kills += 1));
+        pair.child = new Child(id, 1, workspace, connection, () => (pair.kills += 1));
         resolve();
       });
       pair.peer.write(encodeFrame({ type: 'hello', childId: id, nonce: 'n' }));
@@ -58,9 +59,8 @@ class Pair {
   give(payload: Buffer, keep = false): void {
     this.child.run(
       {
-        kind: 'exec', mode: 'restricted', stdoutPath: '/1', stderrPath: '/2', scratchPath: '/s', traceparent: null, spans: false, keep,
-        limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 },
-        policy,
+        kind: 'exec', mode: 'restricted', traceparent: null, spans: false, keep,
+        limits: { memoryBytes: 1, cpuSeconds: 1, fileSizeBytes: 1, openFiles: 1, processes: 1, valueBytes: 1 }, policy,
       },
       payload,
       { onAnswer: (answer) => this.answers.push(answer), onWaiting: () => (this.waits += 1), onProtocolError: (error) => this.errors.push(error) },
@@ -72,6 +72,8 @@ class Pair {
   }
 }
 
+/** Never looked into: a child only says whose it is. */
+const workspace = {} as Workspace;
 const policy = { allowedModules: [], blockedModules: [] };
 const pairs: Pair[] = [];
 afterEach(() => pairs.forEach((pair) => pair.peer.destroy()));
@@ -79,7 +81,9 @@ afterEach(() => pairs.forEach((pair) => pair.peer.destroy()));
 const result = (nonce: unknown, members: object = {}, body = '1'): Buffer =>
   encodeFrame({ type: 'result', nonce, status: 'succeeded', hasValue: true, error: null, ...members }, Buffer.from(body));
 const error = { type: 'ValueError', message: 'm', line: 1, traceback: 't', errno: null };
-const exit: ChildExited = { type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 1, maxRssBytes: 1, leftovers: 0 };
+const exit: ChildExited = {
+  type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 1, maxRssBytes: 1, leftovers: 0, isEmpty: true,
+}; // prettier-ignore
 
 describe('a child', () => {
   it('gets its job with a fresh nonce, the payload as the body, and answers once', async () => {
@@ -87,6 +91,7 @@ describe('a child', () => {
     const run = await pair.run();
     expect(run.body.toString()).toBe('{"code":"é"}');
     expect(run.header['nonce']).toMatch(/^[0-9a-f-]{32,}$/);
+    expect(pair.child.workspace).toBe(workspace);
     expect(pair.child.state).toBe('running');
     pair.say(result(run.header['nonce'], {}, '9007199254740993'));
     await waitFor('the answer', () => pair.answers.length > 0);

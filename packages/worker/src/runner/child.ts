@@ -3,9 +3,8 @@ import {
   encodeFrame, FrameError, KILL_GRACE_MS, parseChildMessage,
   type ChildExited, type ChildResult, type RunMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { readDescriptors } from '../warm/inspect-child';
+import type { Workspace } from '../workspaces/workspace';
 import type { ChildConnection } from './child-socket';
-import type { OpenDescriptors } from './inspections';
 import { Pings } from './pings';
 
 export type ChildState = 'idle' | 'running' | 'answered' | 'gone';
@@ -39,6 +38,8 @@ export interface RunListener {
 export class Child {
   readonly id: string;
   readonly pid: number;
+  /** Its own, and nobody else's until it and all it left are gone. */
+  readonly workspace: Workspace;
   /** Resolves when the template has reported the end of the child and of all it left behind. */
   readonly exited: Promise<ChildExited>;
   state: ChildState = 'idle';
@@ -48,11 +49,8 @@ export class Child {
   isUndelivered = false;
   private readonly connection: ChildConnection;
   private readonly killInTemplate: () => void;
-  private readonly inspectInTemplate: () => Promise<OpenDescriptors | undefined>;
   private settleExit!: (exit: ChildExited) => void;
   private listener: RunListener | undefined;
-  /** What it had open before its first job, once that was noted. */
-  descriptors: readonly string[] | undefined;
   /** RLIMIT_NPROC of its first job: a child that is kept cannot raise it again. */
   processLimit: number | undefined;
   private policy: RunMessage['policy'] = null;
@@ -62,18 +60,12 @@ export class Child {
   private readonly pings = new Pings();
   private runNonce = '';
 
-  constructor(
-    id: string,
-    pid: number,
-    connection: ChildConnection,
-    kill: () => void,
-    inspect: () => Promise<OpenDescriptors | undefined> = () => Promise.resolve(undefined),
-  ) {
+  constructor(id: string, pid: number, workspace: Workspace, connection: ChildConnection, kill: () => void) {
     this.id = id;
     this.pid = pid;
+    this.workspace = workspace;
     this.connection = connection;
     this.killInTemplate = kill;
-    this.inspectInTemplate = inspect;
     this.exited = new Promise((resolve) => (this.settleExit = resolve));
     connection.socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.state === 'running' && isUnread(error)) this.isUndelivered = true;
@@ -100,16 +92,6 @@ export class Child {
     // Its end may be closed although the template has not told yet.
     if (!socket.writable) this.isUndelivered = true;
     else socket.write(frame);
-  }
-
-  /** Before the first job of a child that is to be asked to stay. */
-  async noteDescriptors(): Promise<void> {
-    this.descriptors ??= (await this.readDescriptors())?.descriptors;
-  }
-
-  /** By its template where it is another user's, and this process may not look into it; undefined where nobody can. */
-  async readDescriptors(): Promise<OpenDescriptors | undefined> {
-    return readDescriptors(this.pid) ?? (this.state === 'gone' ? undefined : this.inspectInTemplate());
   }
 
   /** Whether an idle child answers within the time. */

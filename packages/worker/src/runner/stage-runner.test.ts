@@ -4,6 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { JOB_MODES } from '@python3-cluster/shared';
 import { pythonUnderTest } from '../../../../test/support/optional';
 import { waitFor } from '../../../../test/support/wait-for';
 import { makeNamedPipes, removeRunDirectory, stageRunner } from './stage-runner';
@@ -29,8 +30,8 @@ const deadPid = (): Promise<number> =>
 
 function leave(name: string, owner: string | undefined): string {
   const path = join(base, name);
-  mkdirSync(join(path, 'slots', '0'), { recursive: true });
-  writeFileSync(join(path, 'slots', '0', 'file'), 'x');
+  mkdirSync(join(path, 'admin', '0'), { recursive: true });
+  writeFileSync(join(path, 'admin', '0', 'file'), 'x');
   if (owner !== undefined) writeFileSync(join(path, 'worker.pid'), owner);
   return path;
 }
@@ -42,19 +43,21 @@ describe('a run directory', () => {
     expect(readFileSync(join(run.runnerPath, 'package', 'module.py'), 'utf8')).toBe('module');
     expect(readdirSync(join(run.runnerPath, 'package'))).toEqual(['module.py']);
     expect(readFileSync(join(run.path, 'worker.pid'), 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+$`));
-    expect(run.slotPath(3)).toBe(join(run.path, 'slots', '3'));
+    expect(JOB_MODES.map((mode) => run.workspacesPath(mode))).toEqual([join(run.path, 'restricted'), join(run.path, 'admin')]);
     expect(run.socketPath.startsWith(run.path)).toBe(true);
   });
 
   it('can be passed through by others, but not listed', () => {
     const run = stageRunner(base, source);
-    for (const path of [run.path, join(run.path, 'slots')]) expect(lstatSync(path).mode & 0o777).toBe(0o711);
+    for (const path of [run.path, ...JOB_MODES.map(run.workspacesPath)]) expect(lstatSync(path).mode & 0o777).toBe(0o711);
   });
 
   it('is made together with the folder it stands in, and removed without a trace', () => {
     const parent = join(base, 'new', 'folder');
     const run = stageRunner(parent, source);
-    writeFileSync(join(run.path, 'slots', 'file'), 'x');
+    writeFileSync(join(run.workspacesPath('admin'), 'file'), 'x');
+    // Not every name is text.
+    mkdirSync(Buffer.concat([Buffer.from(`${run.workspacesPath('restricted')}/`), Buffer.from([0xff, 0xfe])]));
     removeRunDirectory(run);
     expect(readdirSync(parent)).toEqual([]);
     removeRunDirectory(run);
@@ -98,7 +101,7 @@ describe('what other worker nodes left', () => {
     const mine = leave('python3-cluster-mine', String(process.pid));
     const others = leave('python3-cluster-init', '1');
     stageRunner(base, source);
-    expect([existsSync(join(mine, 'slots', '0', 'file')), existsSync(others)]).toEqual([true, true]);
+    expect([existsSync(join(mine, 'admin', '0', 'file')), existsSync(others)]).toEqual([true, true]);
   });
 
   it('is kept where it is not certainly theirs', async () => {
@@ -113,11 +116,11 @@ describe('what other worker nodes left', () => {
     mkdirSync(precious);
     writeFileSync(join(precious, 'file'), 'x');
     const abandoned = leave('python3-cluster-dead', String(await deadPid()));
-    symlinkSync(precious, join(abandoned, 'slots', 'link'));
+    symlinkSync(precious, join(abandoned, 'admin', 'link'));
     symlinkSync(leave('elsewhere', String(await deadPid())), join(base, 'python3-cluster-link'));
     stageRunner(base, source);
     expect(existsSync(abandoned)).toBe(false);
-    expect([existsSync(join(precious, 'file')), existsSync(join(base, 'elsewhere', 'slots', '0', 'file'))]).toEqual([true, true]);
+    expect([existsSync(join(precious, 'file')), existsSync(join(base, 'elsewhere', 'admin', '0', 'file'))]).toEqual([true, true]);
   });
 });
 

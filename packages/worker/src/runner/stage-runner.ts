@@ -8,13 +8,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { removeTree } from '../pool/empty-folder';
+import { JOB_MODES, type JobMode } from '@python3-cluster/shared';
+import { emptyAtOnce, removeTree } from '../workspaces/empty-folder';
 
 /** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
 export interface RunDirectory {
@@ -23,9 +23,8 @@ export interface RunDirectory {
   readonly runnerPath: string;
   /** Children connect here, one connection each. */
   readonly socketPath: string;
-  /** The folder of all slots. */
-  readonly slotsPath: string;
-  readonly slotPath: (index: number) => string;
+  /** Where the workspaces of one mode's children are. */
+  readonly workspacesPath: (mode: JobMode) => string;
 }
 
 const PREFIX = 'python3-cluster-';
@@ -43,10 +42,12 @@ export function stageRunner(parent: string, runnerSource: string): RunDirectory 
   const runnerPath = join(path, 'runner');
   cpSync(runnerSource, runnerPath, { recursive: true, filter: (source) => !source.includes('__pycache__') });
   openToReaders(runnerPath);
-  const slotsPath = join(path, 'slots');
-  mkdirSync(slotsPath);
-  chmodSync(slotsPath, 0o711);
-  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), slotsPath, slotPath: (index) => join(slotsPath, String(index)) };
+  const workspacesPath = (mode: JobMode): string => join(path, mode);
+  for (const mode of JOB_MODES) {
+    mkdirSync(workspacesPath(mode));
+    chmodSync(workspacesPath(mode), 0o711);
+  }
+  return { path, runnerPath, socketPath: join(path, 'jobs.sock'), workspacesPath };
 }
 
 /** Whatever the umask and the modes of the clone are, slots with users of their own read it. */
@@ -73,6 +74,8 @@ export function removeAbandoned(base: string): void {
     const owner = join(base, name, OWNER_FILE);
     if (!name.startsWith(PREFIX) || !existsSync(owner)) continue;
     try {
+      // In a folder that everybody may write to, what others made is theirs to remove, whatever it says.
+      if (lstatSync(join(base, name)).uid !== process.getuid?.()) continue;
       if (!isOwned(readFileSync(owner, 'utf8'))) removeOwnerLast(join(base, name));
     } catch {
       // Another user's, or another worker node is sweeping it at this moment.
@@ -84,9 +87,22 @@ export function removeAbandoned(base: string): void {
 function removeOwnerLast(path: string): void {
   // A link is removed, not followed.
   for (const name of lstatSync(path).isDirectory() ? readdirSync(path) : []) {
-    if (name !== OWNER_FILE) removeTree(join(path, name));
+    if (name === OWNER_FILE) continue;
+    try {
+      removeTree(join(path, name));
+    } catch {
+      // Root without its rights over other users' files, as in a container: what is theirs goes as them.
+      for (const workspace of readdirSync(join(path, name))) emptyAsGroup(join(path, name, workspace, 'scratch'));
+      removeTree(join(path, name));
+    }
   }
-  rmSync(path, { recursive: true, force: true });
+  removeTree(path);
+}
+
+/** A scratch folder is ours; its group is who worked there, and whom alone the files in it belong to. */
+function emptyAsGroup(scratchPath: string): void {
+  const { gid } = lstatSync(scratchPath);
+  emptyAtOnce(scratchPath, gid === process.getgid?.() ? null : gid);
 }
 
 /** Pids are used again: soon where jobs fork, and in a container after every restart. A zombie owns nothing any more. */

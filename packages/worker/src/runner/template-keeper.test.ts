@@ -18,7 +18,7 @@ afterEach(async () => {
 const NEVER: WearLimits = { forks: 0, ageMs: 0, grownBytes: 0 };
 
 const createKeeper = (idleChildren: number, preload = ['json'], wearLimits = NEVER): TemplateKeeper =>
-  new TemplateKeeper({ ...runner.templateOptions, preload, idleChildren: () => idleChildren, wearLimits });
+  new TemplateKeeper({ ...runner.templateOptions, workspaces: runner.workspaces, preload, idleChildren: () => idleChildren, wearLimits });
 
 /** Started, and its idle children are connected: that they run is not yet that they are ready. */
 async function startKeeper(idleChildren: number): Promise<TemplateKeeper> {

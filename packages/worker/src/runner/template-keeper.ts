@@ -1,9 +1,13 @@
 import type { JobMode, Logger } from '@python3-cluster/shared';
+import type { Workspace } from '../workspaces/workspace';
 import type { Child } from './child';
+import type { Workspaces } from '../workspaces/workspaces';
 import { Template, type TemplateOptions, type TemplateReady } from './template';
 import { reasonToRecycle, type WearLimits } from './template-wear';
 
-export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost'> {
+export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onSpoilt'> {
+  /** Its children's; its own to give out and take back. */
+  readonly workspaces: Workspaces;
   /** Children forked ahead of demand. */
   readonly idleChildren: () => number;
   /** When a template is replaced though it is well: what it leaks, and what its children share, ends with it. */
@@ -66,8 +70,14 @@ export class TemplateKeeper {
     // Refill after the job's own turn: forking competes with the job for the same cores.
     setImmediate(() => this.refill());
     if (ready?.state === 'idle') return ready;
-    const template = this.template ?? (await this.restart());
-    return template.fork();
+    const workspace = await this.options.workspaces.take();
+    const template = this.template ?? (await this.restart().catch((error: unknown) => this.giveBackAndThrow(workspace, error)));
+    return template.fork(workspace);
+  }
+
+  private giveBackAndThrow(workspace: Workspace, error: unknown): never {
+    void this.options.workspaces.giveBack(workspace);
+    throw error;
   }
 
   /** Really runs something: the template answers, and an idle child does. Replaces whatever does not. */
@@ -136,8 +146,10 @@ export class TemplateKeeper {
     const template = this.template;
     if (template === undefined || this.stopped) return;
     while (this.idle.length + this.forking < this.options.idleChildren()) {
+      const workspace = this.options.workspaces.tryTake();
+      if (workspace === undefined) return;
       this.forking += 1;
-      template.fork().then(
+      template.fork(workspace).then(
         (child) => this.addIdle(template, child),
         (error: unknown) => {
           this.forking -= 1;
@@ -161,7 +173,12 @@ export class TemplateKeeper {
   }
 
   private async startTemplate(): Promise<Template> {
-    const template = await Template.start({ ...this.options, onLost: (lost) => this.handleLoss(lost) });
+    const template = await Template.start({
+      ...this.options,
+      onLost: (lost) => this.handleLoss(lost),
+      onVacant: (workspace) => void this.options.workspaces.giveBack(workspace),
+      onSpoilt: (spoilt) => void this.recycle(spoilt, 'a workspace could not be emptied').catch(() => undefined),
+    });
     if (template.lost) throw new Error('the template ended at once');
     if (this.stopped) {
       template.kill();

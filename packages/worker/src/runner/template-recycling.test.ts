@@ -26,7 +26,13 @@ const NEVER: WearLimits = { forks: 0, ageMs: 0, grownBytes: 0 };
 
 async function startKeeper(limits: Partial<WearLimits>, preload = ['json']): Promise<TemplateKeeper> {
   const wearLimits = { ...NEVER, ...limits };
-  const keeper = new TemplateKeeper({ ...runner.templateOptions, preload, idleChildren: () => 1, wearLimits });
+  const keeper = new TemplateKeeper({
+    ...runner.templateOptions,
+    workspaces: runner.workspaces,
+    preload,
+    idleChildren: () => 1,
+    wearLimits,
+  });
   keepers.push(keeper);
   await keeper.start();
   return keeper;

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import {
   ClusterError, encodeFrame, parseTemplateMessage,
@@ -6,6 +6,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { JobsCgroup } from '../sandbox/jobs-cgroup';
 import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
+import { spawnContained } from '../sandbox/spawn-contained';
 import type { ChildSocket } from './child-socket';
 
 /** What a template process is started with. */
@@ -39,6 +40,8 @@ const CONTROL_DESCRIPTOR = 3;
 
 export interface StartedProcess {
   readonly process: ChildProcess;
+  /** Rejects where its users could not be given to it; it is killed then. */
+  readonly admitted: Promise<void>;
   readonly control: Socket;
 }
 
@@ -46,21 +49,17 @@ export interface StartedProcess {
 export function spawnTemplate(options: TemplateStart): StartedProcess {
   const { mode, runnerPath, socketPath, sandbox } = options;
   const command = [options.python.file, '-I', '-B', '-u', runnerPath] as const;
-  const { file, args, identity } = toLaunch({ sandbox, mode, runnerPath, socketPath, command: [...command] });
-  const child = spawn(file, args, {
-    ...identity,
-    cwd: '/',
+  const launch = toLaunch({ sandbox, mode, runnerPath, socketPath, command: [...command] });
+  const { process: child, admitted } = spawnContained(launch, {
     env: { ...options.python.env, ...TEMPLATE_ENVIRONMENT, ...(options.timeZone === '' ? {} : { TZ: options.timeZone }) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C at a terminal is the worker node's to handle.
-    detached: true,
   });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) =>
       options.logger.warn({ mode: options.mode, text: chunk.toString('utf8').slice(0, 2_000) }, 'template says'),
     );
   }
-  return { process: child, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
+  return { process: child, admitted, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
 }
 
 /** One thread for BLAS and one malloc arena: otherwise libraries reserve memory per core and break on the limits. */
@@ -90,6 +89,7 @@ export function waitForReady(options: TemplateStart, started: StartedProcess, re
       if (control.destroyed) failAsEnded();
       else control.once('close', failAsEnded);
     };
+    started.admitted.catch((error: unknown) => fail(`its users could not be given to it: ${String(error)}`));
     child.once('error', (error) => fail(error.message));
     child.once('exit', onExit);
     control.on('error', () => control.destroy());
@@ -123,7 +123,8 @@ export function waitForReady(options: TemplateStart, started: StartedProcess, re
 
 function toSettings(sandbox: TemplateSandbox | null): SandboxSettings | null {
   if (sandbox === null) return null;
-  const { layers, uid, view, slotsPath } = sandbox;
+  const { layers, uid, firstChildUid, view, workspacesPath, scratch } = sandbox;
   const { namespaces, landlockAbi, seccomp } = layers;
-  return { uid, namespaces, landlockAbi, seccomp, readPaths: view.readPaths, writePaths: view.writePaths, slotsPath };
+  const { readPaths, writePaths } = view;
+  return { uid, namespaces, landlockAbi, seccomp, readPaths, writePaths, workspacesPath, firstChildUid, scratch };
 }

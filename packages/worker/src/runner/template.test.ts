@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { childrenOf, isAlive, StagedRunner } from '../../../../test/contracts/staged-runner';
 import { waitFor } from '../../../../test/support/wait-for';
+import type { Workspace } from '../workspaces/workspace';
+import type { Child } from './child';
 import { Template, type TemplateOptions } from './template';
 
 const runner = new StagedRunner(1_024);
@@ -22,6 +24,8 @@ async function startTemplate(options: Partial<TemplateOptions> = {}): Promise<Te
   templates.push(template);
   return template;
 }
+
+const takeWorkspaces = (count: number): Promise<Workspace[]> => Promise.all(Array.from({ length: count }, () => runner.workspaces.take()));
 
 describe('a template', () => {
   it('tells what it is once its imports are done', async () => {
@@ -72,7 +76,7 @@ describe('a template', () => {
 
   it('stops when it is asked, children and all', async () => {
     const template = await startTemplate();
-    const child = await template.fork();
+    const child = await runner.fork(template);
     await template.stop();
     expect([isAlive(template.pid), isAlive(child.pid), template.lost]).toEqual([false, false, true]);
     await template.stop();
@@ -80,7 +84,7 @@ describe('a template', () => {
 
   it('that is killed takes its children along, and is reported once', async () => {
     const template = await startTemplate();
-    const [idle, busy] = await Promise.all([template.fork(), template.fork()]);
+    const [idle, busy] = await Promise.all([runner.fork(template), runner.fork(template)]);
     expect([idle.state, busy.state]).toEqual(['idle', 'idle']);
     lost.length = 0;
     process.kill(template.pid, 'SIGKILL');
@@ -88,7 +92,7 @@ describe('a template', () => {
     expect((await busy.exited).signal).toBe(9);
     await waitFor('the processes to be gone', () => ![template.pid, idle.pid, busy.pid].some(isAlive));
     expect(lost).toEqual([template]);
-    await expect(template.fork()).rejects.toThrow('gone');
+    await expect(runner.fork(template)).rejects.toThrow('gone');
     await template.stop();
     expect(await template.ping(20)).toBe(false);
     expect(lost).toHaveLength(1);
@@ -97,7 +101,8 @@ describe('a template', () => {
   it('that is killed while it forks fails those forks', async () => {
     const template = await startTemplate();
     process.kill(template.pid, 'SIGSTOP');
-    const forks = Promise.allSettled([template.fork(), template.fork(), template.fork()]);
+    const workspaces = await takeWorkspaces(3);
+    const forks = Promise.allSettled(workspaces.map((workspace) => template.fork(workspace)));
     process.kill(template.pid, 'SIGKILL');
     expect((await forks).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
@@ -111,7 +116,7 @@ describe('a template', () => {
 
 describe('a forked child', () => {
   it('that idles can be killed', async () => {
-    const child = await (await startTemplate()).fork();
+    const child = await runner.fork(await startTemplate());
     child.kill();
     expect(await child.exited).toMatchObject({ exitCode: null, signal: 9 });
     expect(isAlive(child.pid)).toBe(false);
@@ -119,9 +124,69 @@ describe('a forked child', () => {
 
   it('among many is each its own', async () => {
     const template = await startTemplate();
-    const children = await Promise.all(Array.from({ length: 12 }, () => template.fork()));
+    const children = await Promise.all(Array.from({ length: 12 }, () => runner.fork(template)));
     expect(new Set(children.map(({ pid }) => pid)).size).toBe(12);
     expect([...childrenOf(template.pid)].sort()).toEqual(children.map(({ pid }) => pid).sort());
     expect(await Promise.all(children.map((child) => child.ping(10_000)))).toEqual(children.map(() => true));
+  });
+});
+
+const limits = { memoryBytes: 1 << 28, cpuSeconds: 20, fileSizeBytes: 1 << 20, openFiles: 256, processes: 16_384, valueBytes: 1_024 };
+
+function runProgram(child: Child, code: string): void {
+  child.run(
+    {
+      kind: 'exec', mode: 'admin', limits, policy: { allowedModules: [], blockedModules: [] }, traceparent: null, spans: false, keep: false,
+    },
+    Buffer.from(JSON.stringify({ code, variables: {} })),
+    { onAnswer: () => undefined, onProtocolError: () => undefined },
+  ); // prettier-ignore
+}
+
+describe('the workspace of a child', () => {
+  /** A template, and what it has said of workspaces that are nobody's any more. */
+  async function startWatched(): Promise<{ template: Template; vacant: Workspace[] }> {
+    const vacant: Workspace[] = [];
+    const template = await startTemplate({ onVacant: (workspace) => void vacant.push(workspace) });
+    return { template, vacant };
+  }
+
+  it('is its own while it lives, and vacant once, when it has ended', async () => {
+    const { template, vacant } = await startWatched();
+    const workspaces = await takeWorkspaces(2);
+    const [ends, stays] = await Promise.all(workspaces.map((workspace) => template.fork(workspace)));
+    expect([ends?.workspace, stays?.workspace, vacant]).toEqual([...workspaces, []]);
+    expect(readlinkSync(`/proc/${ends?.pid}/cwd`)).toBe(workspaces[0]?.scratchPath);
+    ends?.kill();
+    await ends?.exited;
+    expect(vacant).toEqual([workspaces[0]]);
+    await template.stop();
+    expect(vacant).toEqual(workspaces);
+  });
+
+  it('is not vacant while a process lives that the child left', async () => {
+    const [workspace] = (await takeWorkspaces(1)) as [Workspace];
+    const leftAlive: boolean[] = [];
+    const onVacant = ({ scratchPath }: Workspace): void => void leftAlive.push(isAlive(Number(readFileSync(join(scratchPath, 'pid')))));
+    const child = await (await startTemplate({ onVacant })).fork(workspace);
+    runProgram(
+      child,
+      'import os, signal\npid = os.fork()\nif pid == 0: os.setsid(), signal.pause()\nopen("pid", "w").write(str(pid))\nos._exit(0)',
+    );
+    expect((await child.exited).leftovers).toBe(1);
+    expect(leftAlive).toEqual([false]);
+  });
+
+  it('is vacant where its fork fails, and where its template is gone', async () => {
+    const { template, vacant } = await startWatched();
+    process.kill(template.pid, 'SIGSTOP');
+    const workspaces = await takeWorkspaces(3);
+    const forks = Promise.allSettled(workspaces.slice(0, 2).map((workspace) => template.fork(workspace)));
+    expect(vacant).toEqual([]);
+    process.kill(template.pid, 'SIGKILL');
+    await forks;
+    expect(vacant).toEqual(workspaces.slice(0, 2));
+    await expect(template.fork(workspaces[2] as Workspace)).rejects.toThrow('gone');
+    expect(vacant).toEqual(workspaces);
   });
 });

@@ -6,9 +6,10 @@ import {
   type ChildExited, type JobMode, type TemplateMessage, type WorkerControlMessage,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { findHostPid, isRunning } from '../sandbox/host-pid';
+import { endProcessesOf } from '../sandbox/lease-users';
+import type { Workspace } from '../workspaces/workspace';
 import { Child } from './child';
 import type { ChildConnection } from './child-socket';
-import { Inspections, type OpenDescriptors } from './inspections';
 import { Pings } from './pings';
 import { readResidentBytes } from './process-usage';
 import { spawnTemplate, waitForReady, type StartedProcess, type TemplateReady, type TemplateStart } from './template-start';
@@ -19,6 +20,10 @@ export type { PythonCommand, TemplateReady } from './template-start';
 export interface TemplateOptions extends TemplateStart {
   /** Called once, when the process is gone for whatever reason. Its children are gone with it. */
   readonly onLost: (template: Template) => void;
+  /** Called when nothing of the child that had it is left, and it is empty where that is the template's to see to. */
+  readonly onVacant: (workspace: Workspace) => void;
+  /** Its scratch folder could not be emptied: it is vacant only when the template is gone. */
+  readonly onSpoilt: (template: Template) => void;
 }
 
 /** A fork and its connection take a millisecond or two; this is for a starved host. */
@@ -28,8 +33,8 @@ const END_LOOK_MS = 2;
 /**
  * Handle of one template process: forks children, learns of their end, kills them.
  *
- *   worker node ──configure, fork, kill, inspect, ping, stop──▶ template      (socket pair, descriptor 3)
- *               ◀──ready, forked, exited, inspected, pong──────
+ *   worker node ──configure, fork, kill, ping, stop──▶ template      (socket pair, descriptor 3)
+ *               ◀──ready, forked, exited, emptied, pong──
  *
  * A template that breaks the protocol is killed; its children die with it (their parent-death signal).
  */
@@ -44,7 +49,8 @@ export class Template {
   private readonly forks = new Map<string, PendingFork>();
   private readonly children = new Map<string, Child>();
   private readonly pings = new Pings();
-  private readonly inspections = new Inspections();
+  /** By child id, from the fork until they are vacant again. */
+  private readonly workspaces = new Map<string, Workspace>();
   private readonly startedAt = performance.now();
   private readonly residentBytesAtStart: number;
   private forkCount = 0;
@@ -87,8 +93,11 @@ export class Template {
     };
   }
 
-  /** Forks one child and waits for its connection. @throws Error where that fails; the template may still be well */
-  fork(): Promise<Child> {
+  /**
+   * Forks one child into a workspace that is nobody else's, and waits for its connection.
+   * @throws Error where that fails; the template may still be well
+   */
+  fork(workspace: Workspace): Promise<Child> {
     const childId = randomUUID();
     const nonce = randomUUID();
     return new Promise((resolve, reject) => {
@@ -100,8 +109,13 @@ export class Template {
         fork.connection = connection;
         this.completeFork(childId, fork);
       });
-      if (this.isLost) this.failFork(childId, 'the template is gone');
-      else this.send({ type: 'fork', childId, nonce });
+      this.workspaces.set(childId, workspace);
+      if (this.isLost) {
+        this.failFork(childId, 'the template is gone');
+        return this.vacate(childId);
+      }
+      const { uid, scratchPath, stdoutPath, stderrPath } = workspace;
+      this.send({ type: 'fork', childId, nonce, uid, scratchPath, stdoutPath, stderrPath });
       this.forkCount += 1;
     });
   }
@@ -139,8 +153,11 @@ export class Template {
 
   /** bwrap may be gone before what it started: only then is nothing of the template left. */
   private async awaitEnd(): Promise<void> {
-    if (this.options.sandbox?.bubblewrap !== undefined) {
+    const { sandbox } = this.options;
+    if (sandbox?.bubblewrap !== undefined) {
       while (this.pid > 0 && isRunning(this.pid)) await new Promise((resolve) => setTimeout(resolve, END_LOOK_MS));
+    } else if (typeof sandbox?.uid === 'number' && !(await endProcessesOf([sandbox.uid]))) {
+      this.options.logger.error({ mode: this.mode, uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
     this.handleLoss();
   }
@@ -179,11 +196,12 @@ export class Template {
         return this.completeFork(message.childId, fork);
       }
       case 'fork-failed':
-        return this.failFork(message.childId, message.message);
+        this.failFork(message.childId, message.message);
+        return this.vacate(message.childId);
       case 'exited':
         return this.handleExit(message);
-      case 'inspected':
-        return this.inspections.settle(message.childId, message);
+      case 'emptied':
+        return this.handleEmptied(message.childId, message.isEmpty);
       case 'pong':
         this.pings.handlePong(message.nonce);
         return;
@@ -197,9 +215,8 @@ export class Template {
     if (fork.pid === undefined || fork.connection === undefined) return;
     clearTimeout(fork.timer);
     this.forks.delete(childId);
-    const inspect = (): Promise<OpenDescriptors | undefined> =>
-      this.inspections.ask(childId, () => this.send({ type: 'inspect', childId }));
-    const child = new Child(childId, fork.pid, fork.connection, () => this.send({ type: 'kill', childId }), inspect);
+    const workspace = this.workspaces.get(childId) as Workspace;
+    const child = new Child(childId, fork.pid, workspace, fork.connection, () => this.send({ type: 'kill', childId }));
     this.children.set(childId, child);
     if (this.isRetired) child.retire();
     fork.resolve(child);
@@ -218,10 +235,22 @@ export class Template {
 
   private handleExit(exit: ChildExited): void {
     this.failFork(exit.childId, 'the child ended before it connected');
-    this.inspections.settle(exit.childId, undefined);
     this.children.get(exit.childId)?.handleExit(exit);
     this.children.delete(exit.childId);
+    if (exit.isEmpty || !this.workspaces.get(exit.childId)?.isMounted) this.vacate(exit.childId);
     this.stopIfDone();
+  }
+
+  private handleEmptied(childId: string, isEmpty: boolean): void {
+    if (isEmpty) this.vacate(childId);
+    else this.options.onSpoilt(this);
+    this.stopIfDone();
+  }
+
+  private vacate(childId: string): void {
+    const workspace = this.workspaces.get(childId);
+    this.workspaces.delete(childId);
+    if (workspace !== undefined) this.options.onVacant(workspace);
   }
 
   private handleLoss(): void {
@@ -231,10 +260,11 @@ export class Template {
     for (const childId of [...this.forks.keys()]) this.failFork(childId, 'the template is gone');
     for (const [childId, child] of this.children) {
       child.lostWithTemplate = true;
-      this.inspections.settle(childId, undefined);
-      child.handleExit({ type: 'exited', childId, exitCode: null, signal: SIGKILL, cpuMs: 0, maxRssBytes: 0, leftovers: 0 });
+      child.handleExit({ type: 'exited', childId, exitCode: null, signal: SIGKILL, cpuMs: 0, maxRssBytes: 0, leftovers: 0, isEmpty: true });
     }
     this.children.clear();
+    // What was mounted is gone with it.
+    for (const childId of [...this.workspaces.keys()]) this.vacate(childId);
     this.options.onLost(this);
   }
 }

@@ -19,7 +19,7 @@ export async function examineIsolation(parts: {
   const childSocket = new ChildSocket(0);
   try {
     await childSocket.listen(directory.socketPath);
-    const isolation = await createIsolation({ ...parts, directory });
+    const isolation = await createIsolation({ ...parts, directory, workspaces: { restricted: 1, admin: 1 } });
     isolation.release();
     return isolation;
   } finally {

@@ -2,23 +2,23 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterError, type Config, type IsolationLevel, type JobMode, type Logger } from '@python3-cluster/shared';
 import type { RunDirectory } from '../runner/stage-runner';
+import { scratchPathsIn } from '../workspaces/workspaces';
 import type { PythonCommand } from '../runner/template-start';
 import { assertOutside, isUnpackedPackage } from './assert-outside';
 import { readInterpreterPaths } from './interpreter-paths';
 import type { TemplateSandbox } from './launch';
 import { levelOf, type Layers } from './layers';
 import { createMountView } from './mount-view';
+import { findOverlaps, leaseUsers, type UserLease } from './lease-users';
 import { probeLayers, type LayerReasons } from './probe-layers';
-import type { SlotOwners } from './slot-owners';
-import { findOverlaps, leaseUid, type UidLease } from './slot-uids';
 
 /** What this host gives, found out by trying. */
 export interface Isolation {
   readonly level: IsolationLevel;
   readonly layers: Layers;
   readonly reasons: LayerReasons;
-  /** undefined where slots run as the worker node's user. */
-  readonly owners: SlotOwners | undefined;
+  /** The users of templates, by mode; undefined where they run as the worker node's. */
+  readonly templateUids: Readonly<Record<JobMode, number>> | undefined;
   sandboxFor(mode: JobMode): TemplateSandbox;
   /** Gives the users back; call it when nothing of theirs runs any more. */
   release(): void;
@@ -30,6 +30,8 @@ export interface IsolationParts {
   readonly secretFiles?: readonly string[];
   readonly python: PythonCommand;
   readonly directory: RunDirectory;
+  /** Workspaces of each mode's children. */
+  readonly workspaces: Readonly<Record<JobMode, number>>;
   /** Where bwrap(1) is, or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
   readonly logger: Logger;
@@ -39,9 +41,9 @@ const PRODUCT_ROOT = join(__dirname, '..', '..', '..', '..');
 
 /** @throws ClusterError ISOLATION_INSUFFICIENT where it is less than PYTHON3_ISOLATION accepts, CONFIG_INVALID */
 export async function createIsolation(parts: IsolationParts): Promise<Isolation> {
-  const { config, secretFiles = [], python, directory, bubblewrap } = parts;
-  const leases = await leaseUids(config);
-  const release = (): void => leases.uids?.forEach((lease) => lease.release());
+  const { config, secretFiles = [], python, directory, workspaces, bubblewrap } = parts;
+  const users = await leaseAll(config, workspaces);
+  const release = (): void => users.lease?.release();
   try {
     const interpreterPaths = await readInterpreterPaths(python);
     const { adminReadPaths, adminWritePaths } = config;
@@ -50,35 +52,55 @@ export async function createIsolation(parts: IsolationParts): Promise<Isolation>
     const dataDirectories = [join(PRODUCT_ROOT, '.data'), config.dataDirectory].filter(Boolean);
     const shown = [...readPaths.filter((path) => !isUnpackedPackage(path, dataDirectories)), ...writePaths];
     assertOutside([directory.path, join(PRODUCT_ROOT, '.env'), ...dataDirectories, ...secretFiles], shown);
-    const { runnerPath, socketPath, slotsPath } = directory;
-    const uid = leases.uids?.[0].uid ?? { missing: leases.missing };
-    const probed = await probeLayers({ python, runnerPath, socketPath, slotsPath, view: viewFor('restricted'), uid, bubblewrap });
+    const { runnerPath, socketPath } = directory;
+    const workspacesPath = directory.workspacesPath('restricted');
+    const uid = users.lease?.first ?? { missing: users.missing };
+    const probed = await probeLayers({ python, runnerPath, socketPath, workspacesPath, view: viewFor('restricted'), uid, bubblewrap });
     const { layers, reasons } = probed;
     const level = levelOf(layers);
     assertAccepted(level, config, reasons);
-    const owners = layers.uid && leases.uids ? { restricted: leases.uids[0].uid, admin: leases.uids[1].uid } : undefined;
-    if (owners === undefined) release();
-    const sandboxFor = (mode: JobMode): TemplateSandbox => ({
-      layers,
-      uid: owners?.[mode] ?? null,
-      bubblewrap: layers.namespaces ? (bubblewrap as string) : undefined,
-      view: viewFor(mode),
-      slotsPath,
-    });
-    return { level, layers, reasons, owners, sandboxFor, release };
+    const first = layers.uid ? users.lease?.first : undefined;
+    const templateUids = first === undefined ? undefined : { restricted: first, admin: first + workspaces.restricted + 1 };
+    if (templateUids === undefined) release();
+    const sandboxFor = (mode: JobMode): TemplateSandbox => {
+      const path = directory.workspacesPath(mode);
+      const paths = scratchPathsIn(path, workspaces[mode]);
+      return {
+        layers,
+        uid: templateUids?.[mode] ?? null,
+        firstChildUid: layers.namespaces && templateUids ? templateUids[mode] + 1 : null,
+        bubblewrap: layers.namespaces ? (bubblewrap as string) : undefined,
+        view: viewFor(mode),
+        workspacesPath: path,
+        scratch: layers.namespaces ? { paths, bytes: config.maxScratchMb * 1_048_576, entries: MAX_SCRATCH_ENTRIES } : null,
+      };
+    };
+    return { level, layers, reasons, templateUids, sandboxFor, release };
   } catch (error) {
     release();
     throw error;
   }
 }
 
-interface Leases {
-  readonly uids: readonly [UidLease, UidLease] | undefined;
+/** Inodes of a scratch folder: each is memory of the kernel's, whatever is in it. */
+const MAX_SCRATCH_ENTRIES = 50_000;
+
+interface Users {
+  /** Those of each mode in a row: its template's, then one for each workspace. */
+  readonly lease: UserLease | undefined;
   readonly missing: string;
 }
 
-async function leaseUids({ slotUids }: Config): Promise<Leases> {
-  if (!maySetUsers()) return { uids: undefined, missing: 'this process may not set users (CAP_SETUID)' };
+async function leaseAll({ slotUids }: Config, workspaces: IsolationParts['workspaces']): Promise<Users> {
+  if (!maySetUsers()) return { lease: undefined, missing: 'this process may not set users (CAP_SETUID)' };
+  const count = workspaces.restricted + workspaces.admin + 2;
+  const { first, last } = slotUids;
+  if (last - first + 1 < count) {
+    throw new ClusterError(
+      'CONFIG_INVALID',
+      `PYTHON3_SLOT_UIDS=${first}-${last} holds ${last - first + 1} users; with PYTHON3_POOL_MAX as it is a worker node needs ${count}.`,
+    );
+  }
   const overlaps = findOverlaps(slotUids);
   if (overlaps.length > 0) {
     throw new ClusterError(
@@ -86,11 +108,8 @@ async function leaseUids({ slotUids }: Config): Promise<Leases> {
       `PYTHON3_SLOT_UIDS=${slotUids.first}-${slotUids.last} overlaps users or groups of this system: ${overlaps.join(', ')}.`,
     );
   }
-  const first = await leaseUid(slotUids);
-  const second = await leaseUid(slotUids);
-  if (first !== undefined && second !== undefined) return { uids: [first, second], missing: '' };
-  first?.release();
-  return { uids: undefined, missing: `no two users of PYTHON3_SLOT_UIDS=${slotUids.first}-${slotUids.last} are free` };
+  const lease = await leaseUsers(slotUids, count);
+  return { lease, missing: lease ? '' : `no ${count} users in a row of PYTHON3_SLOT_UIDS=${first}-${last} are free` };
 }
 
 const SETGID_AND_SETUID = 0b1100_0000n;

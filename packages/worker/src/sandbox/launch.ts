@@ -1,4 +1,4 @@
-import type { JobMode } from '@python3-cluster/shared';
+import type { JobMode, SandboxSettings } from '@python3-cluster/shared';
 import { toBubblewrapArguments } from './bubblewrap';
 import type { Layers } from './layers';
 import type { MountView } from './mount-view';
@@ -7,12 +7,16 @@ import type { MountView } from './mount-view';
 export interface TemplateSandbox {
   /** What the template must find itself in, or enter. */
   readonly layers: Layers;
-  /** Leased for this mode; null where all run as the worker node's user. */
+  /** The template's, leased; null where all run as the worker node's user. */
   readonly uid: number | null;
+  /** The first of its children's users, one for each workspace, which follow the template's; null where they stay its user. */
+  readonly firstChildUid: number | null;
   /** bwrap(1), where there are namespaces. */
   readonly bubblewrap: string | undefined;
   readonly view: MountView;
-  readonly slotsPath: string;
+  readonly workspacesPath: string;
+  /** Scratch folders that it mounts, in the order of their users; null where they are folders of the host. */
+  readonly scratch: SandboxSettings['scratch'];
 }
 
 export interface LaunchRequest {
@@ -28,16 +32,29 @@ export interface Launch {
   readonly file: string;
   readonly args: readonly string[];
   readonly identity: { readonly uid?: number; readonly gid?: number };
+  /** Users that exist in its namespace, the process's own first; null where there is no more than that one. */
+  readonly users: UsersToGive | null;
+}
+
+export interface UsersToGive {
+  readonly first: number;
+  readonly count: number;
+  /** Gives them where this process has not the rights: with the number of a process, the first user and their count behind it. */
+  readonly command: readonly string[];
 }
 
 export function toLaunch({ sandbox, mode, runnerPath, socketPath, command }: LaunchRequest): Launch {
   const identity = typeof sandbox?.uid !== 'number' ? {} : { uid: sandbox.uid, gid: sandbox.uid };
   const [file, ...args] = command;
-  if (sandbox?.bubblewrap === undefined) return { file, args, identity };
-  const { view, slotsPath } = sandbox;
+  if (sandbox?.bubblewrap === undefined) return { file, args, identity, users: null };
+  const { view, workspacesPath, uid, firstChildUid, scratch } = sandbox;
+  const count = firstChildUid === null || uid === null ? 0 : firstChildUid - uid + (scratch?.paths.length ?? 0);
+  const giveUsers = [command[0], '-I', '-B', runnerPath, 'give-users'];
+  const users = uid === null || count === 0 ? null : { first: uid, count, command: giveUsers };
   return {
     file: sandbox.bubblewrap,
-    args: [...toBubblewrapArguments({ mode, view, runnerPath, socketPath, slotsPath }), ...command],
+    args: [...toBubblewrapArguments({ mode, view, runnerPath, socketPath, workspacesPath, hasUsers: users !== null }), ...command],
     identity,
+    users,
   };
 }

@@ -2,7 +2,7 @@ import type { IsolationLevel } from '@python3-cluster/shared';
 
 /** What stands between a caller's code and the host; `docs/security-model.md` says what each layer is good for. */
 export interface Layers {
-  /** A user of its own per mode, that nobody else on the host runs as. */
+  /** Users that nobody else on the host runs as: one for each mode's template and, with namespaces, one for each of its children. */
   readonly uid: boolean;
   /** bubblewrap: user, process, IPC and mount namespaces, and for RESTRICTED a network of its own. */
   readonly namespaces: boolean;

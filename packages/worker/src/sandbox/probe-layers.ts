@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { JobMode } from '@python3-cluster/shared';
 import type { PythonCommand } from '../runner/template-start';
 import { toLaunch, type TemplateSandbox } from './launch';
 import type { Layers } from './layers';
 import type { MountView } from './mount-view';
+import { spawnContained } from './spawn-contained';
 
 /** Why a layer is not there; null where it is. */
 export type LayerReasons = Readonly<Record<'uid' | 'namespaces' | 'landlock' | 'seccomp', string | null>>;
@@ -18,9 +20,9 @@ export interface ProbeRequest {
   readonly python: PythonCommand;
   readonly runnerPath: string;
   readonly socketPath: string;
-  readonly slotsPath: string;
+  readonly workspacesPath: string;
   readonly view: MountView;
-  /** A leased one, or why there is none. */
+  /** A leased one, to which the next is leased too, or why there is none. */
   readonly uid: number | { readonly missing: string };
   /** bwrap(1), or why there is none. */
   readonly bubblewrap: string | { readonly missing: string };
@@ -35,6 +37,9 @@ interface Findings {
   readonly landlockAbi: number;
   readonly landlock: string | null;
   readonly seccomp: string | null;
+  /** Of what is only asked for where there are namespaces: a file system mounted, and a child's user become. */
+  readonly mounts: string | null;
+  readonly childUser: string | null;
 }
 
 const MODE: JobMode = 'restricted';
@@ -51,9 +56,11 @@ export async function probeLayers(request: ProbeRequest): Promise<ProbedLayers> 
       uid: withUid ? (uid as number) : null,
       bubblewrap: withNamespaces ? (bubblewrap as string) : undefined,
       view: request.view,
-      slotsPath: request.slotsPath,
+      firstChildUid: withUid && withNamespaces ? (uid as number) + 1 : null,
+      workspacesPath: request.workspacesPath,
+      scratch: withNamespaces ? { paths: [request.workspacesPath], bytes: 1_048_576, entries: 16 } : null,
     };
-    const found = await ask(request, sandbox).catch((error: unknown) => firstLine(error));
+    const found = await ask(request, sandbox).catch((error: unknown) => (error as Error).message.slice(0, 300));
     if (typeof found === 'string') return found;
     const problem = whyNot(found, sandbox);
     if (problem !== undefined) return problem;
@@ -90,23 +97,33 @@ export async function probeLayers(request: ProbeRequest): Promise<ProbedLayers> 
   };
 }
 
+/** @throws Error with the last line of what it said */
 async function ask({ python, runnerPath, socketPath }: ProbeRequest, sandbox: TemplateSandbox): Promise<Findings> {
-  const command = [python.file, '-I', '-B', '-u', runnerPath, 'probe'] as const;
-  const { file, args, identity } = toLaunch({ sandbox, mode: MODE, runnerPath, socketPath, command: [...command] });
-  const { stdout } = await promisify(execFile)(file, args, { cwd: '/', env: { ...python.env }, timeout: ANSWER_MS, ...identity });
-  return JSON.parse(stdout) as Findings;
+  const wanted = sandbox.scratch === null ? [] : [String(sandbox.firstChildUid ?? ''), ...sandbox.scratch.paths];
+  const command = [python.file, '-I', '-B', '-u', runnerPath, 'probe', ...wanted] as const;
+  const launch = toLaunch({ sandbox, mode: MODE, runnerPath, socketPath, command: [...command] });
+  const { process: probe, admitted } = spawnContained(launch, { env: { ...python.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const timer = setTimeout(() => probe.kill('SIGKILL'), ANSWER_MS);
+  try {
+    const ended = once(probe, 'close');
+    const [stdout, stderr] = await Promise.all([text(probe.stdout as Readable), text(probe.stderr as Readable), ended, admitted]);
+    if (probe.exitCode !== 0) throw new Error(lastLine(stderr) ?? `it ended with ${probe.signalCode ?? `exit code ${probe.exitCode}`}`);
+    return JSON.parse(stdout) as Findings;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-function whyNot({ pid, uids, gids, groups }: Findings, { layers, uid }: TemplateSandbox): string | undefined {
+function whyNot({ pid, uids, gids, groups, mounts, childUser }: Findings, { layers, uid }: TemplateSandbox): string | undefined {
   if (layers.namespaces && pid !== 1) return `the process had number ${pid} in its namespace`;
+  if (mounts !== null) return `nothing could be mounted: ${mounts}`;
+  if (childUser !== null) return `a child's user could not be taken: ${childUser}`;
   if (uid === null) return undefined;
   const isOnly = [...uids, ...gids, ...groups].every((id) => id === uid);
   return isOnly ? undefined : `the process ran as users ${uids.join(', ')}, groups ${[...gids, ...groups].join(', ')}`;
 }
 
 /** What a program said before it gave up says more than that it did. */
-function firstLine(error: unknown): string {
-  const { stderr = '', message } = error as Error & { stderr?: string };
-  const words = stderr.trim() === '' ? message : stderr.trim();
-  return words.split('\n').at(-1)?.slice(0, 300) ?? 'it failed';
+function lastLine(said: string): string | undefined {
+  return said.trim() === '' ? undefined : said.trim().split('\n').at(-1);
 }

@@ -1,25 +1,24 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger, loadConfig, RESTRICTED_MODULES, type Job } from '@python3-cluster/shared';
+import { pino } from 'pino';
 import { childrenOf, isAlive, StagedRunner } from '../../../../test/contracts/staged-runner';
 import { waitFor } from '../../../../test/support/wait-for';
 import { runInSlot, type RunReport } from '../jobs/run-in-slot';
-import { Slot } from '../pool/slot';
+import type { Child } from '../runner/child';
 import { Template } from '../runner/template';
-import { UseCounter } from './use-counter';
-import { WarmChildren, type LentChild, type WarmChildrenOptions, type SlotChoice } from './warm-children';
-import { warmKeyOf } from './warm-key';
+import { Workspaces } from '../workspaces/workspaces';
+import { WarmChildren, type LentChild, type WarmChildrenOptions } from './warm-children';
 
 const { config } = loadConfig({});
 const runner = new StagedRunner(config.maxValueBytes);
-const slots: Slot[] = [];
 let template: Template;
 beforeAll(async () => {
   await runner.start();
-  slots.push(await Slot.create(runner.directory, 0), await Slot.create(runner.directory, 1));
   template = await Template.start({ ...runner.templateOptions, onLost: () => undefined });
 });
 afterAll(async () => {
-  for (const slot of slots) slot.close();
   template.kill();
   await runner.allGone();
   await runner.stop();
@@ -57,35 +56,34 @@ const job = (change: Partial<Job> = {}): Job =>
 const payloadOf = (code: string, variables: object = {}): Buffer => Buffer.from(JSON.stringify({ code, variables }));
 const PID = 'import os\nresult = [os.getpid(), n]';
 
-const seatOn = (index: number): SlotChoice => ({ slot: { index }, moveTo: (other) => other === index });
+/** Answers for the runner, says that it waits, and goes on as it likes. */
+const SEEMS_TO_WAIT = `
+import gc, json, os, struct
+header = next(o for o in gc.get_objects() if type(o) is dict and o.get('type') == 'run' and o.get('nonce') != 'rehearsal')
+def frame(**members):
+    text = json.dumps(members).encode()
+    return struct.pack('>II', len(text), 0) + text
+said = frame(type='result', nonce=header['nonce'], status='succeeded', hasValue=False, error=None)
+channel = next(n for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}') and 'socket' in os.readlink(f'/proc/self/fd/{n}'))
+os.write(channel, said + frame(type='waiting', nonce=header['nonce']))`;
 
 interface Call extends LentChild {
   readonly report: RunReport;
   readonly value: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
 }
 
-async function call(
-  warm: WarmChildren,
-  code: string,
-  options: { job?: Partial<Job>; n?: number; slot?: number; busy?: number } = {},
-): Promise<Call> {
+interface CallOptions {
+  readonly job?: Partial<Job>;
+  readonly n?: number;
+  readonly takeFresh?: () => Promise<Child>;
+}
+
+async function call(warm: WarmChildren, code: string, options: CallOptions = {}): Promise<Call> {
   const payload = payloadOf(code, { n: options.n ?? 0 });
   const ordered = job(options.job);
-  let slot = slots[options.slot ?? 0] as Slot;
-  const busy = options.busy;
-  const seat = {
-    get slot() {
-      return slot;
-    },
-    moveTo: (index: number) => {
-      if (index === busy) return false;
-      slot = slots[index] as Slot;
-      return true;
-    },
-  };
-  const lent = await warm.lend(ordered, payload, seat, () => template.fork());
+  const lent = await warm.lend(ordered, payload, options.takeFresh ?? (() => runner.fork(template)));
   const report = await runInSlot({
-    job: ordered, payload, slot, child: lent.child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384,
+    job: ordered, payload, child: lent.child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384,
     signal: new AbortController().signal, keep: lent.keep, cpuBaselineMs: lent.cpuBaselineMs,
   }); // prettier-ignore
   lent.giveBack(report.inspection);
@@ -93,22 +91,29 @@ async function call(
 }
 
 describe('kept children', () => {
-  it('are passed over while somebody else has their slot', async () => {
+  it('hold their workspace while they wait: whoever is forked meanwhile has another', async () => {
     const warm = create();
-    const first = await call(warm, PID);
-    const second = await call(warm, PID, { slot: 1, busy: 0 });
-    expect([second.isWarm, second.value[0] !== first.value[0], warm.size]).toEqual([false, true, 2]);
-    expect((await call(warm, PID, { slot: 1, busy: 1 })).value[0]).toBe(first.value[0]);
-    expect((await call(warm, PID, { slot: 0, busy: 0 })).value[0]).toBe(second.value[0]);
+    const code = 'import os, time\ntime.sleep(0.2)\nresult = os.getpid()';
+    const [one, other] = await Promise.all([call(warm, code), call(warm, code)]);
+    expect(warm.size).toBe(2);
+    const between = [];
+    for (let round = 0; round < 8; round += 1) between.push((await call(warm, PID, { job: { isolation: 'fresh' } })).child.workspace);
+    for (const { workspace } of [one.child, other.child]) expect(between).not.toContain(workspace);
+    expect(one.child.workspace).not.toBe(other.child.workspace);
+    const again = [await call(warm, code), await call(warm, code)];
+    expect(again.map(({ child, isWarm }) => [isWarm, child.workspace])).toEqual(
+      again.map(({ value }) => [true, (value === one.value ? one : other).child.workspace]),
+    );
   });
 
-  it('answer call after call, in the slot of their first, each with its own value, output and usage', async () => {
+  it('answer call after call, in the workspace they were born into, each with its own value, output and usage', async () => {
     const warm = create();
     const first = await call(warm, PID);
     expect([first.isWarm, first.keep, warm.size]).toEqual([false, true, 1]);
     for (let n = 1; n <= 20; n += 1) {
-      const next = await call(warm, PID, { n, slot: n % 2 });
+      const next = await call(warm, PID, { n });
       expect([next.isWarm, next.value]).toEqual([true, [first.value[0], n]]);
+      expect([next.child, next.child.workspace]).toEqual([first.child, first.child.workspace]);
       expect(next.report.exit.cpuMs).toBeLessThan(50);
       expect(next.report.maxMemoryBytes).toBeGreaterThan(1 << 20);
     }
@@ -126,14 +131,14 @@ describe('kept children', () => {
   ])('are not lent to %s', async (_, change, code) => {
     const warm = create();
     await call(warm, PID);
-    const lent = await warm.lend(job(change), payloadOf(code), seatOn(0), () => template.fork());
+    const lent = await warm.lend(job(change), payloadOf(code), () => runner.fork(template));
     expect(lent.isWarm).toBe(false);
   });
 
   it('serve one job at a time; a second one at the same time gets a child of its own, and both are kept', async () => {
     const warm = create();
     const code = 'import os, time\ntime.sleep(0.2)\nresult = os.getpid()';
-    const both = await Promise.all([call(warm, code, { slot: 0 }), call(warm, code, { slot: 1 })]);
+    const both = await Promise.all([call(warm, code), call(warm, code)]);
     expect(both[0].value).not.toBe(both[1].value);
     expect(warm.size).toBe(2);
   });
@@ -167,9 +172,9 @@ import time
 time.sleep(600)`;
     const blockedModules: string[] = [];
     const payload = payloadOf(code);
-    const lent = await warm.lend(job(), payload, seatOn(0), () => template.fork());
+    const lent = await warm.lend(job(), payload, () => runner.fork(template));
     const report = await runInSlot({
-      job: job(), payload, slot: slots[0] as Slot, child: lent.child, config: { ...config, blockedModules }, allowedModules: [], processLimit: 16_384,
+      job: job(), payload, child: lent.child, config: { ...config, blockedModules }, allowedModules: [], processLimit: 16_384,
       signal: new AbortController().signal, keep: true,
     }); // prettier-ignore
     lent.giveBack(report.inspection);
@@ -179,17 +184,9 @@ time.sleep(600)`;
 
   it('that only seem to wait are found out within seconds', async () => {
     const warm = create();
-    const code = `
-import gc, json, os, struct
-header = next(o for o in gc.get_objects() if type(o) is dict and o.get('type') == 'run' and o.get('nonce') != 'rehearsal')
-def frame(**members):
-    text = json.dumps(members).encode()
-    return struct.pack('>II', len(text), 0) + text
-said = frame(type='result', nonce=header['nonce'], status='succeeded', hasValue=False, error=None)
+    const code = `${SEEMS_TO_WAIT}
 null = os.open('/dev/null', os.O_RDWR)
 os.dup2(null, 1), os.dup2(null, 2), os.close(null)
-channel = next(n for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}') and 'socket' in os.readlink(f'/proc/self/fd/{n}'))
-os.write(channel, said + frame(type='waiting', nonce=header['nonce']))
 while True: pass`;
     const { child, report } = await call(warm, code);
     expect([report.answer?.result.status, report.inspection === undefined, warm.size]).toEqual(['succeeded', false, 1]);
@@ -261,6 +258,52 @@ while True: pass`;
     template = await Template.start({ ...runner.templateOptions, onLost: () => undefined });
   });
 
+  it('that print between two jobs are ended, and what they print is in nobody’s output', async () => {
+    const said: string[] = [];
+    const logger = pino({ level: 'debug' }, { write: (line) => void said.push(line) });
+    const warm = create({ logger });
+    // Seems to wait: with one thread, and still.
+    const { child, report } = await call(
+      warm,
+      `${SEEMS_TO_WAIT}
+import time
+while not os.path.exists('print now'): time.sleep(0.05)
+print('out of turn', flush=True)
+while True: time.sleep(60)`,
+    );
+    const { workspace } = child;
+    expect([report.answer?.result.status, report.stdout.bytes.length, warm.size]).toEqual(['succeeded', 0, 1]);
+    writeFileSync(join(workspace.scratchPath, 'print now'), '');
+    await waitFor('it to be ended', () => child.state === 'gone');
+    expect([warm.size, said.some((line) => line.includes('it prints while it should wait'))]).toEqual([0, true]);
+    const next = await call(warm, 'import os\nprint("in turn")\nresult = os.listdir()');
+    expect(next.child.workspace).toBe(workspace);
+    expect([next.report.stdout.bytes.toString(), next.report.stderr.bytes.toString(), next.value]).toEqual(['in turn\n', '', []]);
+  });
+
+  it('are ended for a job that waits for a workspace, of its own mode only', async () => {
+    const only = new Workspaces({
+      path: runner.directory.workspacesPath('restricted'), count: 1, firstUid: null, templateUid: null, isMounted: false,
+      onShortage: () => void warm.endOldest('admin'), logger: createLogger('worker', 'silent'),
+    }); // prettier-ignore
+    await only.start();
+    const ofOne = await Template.start({
+      ...runner.templateOptions,
+      onLost: () => undefined,
+      onVacant: (workspace) => void only.giveBack(workspace),
+    });
+    const takeFresh = async (): Promise<Child> => ofOne.fork(await only.take());
+    const warm = create();
+    const first = await call(warm, PID, { takeFresh });
+    expect([warm.size, warm.endOldest('restricted'), warm.size, isAlive(first.child.pid)]).toEqual([1, false, 1, true]);
+    const second = await call(warm, 'result = 2', { takeFresh });
+    expect([first.child.state, second.value, second.child.workspace === first.child.workspace]).toEqual(['gone', 2, true]);
+    // And of those that are kept, the one that was used least lately.
+    expect([warm.size, warm.endOldest('admin'), warm.size, warm.endOldest('admin')]).toEqual([1, true, 0, false]);
+    await ofOne.stop();
+    await only.close();
+  });
+
   it('that write between two jobs are ended and not lent', async () => {
     const warm = create();
     const { child } = await call(warm, PID);
@@ -280,29 +323,5 @@ while True: pass`;
     const found = [];
     for (let use = 0; use < 4; use += 1) found.push((await call(warm, PID, { job: { isolation: 'auto' } })).isWarm);
     expect(found).toEqual([false, false, false, true]);
-  });
-});
-
-describe('uses', () => {
-  it('count within a minute, and for a bounded number of keys', () => {
-    const counter = new UseCounter();
-    expect([0, 1, 70_000, 70_001, 70_002].map((at) => counter.count('k', at))).toEqual([false, false, false, false, true]);
-    for (let key = 0; key < 1_000; key += 1) counter.count(`other ${key}`, 70_003);
-    expect(counter.count('k', 70_004)).toBe(false);
-  });
-});
-
-describe('warm keys', () => {
-  const key = (payload: object, change: Partial<Job> = {}): Promise<string | undefined> =>
-    warmKeyOf(job(change), Buffer.from(JSON.stringify(payload)));
-  it('name the program and not what it is called with', async () => {
-    expect(await key({ code: 'x', variables: { a: 1 } })).toBe(await key({ code: 'x', variables: { a: 2 } }));
-    expect(await key({ code: 'x' })).not.toBe(await key({ code: 'y' }));
-    expect(await key({ expression: 'x' }, { kind: 'eval' })).not.toBe(await key({ code: 'x' }));
-    const called = { kind: 'call' } as const;
-    expect(await key({ module: 'a', function: 'bc' }, called)).not.toBe(await key({ module: 'ab', function: 'c' }, called));
-    expect(await key({ module: 'a', function: 'b', args: [1] }, called)).toBe(await key({ module: 'a', function: 'b', args: [2] }, called));
-    expect(await key({ code: 'x' }, { kind: 'check' })).toBeUndefined();
-    expect(await key(['code'])).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import type { Job, Logger } from '@python3-cluster/shared';
+import type { Job, JobMode, Logger } from '@python3-cluster/shared';
 import type { Child } from '../runner/child';
 import { readPrivateBytes } from '../runner/process-usage';
 import { inspectChild, type ChildInspection } from './inspect-child';
@@ -13,12 +13,6 @@ export interface WarmChildrenOptions {
   readonly idleMs: number;
   readonly maxUses: number;
   readonly logger: Logger;
-}
-
-/** The slot a job is about to run in; `Seat` in the product. */
-export interface SlotChoice {
-  readonly slot: { readonly index: number };
-  moveTo(index: number): boolean;
 }
 
 /** A child for one job, and what becomes of it afterwards. */
@@ -60,20 +54,26 @@ export class WarmChildren {
   }
 
   /** A kept child where the job may have one and one is free; else what `takeFresh` gives. */
-  async lend(job: Job, payload: Buffer, seat: SlotChoice, takeFresh: () => Promise<Child>): Promise<LentChild> {
+  async lend(job: Job, payload: Buffer, takeFresh: () => Promise<Child>): Promise<LentChild> {
     const key = await this.keyFor(job, payload);
-    const kept = key === undefined ? undefined : this.take(key, seat);
+    const kept = key === undefined ? undefined : this.take(key);
     if (key === undefined) return lendOnce(await takeFresh());
     const child = kept?.child ?? (await takeFresh());
-    await child.noteDescriptors();
     const uses = (kept?.uses ?? 0) + 1;
     return {
       child,
       isWarm: kept !== undefined,
       keep: uses < this.options.maxUses,
       cpuBaselineMs: kept?.cpuMs ?? 0,
-      giveBack: (inspection) => this.takeBack(key, child, uses, seat.slot.index, inspection, kept),
+      giveBack: (inspection) => this.takeBack({ key, mode: job.mode, child, uses }, inspection, kept),
     };
+  }
+
+  /** Makes room where a job of that mode waits for a workspace. @returns whether there was a child to end */
+  endOldest(mode: JobMode): boolean {
+    const oldest = [...this.kept].find((kept) => kept.mode === mode);
+    if (oldest !== undefined) this.end(oldest, 'its workspace is wanted');
+    return oldest !== undefined;
   }
 
   /** The children end with their templates. */
@@ -90,35 +90,22 @@ export class WarmChildren {
     return this.counter.count(key) ? key : undefined;
   }
 
-  /** The one used last, so that those there is no need for grow old; of those whose slot can be had. */
-  private take(key: string, seat: SlotChoice): KeptChild | undefined {
-    const found = [...this.kept].findLast((kept) => kept.key === key && kept.child.isUsable && seat.moveTo(kept.slotIndex));
+  /** The one used last, so that those there is no need for grow old. */
+  private take(key: string): KeptChild | undefined {
+    const found = [...this.kept].findLast((kept) => kept.key === key && kept.child.isUsable);
     if (found !== undefined) this.forget(found);
     return found;
   }
 
-  private takeBack(
-    key: string,
-    child: Child,
-    uses: number,
-    slotIndex: number,
-    inspection: ChildInspection | undefined,
-    before?: KeptChild,
-  ): void {
+  private takeBack(ran: RanChild, inspection: ChildInspection | undefined, before: KeptChild | undefined): void {
+    const { child } = ran;
     if (child.state === 'gone') return;
     if (inspection === undefined || !child.isUsable || this.closed) return child.kill();
     const { cpuMs, residentBytes } = inspection;
     const idleUntil = performance.now() + this.options.idleMs;
-    this.kept.add({
-      key,
-      child,
-      uses,
-      slotIndex,
-      cpuMs,
-      residentBytes,
-      privateBytes: privateBytesOf(child, residentBytes, before),
-      idleUntil,
-    });
+    const kept = { ...ran, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), idleUntil };
+    this.kept.add(kept);
+    child.workspace.onNews(() => this.end(kept, 'it prints while it should wait'));
     // One timer for all: making and clearing one for each job costs more than the patrol.
     this.timer ??= setInterval(() => this.patrol(), Math.min(PATROL_MS, this.options.idleMs)).unref();
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
@@ -127,17 +114,15 @@ export class WarmChildren {
 
   /** Code that answered for us, and only seems to wait, would run on outside every limit. */
   private patrol(): void {
-    for (const kept of this.kept) void this.look(kept);
+    for (const kept of this.kept) this.look(kept);
     if (this.kept.size > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  private async look(kept: KeptChild): Promise<void> {
+  private look(kept: KeptChild): void {
     if (performance.now() >= kept.idleUntil) return this.end(kept, 'unused');
-    const now = await inspectChild(kept.child);
-    // Lent meanwhile: it is not to be idle then.
-    if (!this.kept.has(kept)) return;
+    const now = inspectChild(kept.child);
     const isStill = now !== undefined && now.cpuMs - kept.cpuMs < IDLE_CPU_MS && now.residentBytes - kept.residentBytes < GROWTH_BYTES;
     if (!isStill) this.end(kept, 'not idle');
   }
@@ -163,16 +148,19 @@ export class WarmChildren {
   }
 
   private forget(kept: KeptChild): boolean {
+    kept.child.workspace.onNews(undefined);
     return this.kept.delete(kept);
   }
 }
 
-interface KeptChild {
+interface RanChild {
   readonly key: string;
+  readonly mode: JobMode;
   readonly child: Child;
   readonly uses: number;
-  /** The only slot it can see: its sandbox was closed around that one. */
-  readonly slotIndex: number;
+}
+
+interface KeptChild extends RanChild {
   readonly cpuMs: number;
   readonly residentBytes: number;
   readonly privateBytes: number;

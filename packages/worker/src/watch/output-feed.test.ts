@@ -10,8 +10,8 @@ import {
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
-import { OutputCapture } from '../pool/output-capture';
 import { makeNamedPipes } from '../runner/stage-runner';
+import { OutputCapture } from '../workspaces/output-capture';
 import { OutputFeed, type WatchableOutput } from './output-feed';
 
 const keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);

@@ -3,7 +3,7 @@ import {
   MAX_OUTPUT_MESSAGE_BYTES, OUTPUT_JOIN_MS, parseWatch, sealOutput, WATCH_LEASE_MS,
   type KeyRing, type Logger, type OutputMessage, type OutputWatch, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
-import type { OutputCapture } from '../pool/output-capture';
+import type { OutputCapture } from '../workspaces/output-capture';
 import { readNews, toReadable, type FinalOutput } from './read-news';
 
 export interface OutputFeedOptions {

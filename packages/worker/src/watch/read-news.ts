@@ -1,5 +1,5 @@
 import { characterBoundary, MAX_OUTPUT_MESSAGE_BYTES, type OutputMessage, type OutputPosition } from '@python3-cluster/shared';
-import type { OutputCapture } from '../pool/output-capture';
+import type { OutputCapture } from '../workspaces/output-capture';
 
 /** What can be read from any place on. */
 type Readable = Pick<OutputCapture, 'read'>;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -193,7 +193,32 @@ describe('what is read while the job runs', () => {
   });
 });
 
-describe('the next job of the slot', () => {
+describe('what is written without an end', () => {
+  const writers: ChildProcess[] = [];
+  afterEach(() => writers.splice(0).forEach((writer) => writer.kill('SIGKILL')));
+  /** Two that write as fast as they can, so that the pipe is hardly ever empty. */
+  const flood = (): number =>
+    writers.push(...[0, 1].map(() => spawn('sh', ['-c', 'exec yes > "$PIPE"'], { env: { PATH: process.env['PATH'], PIPE: path } })));
+  const isFlooded = (): Promise<boolean> => waitFor('the flood', () => capture.read(0, 1).bytes.length > 0);
+  const PIPE_BYTES = 65_536;
+
+  it('does not hold up the end: it takes no more than the pipe held', async () => {
+    const endless = 1 << 30;
+    capture.begin(endless);
+    flood();
+    await isFlooded();
+    for (let round = 0; round < 20; round += 1) {
+      const before = capture.read(0, endless).bytes.length;
+      const { bytes } = capture.finish();
+      expect(bytes.length - before).toBeLessThanOrEqual(PIPE_BYTES);
+      capture.begin(endless);
+      await isFlooded();
+    }
+    expect(writers.map(({ exitCode, signalCode }) => exitCode ?? signalCode)).toEqual([null, null]);
+  });
+});
+
+describe('the next job', () => {
   it('sees nothing that was written between two jobs', async () => {
     capture.begin(100);
     write('first');

@@ -3,15 +3,18 @@ import { Socket } from 'node:net';
 import { OutputText } from './output-text';
 
 const READ_BYTES = 65_536;
+/** What the kernel holds of a pipe unless its size is changed, which code may not do (pipe(7)). */
+const PIPE_BYTES = 65_536;
 const NOTHING = { bytes: Buffer.alloc(0), truncated: false };
 
 /**
- * The reading end of one named pipe that a slot's children write their output to. Always drained, so that nobody can
+ * The reading end of one named pipe that a workspace's child writes its output to. Always drained, so that nobody can
  * block or fill a disk by writing; kept up to a bound, the rest is dropped and marked.
  *
- * The pipe outlives the jobs of its slot. That is sound because a job's end is only reported when every process it had
- * is dead: whatever the pipe holds then is that job's, and `finish` takes all of it. The pipe was readable before that
- * end was reported, so within one turn of the event loop at least its first bytes have been heard of.
+ * The pipe outlives the child. That is sound because a child's end is only reported when every process it had is dead:
+ * whatever the pipe holds then is that child's, and `finish` takes all of it. The pipe was readable before that end was
+ * reported, so within one turn of the event loop at least its first bytes have been heard of. A child that is kept has
+ * written all that belongs to its job before it says so; what it writes later goes nowhere.
  */
 export class OutputCapture {
   private readonly descriptor: number;
@@ -36,8 +39,9 @@ export class OutputCapture {
     this.stream.on('error', () => undefined);
   }
 
-  /** Keeps up to `limitBytes` from now on. The last job's `finish` has left the pipe empty. */
+  /** Keeps up to `limitBytes` from now on, of what is not in the pipe yet. */
   begin(limitBytes: number): void {
+    this.discard();
     this.chunks = [];
     this.text = new OutputText(limitBytes);
     this.keptBytes = 0;
@@ -73,6 +77,15 @@ export class OutputCapture {
     return { bytes: text.all(), truncated: this.isTruncated || text.wasCut };
   }
 
+  /** Drops what was written since `finish`. */
+  discard(): void {
+    if (this.hasHeard) this.drain();
+    this.hasHeard = false;
+    this.chunks = [];
+    this.keptBytes = 0;
+    this.limitBytes = 0;
+  }
+
   close(): void {
     this.stream.destroy();
   }
@@ -94,12 +107,16 @@ export class OutputCapture {
     this.onNews?.();
   }
 
-  /** Reads past the event loop what it has not delivered yet: it takes a bounded number of bytes a turn. */
+  /**
+   * Reads past the event loop what it has not delivered yet. No more than a pipe holds: where a kept child only says that it
+   * has written all, reading until nothing comes could go on for ever.
+   */
   private drain(): void {
-    for (;;) {
+    for (let left = PIPE_BYTES; left > 0;) {
       try {
-        const count = readSync(this.descriptor, this.scratch, 0, READ_BYTES, null);
+        const count = readSync(this.descriptor, this.scratch, 0, Math.min(left, READ_BYTES), null);
         if (count === 0) return;
+        left -= count;
         this.keep(this.scratch.subarray(0, count));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;

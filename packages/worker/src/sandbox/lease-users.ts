@@ -4,27 +4,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { UidRange } from '@python3-cluster/shared';
 import { parseProcStatus } from './proc-status';
 
-export interface UidLease {
-  /** Also the number of the group. */
-  readonly uid: number;
+export interface UserLease {
+  /** The first of the users; the others follow it. Also the numbers of their groups. */
+  readonly first: number;
   release(): void;
 }
 
 /**
- * Users for slots that nobody else on this host runs as. A lease is an abstract Unix socket with the number in its name: the
- * kernel gives the name to one process, and takes it back when that process ends, however it ends. Other worker nodes of
- * the same network namespace see it; those of another container have another one, and need another range if they count
- * against the same user.
+ * Users in a row that nobody else on this host runs as. A lease is an abstract Unix socket with the number in its name, one for
+ * each: the kernel gives the name to one process, and takes it back when that process ends, however it ends. Other worker
+ * nodes of the same network namespace see it; those of another container have another one, and need another range if they
+ * count against the same users.
  */
-export async function leaseUid(range: UidRange): Promise<UidLease | undefined> {
-  const size = range.last - range.first + 1;
-  const start = Math.floor(Math.random() * size);
-  for (let step = 0; step < size; step += 1) {
-    const uid = range.first + ((start + step) % size);
-    const server = await hold(uid);
-    if (server === undefined) continue;
-    if (await endProcessesOf(uid)) return { uid, release: () => server.close() };
-    server.close();
+export async function leaseUsers(range: UidRange, count: number): Promise<UserLease | undefined> {
+  const blocks = Math.floor((range.last - range.first + 1) / count);
+  const start = Math.floor(Math.random() * blocks);
+  for (let step = 0; step < blocks; step += 1) {
+    const first = range.first + ((start + step) % blocks) * count;
+    const uids = Array.from({ length: count }, (_, index) => first + index);
+    const servers = await Promise.all(uids.map(hold));
+    const release = (): void => servers.forEach((server) => server?.close());
+    if (servers.every((server) => server !== undefined) && (await endProcessesOf(uids))) return { first, release };
+    release();
   }
   return undefined;
 }
@@ -59,9 +60,10 @@ const ROUNDS = 50;
 const ROUND_MS = 20;
 
 /** What an earlier owner left, if it was killed in the wrong moment. @returns whether nothing is left */
-async function endProcessesOf(uid: number): Promise<boolean> {
+export async function endProcessesOf(uids: readonly number[]): Promise<boolean> {
+  const names = new Set(uids.map(String));
   for (let round = 0; round < ROUNDS; round += 1) {
-    const pids = listProcessesOf(uid);
+    const pids = listProcessesOf(names);
     if (pids.length === 0) return true;
     for (const pid of pids) {
       try {
@@ -75,12 +77,12 @@ async function endProcessesOf(uid: number): Promise<boolean> {
   return false;
 }
 
-function listProcessesOf(uid: number): number[] {
+function listProcessesOf(uids: ReadonlySet<string>): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
       const status = parseProcStatus(read(`/proc/${name}/status`));
-      return status.get('Uid')?.split('\t').includes(String(uid)) && !isOver(status);
+      return status.get('Uid')?.split('\t').some((uid) => uids.has(uid)) && !isOver(status);
     })
     .map(Number);
 }

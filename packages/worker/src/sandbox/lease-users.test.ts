@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect } from '@jest/globals';
 import { itIf, pythonUnderTest } from '../../../../test/support/optional';
-import { leaseUid } from './slot-uids';
+import { waitFor } from '../../../../test/support/wait-for';
+import { leaseUsers } from './lease-users';
 
 const itAsRoot = itIf(process.getuid?.() === 0, 'takes root');
 /** Outside of those that worker nodes lease by default. */
@@ -46,8 +47,8 @@ const isThere = (pid: number): boolean => {
 describe('a user of which an earlier owner left a zombie that nobody fetches', () => {
   itAsRoot('is leased all the same', async () => {
     const zombie = await leaveChild('pass');
-    const lease = await leaseUid(USER);
-    expect(lease?.uid).toBe(USER.first);
+    const lease = await leaseUsers(USER, 1);
+    expect(lease?.first).toBe(USER.first);
     lease?.release();
     expect(isThere(zombie)).toBe(true);
   });
@@ -56,8 +57,28 @@ describe('a user of which an earlier owner left a zombie that nobody fetches', (
     const pid = await leaveChild('threading.Thread(target=time.sleep, args=(60,)).start(); end_first_thread()');
     const threads = (): string[] => readdirSync(`/proc/${pid}/task`);
     expect(threads()).toHaveLength(2);
-    const lease = await leaseUid(USER);
-    expect([lease?.uid, threads()]).toEqual([USER.first, [String(pid)]]);
+    const lease = await leaseUsers(USER, 1);
+    expect([lease?.first, threads()]).toEqual([USER.first, [String(pid)]]);
     lease?.release();
+  });
+});
+
+describe('users in a row', () => {
+  const range = { first: 60_970, last: 60_978 };
+  itAsRoot('are leased to one at a time, and again when they are released', async () => {
+    const rows = [];
+    for (let row = 0; row < 3; row += 1) rows.push(await leaseUsers(range, 3));
+    expect(rows.map((row) => row?.first).sort()).toEqual([range.first, range.first + 3, range.first + 6]);
+    expect(await leaseUsers(range, 3)).toBeUndefined();
+    expect(await leaseUsers(range, 1)).toBeUndefined();
+    const given = rows.pop();
+    given?.release();
+    const again = await waitFor('the row to be free', () => leaseUsers(range, 3));
+    expect(again.first).toBe(given?.first);
+    for (const row of [...rows, again]) row?.release();
+  });
+
+  itAsRoot('are not leased where the range holds fewer', async () => {
+    expect(await leaseUsers(range, 10)).toBeUndefined();
   });
 });
