@@ -48,8 +48,17 @@ for fd in range(3, 20):
     except OSError: pass
 `;
 const BURN = 'import time\nwhile time.process_time() < 0.95: pass';
-const FOUR_TIMES =
-  'for n in range(4):\n    if os.fork() == 0:\n        kept = bytearray(b"x") * (20 << 20)\n        time.sleep(60)\ntime.sleep(60)';
+/** Over the limit at the moment of the answer, or a little before. */
+const HOLD = `
+import os, time
+done, tell = os.pipe()
+for n in range(4):
+    if os.fork() == 0:
+        kept = bytearray(b"x") * (20 << 20)
+        os.write(tell, b"x")
+        time.sleep(60)
+for n in range(4): os.read(done, 1)
+`;
 
 describe('a child in its workspace', () => {
   it('is a process below the template that answers, runs one job and ends', async () => {
@@ -76,7 +85,7 @@ describe('a child in its workspace', () => {
     ['runs over its memory with a tree', 'import os, time\nos.fork()\nos.fork()\nx = b"x" * (40 << 20)\ntime.sleep(60)', { memoryMb: 100 }, { status: 'out_of_memory' }],
     ['allocates too much', 'x = b"x" * (400 << 20)', { memoryMb: 100 }, { status: 'out_of_memory', limitsHit: ['memory'] }],
     ['answers, and then runs over its CPU time', `${BURN}${ANSWER}while True: pass`, { cpuSeconds: 1 }, { status: 'cpu_exceeded', hasValue: false }],
-    ['answers, and then runs over its memory', `${ANSWER}${FOUR_TIMES}`, { memoryMb: 60 }, { status: 'out_of_memory', limitsHit: ['memory'] }],
+    ['answers over its memory, and goes on', `${HOLD}${ANSWER}time.sleep(60)`, { memoryMb: 60 }, { status: 'out_of_memory', limitsHit: ['memory'] }],
     ['answers in time, and then waits', `${ANSWER}time.sleep(60)`, { timeoutMs: 900 }, { status: 'succeeded', hasValue: true }],
     ['floods its output', 'print("x" * 100_000)', {}, { status: 'succeeded', limitsHit: ['output'] }],
     ['gives too large a value', 'result = "x" * 5_000', {}, { status: 'failed' }],
