@@ -65,7 +65,9 @@ export function readMemoryShare(living: LivingProcess, rootPid: number): MemoryS
   const rollup = readWhole(`${path}/smaps_rollup`);
   const kernelBytes = readNumber(status, 'VmPTE') * KIB + threads * THREAD_BYTES;
   if (rollup === UNREADABLE) {
-    return isForeign(status) ? { bytes: estimate(living, rootPid) + kernelBytes, shmemBytes: 0 } : { bytes: unlessEnding(living.pid), shmemBytes: 0 };
+    return isForeign(status)
+      ? { bytes: estimate(living, rootPid) + kernelBytes, shmemBytes: 0 }
+      : { bytes: unlessEnding(living.pid), shmemBytes: 0 };
   }
   // The thread has ended since; the next look finds another. Until then, what it had.
   if (rollup === undefined || rollup === '') return isAlive(living.pid) ? { bytes: mostBytes, shmemBytes: 0 } : NOTHING;
