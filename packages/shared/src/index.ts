@@ -56,6 +56,7 @@ export * from './redis/redis-keys';
 export * from './redis/redis-requirements';
 export * from './redis/redis-suitability';
 export * from './redis/replica-confirmation';
+export * from './redis/script-guards';
 export * from './redis/undo-start';
 export * from './redis/worker-heartbeat';
 export * from './signing/key-ring';
