@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { ephemeralPorts, isWithin } from '../../packages/cli/src/start/free-port';
 import { listAlive, listDescendants } from '../support/descendants';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
@@ -74,6 +75,9 @@ describe('npm start', () => {
     const curl = /^curl .*$/m.exec(launched.log())?.[0] ?? '';
     expect(execFileSync('/bin/sh', ['-c', curl], { encoding: 'utf8' })).toContain('"result":4.0');
 
+    for (const name of readdirSync(join(dataDirectory, 'secrets')))
+      expect({ name, isTold: launched.log().includes(secret(name)) }).toEqual({ name, isTold: false });
+
     const link = /http:\S+\/sign-in\S+/.exec(launched.log())?.[0] ?? '';
     const first = await fetch(link, { redirect: 'manual' });
     expect(first.status).toBe(303);
@@ -115,10 +119,41 @@ describe('npm start', () => {
       id: string;
     };
     await first.stop();
+    const log = (): string => readFileSync(join(dataDirectory, 'logs', 'api.log'), 'utf8');
+    const before = log();
     await start();
+    expect(log().startsWith(before)).toBe(true);
     expect(secret('developer.key')).toBe(key);
     const again = (await (await fetch(address(`/api/v1/jobs/${job.id}`), { headers })).json()) as { outcome: unknown };
     expect(again.outcome).toMatchObject({ status: 'succeeded', value: 42 });
+  });
+
+  it('keeps its Redis on one port, also on another than usual, and on none that ADMIN code may listen on', async () => {
+    const redisPort = (): number => Number(new URL(secret('redis.url')).port);
+    await start().then((launched) => launched.stop());
+    const blocker = createServer().listen(redisPort(), '127.0.0.1');
+    const usual = redisPort();
+    await start().then((launched) => launched.stop());
+    const other = redisPort();
+    expect(other).not.toBe(usual);
+    blocker.close();
+    await start().then((launched) => launched.stop());
+    expect(redisPort()).toBe(other);
+    const given = ephemeralPorts();
+    for (const chosen of [usual, other]) expect(isWithin(chosen, given)).toBe(false);
+  });
+
+  it('says at once what Redis said that could not read its files', async () => {
+    const copy = mkdtempSync(join(tmpdir(), 'python3-start-'));
+    cpSync(dataDirectory, copy, { recursive: true });
+    const files = join(copy, 'redis', 'appendonlydir');
+    for (const name of readdirSync(files)) if (name.endsWith('.aof')) writeFileSync(join(files, name), 'no append-only file\n'.repeat(50));
+    const startedAt = Date.now();
+    const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment({ PYTHON3_DATA_DIRECTORY: copy }));
+    expect(await new Promise((resolve) => launched.process.once('exit', resolve))).toBe(1);
+    expect(launched.log()).toMatch(/Bad file format[^]*REDIS_START_FAILED/);
+    expect(Date.now() - startedAt).toBeLessThan(25_000);
+    rmSync(copy, { recursive: true, force: true });
   });
 
   it('refuses a second start in the clone, naming the process, and a taken port, naming it', async () => {

@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
 import {
   ClusterError,
@@ -12,9 +12,9 @@ import {
 } from '@python3-cluster/shared';
 import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
 import { runFirstJob, type FirstJob } from './first-job';
-import { assertPortFree, chooseFreePort } from './free-port';
+import { assertPortFree, chooseFreePort, ephemeralPorts, isWithin } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
-import { ensureSecrets, readSecret, type SecretFiles } from './secrets';
+import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from './secrets';
 import { takeStartLock } from './start-lock';
 import { SupervisedProcess } from './supervised-process';
 
@@ -24,6 +24,7 @@ export interface StartedCluster {
   readonly secrets: SecretFiles;
   readonly redisUrl: string;
   readonly signInPath: string;
+  /** How a shell comes by the key; never the key itself. */
   readonly developerKey: string;
   readonly firstJob: FirstJob;
   readonly isolationLevel: IsolationLevel;
@@ -38,12 +39,15 @@ export interface StartClusterOptions {
   readonly onStoppable: (stop: () => Promise<void>) => void;
 }
 
+/** That of the setting, from which a free one is looked for where none is named. */
+const DEFAULT_PORT = 8311;
+
 const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
 
 /**
  * Start order: lock → port → secrets → Redis and Python → API and worker node → first job.
  * Stop order: API (its callers get their answers) → worker node (drains) → Redis → lock.
- * @throws ClusterError ALREADY_RUNNING, PORT_IN_USE, CONFIG_INVALID, REDIS_NOT_FOUND, PYTHON_NOT_FOUND
+ * @throws ClusterError ALREADY_RUNNING, PORT_IN_USE, CONFIG_INVALID, REDIS_NOT_FOUND, REDIS_START_FAILED, PYTHON_NOT_FOUND, START_FAILED
  */
 export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
   const { dataDirectory, report } = options;
@@ -71,7 +75,13 @@ async function bringUp(
 ): Promise<Omit<StartedCluster, 'stop'>> {
   const { environment, dataDirectory, report } = options;
   await assertPortFree(config.host, config.port);
-  const port = config.port === 0 ? await chooseFreePort(config.host, 0) : config.port;
+  const ephemeral = ephemeralPorts();
+  const port = config.port === 0 ? await chooseFreePort(config.host, [DEFAULT_PORT], ephemeral) : config.port;
+  if (isWithin(port, ephemeral)) {
+    report(
+      `WARNING: PORT ${port} is one that ADMIN code may listen on while the API is down (${ephemeral.first}-${ephemeral.last}); choose another`,
+    );
+  }
   const secrets = ensureSecrets(join(dataDirectory, 'secrets'));
   const logDirectory = join(dataDirectory, 'logs');
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
@@ -81,7 +91,7 @@ async function bringUp(
   if (redis) stops.push(() => redis.stop());
   const redisUrl = redis?.url ?? config.redisUrl;
   // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
-  writeFileSync(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`, { mode: 0o600 });
+  writeWhole(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`);
   // The worker node finds both again by itself; installing them belongs here, where somebody reads the progress.
   const explicitPath = config.pythonPath === '' ? undefined : config.pythonPath;
   await Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]);
@@ -97,10 +107,12 @@ async function bringUp(
     ...fileUnlessSet(environment, 'PYTHON3_DEVELOPER_APIKEY', secrets.developerKey),
   };
   const graceMs = config.drainSeconds * 1_000 + 2 * STOP_GRACE_MS;
+  const children: SupervisedProcess[] = [];
   const run = (name: 'api' | 'worker', env: NodeJS.ProcessEnv): void => {
     const args = [COMMAND, name, '--stop-with-parent'];
     const child = new SupervisedProcess({ name, file: process.execPath, args, env, logPath: log(name), report });
     child.start();
+    children.push(child);
     stops.unshift(() => child.stop(graceMs));
   };
   const least = isLoopback(config.host) ? { PYTHON3_ISOLATION: 'C' } : {};
@@ -109,17 +121,29 @@ async function bringUp(
 
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const full = loadConfig({ ...shared, ...keys }).config;
-  const firstJob = await runFirstJob(address, full.developerApiKey);
+  const firstJob = await runFirstJob({
+    address,
+    key: full.developerApiKey,
+    lane: full.lanes.includes('default') ? 'default' : (full.lanes[0] ?? 'default'),
+    failure: () => children.find((child) => child.lastEnd !== undefined)?.lastEnd,
+  });
   return {
     config: full,
     address,
     secrets,
     redisUrl,
     signInPath: createSignInPath(new KeyRing(full.signingKey, full.signingKeys), 'admin'),
-    developerKey: full.developerApiKey,
+    developerKey: keyForShell(environment, keys),
     firstJob,
     isolationLevel: await readIsolationLevel(address),
   };
+}
+
+/** As a part of a text in double quotes. */
+function keyForShell(environment: Environment, keys: Readonly<Record<string, string>>): string {
+  const name = 'PYTHON3_DEVELOPER_APIKEY';
+  const path = keys[`${name}_FILE`] ?? environment[`${name}_FILE`];
+  return environment[name] || !path ? `$${name}` : `$(cat '${resolve(path).replaceAll("'", "'\\''")}')`;
 }
 
 /** Somebody trying it on a machine of their own gets less than B with a warning instead of a refusal. */

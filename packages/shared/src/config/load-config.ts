@@ -49,8 +49,8 @@ const findSecretFiles = (environment: Environment): string[] =>
 
 function readOption(option: Option<unknown>, environment: Environment, problems: string[]): unknown {
   const found = [option.name, ...(option.aliases ?? [])]
-    .map((name) => ({ name, text: readText(name, option, environment, problems) }))
-    .filter((entry): entry is { name: string; text: string } => entry.text !== undefined);
+    .map((name) => readText(name, option, environment, problems))
+    .filter((entry) => entry !== undefined);
   const first = found[0];
   if (first === undefined) return option.default;
   const other = found.find((entry) => entry.text !== first.text);
@@ -61,14 +61,23 @@ function readOption(option: Option<unknown>, environment: Environment, problems:
   return option.default;
 }
 
+interface Found {
+  /** What somebody has to mend: the variable, or the file it names. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** An empty variable counts as unset, as Compose files and shells produce them for absent values. */
-function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): string | undefined {
+function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): Found | undefined {
   const direct = environment[name];
-  if (direct !== undefined && direct !== '') return direct;
+  if (direct !== undefined && direct !== '') return { name, text: direct };
   const path = option.secret ? environment[`${name}_FILE`] : undefined;
   if (path === undefined || path === '') return undefined;
   try {
-    return readFileSync(path, 'utf8').trim();
+    const text = readFileSync(path, 'utf8').trim();
+    if (text !== '') return { name: `${name}_FILE (${path})`, text };
+    problems.push(`${name}_FILE names a file that is empty: ${path}`);
+    return undefined;
   } catch (error) {
     problems.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
     return undefined;

@@ -61,6 +61,8 @@ export const errorTable = {
   REDIS_REQUIRED: { status: null, message: 'REDIS_URL is required.', meaning: '`api` and `worker` share a Redis; only `start` brings its own.' },
   SIGNING_KEY_REQUIRED: { status: null, message: 'PYTHON3_SIGNING_KEY is required.', meaning: 'All hosts need the same master key.' },
   REDIS_NOT_FOUND: { status: null, message: 'No Redis server was found or could be installed.', meaning: 'Install `redis-server` or `valkey-server`, or set `REDIS_URL`.' },
+  REDIS_START_FAILED: { status: null, message: 'The Redis of this clone did not come up.', meaning: 'A server was found and started, and ended or did not answer; exit code 1. The message has its last words. A damaged append-only file is mended by `redis-check-aof --fix`, on a copy.' },
+  START_FAILED: { status: null, message: 'The cluster did not come up.', meaning: '`start` only: the API or the worker node ended while they started, refused the first job, or did not answer within a minute; exit code 1. The message says which, with the last words of the log. A first job that has to wait is no failure.' },
   PYTHON_NOT_FOUND: { status: null, message: 'No Python 3.11 or newer was found or could be installed.', meaning: 'Install Python, or set `PYTHON3_PATH`.' },
   ISOLATION_INSUFFICIENT: { status: null, message: 'This host cannot give the isolation level PYTHON3_ISOLATION asks for.', meaning: 'The worker node does not start. Lower the setting knowingly, or move the worker to another host.' },
   TEMPLATE_START_FAILED: { status: null, message: 'A template process did not come up.', meaning: 'The interpreter or a module of `PYTHON3_PRELOAD` cannot be started or imported; the log has its last words.' },

@@ -137,7 +137,7 @@ export class ForeignKeys implements Chore {
     for (let at = 0; at < mended.length; at += 2) {
       const [key = '', found] = [mended[at], mended[at + 1]];
       this.options.logger.error(
-        { event: 'security', errorCode: 'RECORD_UNVERIFIED', ...(lane === '' ? {} : { lane }), key: toSubject(key.slice(-64)), found },
+        { event: 'security', errorCode: 'RECORD_UNVERIFIED', ...(lane === '' ? {} : { lane }), redisKey: toSubject(key.slice(-64)), found },
         'something that is not ours stood under a name of ours in Redis; removed',
       );
     }

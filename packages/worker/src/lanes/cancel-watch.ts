@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_LOOK_MS, within, type ClaimVerdict, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { CANCEL_LOOK_MS, LimitedWarning, within, type ClaimVerdict, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 /** A lane this node serves, as far as cancelling goes. */
 export interface CancellableLane {
@@ -40,9 +40,11 @@ export class CancelWatch {
   private timer: NodeJS.Timeout | undefined;
   private isLooking = false;
   private isStopped = false;
+  private readonly warning: LimitedWarning;
 
   constructor(options: CancelWatchOptions) {
     this.options = options;
+    this.warning = new LimitedWarning(options.logger);
     this.lanes = new Map(options.lanes.map((lane) => [options.keys.cancelChannel(lane.lane), lane]));
   }
 
@@ -98,7 +100,7 @@ export class CancelWatch {
     try {
       if (ASKED_FOR.includes(await lane.settle(jobId))) lane.cancel(jobId);
     } catch (error) {
-      this.options.logger.warn({ jobId, lane: lane.lane, error: String(error) }, 'a cancelled job was not settled; it is tried again');
+      this.warning.warn({ error: String(error) }, 'cancelled jobs were not settled; it is tried again');
     }
   }
 }

@@ -72,7 +72,7 @@ export function writeOutcomesOnCompletion(backend: RedisQueueBackend, redis: Red
 
 /** BullMQ's answer is a number, or [hash of the next entry or 0, its id, …]. */
 function checkFetched(fetched: unknown, hooks: CompletionHooks): unknown {
-  const answer: readonly unknown[] = Array.isArray(fetched) ? fetched : [];
+  const answer = (Array.isArray(fetched) ? fetched : []) as readonly unknown[];
   const [hash, ...rest] = answer;
   if (!Array.isArray(hash)) return fetched;
   const { fields, foreign } = checkEntryFields(hash as string[]);

@@ -1,6 +1,7 @@
 import { DelayedError, Job as QueueJob, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
+  LimitedWarning,
   LOCK_DURATION_MS,
   LOCK_RENEW_MS,
   RECORD_FIELDS,
@@ -79,7 +80,8 @@ export class LaneConsumer {
       onForcedOut: (jobId, failure) =>
         tell({ jobId, failure }, 'the queue could not complete a job that has its outcome; its entry is removed'),
     });
-    this.worker.on('error', (error) => options.logger.warn({ lane: options.lane, error: error.message }, 'queue'));
+    const warning = new LimitedWarning(options.logger.child({ lane: options.lane }));
+    this.worker.on('error', (error) => warning.warn({ error: error.message }, 'queue'));
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.running.get(jobId)?.abort(LOCK_LOST);
     });
