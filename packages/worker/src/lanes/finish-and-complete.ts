@@ -64,7 +64,7 @@ export function writeOutcomesOnCompletion(backend: RedisQueueBackend, redis: Red
     if (name !== moveToFinished.name && name !== moveToActive.name) return execCommand(client, name, args);
     const jobId = String(args[moveToFinished.keys]);
     const outcome = name === moveToFinished.name ? hooks.findOutcome(jobId) : undefined;
-    const answer =
+    const answer: unknown =
       outcome === undefined ? execCommand(client, name, args) : complete(redis, outcome, args, (why) => hooks.onForcedOut(jobId, why));
     return Promise.resolve(answer).then((fetched) => checkFetched(fetched, hooks));
   };
@@ -72,8 +72,7 @@ export function writeOutcomesOnCompletion(backend: RedisQueueBackend, redis: Red
 
 /** BullMQ's answer is a number, or [hash of the next entry or 0, its id, …]. */
 function checkFetched(fetched: unknown, hooks: CompletionHooks): unknown {
-  const answer = (Array.isArray(fetched) ? fetched : []) as readonly unknown[];
-  const [hash, ...rest] = answer;
+  const [hash, ...rest] = (Array.isArray(fetched) ? fetched : []) as readonly unknown[];
   if (!Array.isArray(hash)) return fetched;
   const { fields, foreign } = checkEntryFields(hash as string[]);
   if (foreign.length > 0) hooks.onForeignFields(String(rest[0]), foreign);
