@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
+import { ephemeralPorts, isWithin } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
-import { ephemeralPorts, isWithin } from '../../packages/cli/src/start/free-port';
 import { listAlive, listDescendants } from '../support/descendants';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
@@ -93,6 +93,8 @@ describe('npm start', () => {
     }
     const below = listDescendants(launched.pid);
     expect(below.length).toBeGreaterThanOrEqual(5);
+    const commandLines = below.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n');
+    for (const name of readdirSync(join(dataDirectory, 'secrets'))) expect(commandLines).not.toContain(secret(name));
     expect(await launched.stop('SIGINT')).toBe(0);
     expect(listAlive(below)).toEqual([]);
   });

@@ -4,6 +4,7 @@ export * from './alerts/alert-events';
 export * from './alerts/alert-on-refusals';
 export * from './alerts/alert-table';
 export * from './alerts/webhook-signature';
+export * from './config/ephemeral-ports';
 export * from './config/load-config';
 export * from './config/module-lists';
 export * from './config/option';

@@ -44,6 +44,6 @@ Try it:
 
 curl -s ${address}/data/python3integration/api/v1/exec -H "Authorization: Bearer ${cluster.developerKey}" -H 'Content-Type: application/json' -d '{"code": "import math; result = math.sqrt(16)"}'
 
-${ISOLATION_WORDS[cluster.isolationLevel]}
+${cluster.isolationLevel === undefined ? '' : ISOLATION_WORDS[cluster.isolationLevel]}
 Ctrl-C stops everything.`;
 }

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { assertPortFree, chooseFreePort, ephemeralPorts, isWithin } from './free-port';
+import { ephemeralPorts, isWithin } from '@python3-cluster/shared';
+import { assertPortFree, chooseFreePort } from './free-port';
 
 const HOST = '127.0.0.1';
 /** A machine whose kernel gives out these and no others. */

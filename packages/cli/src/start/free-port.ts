@@ -1,31 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { ClusterError } from '@python3-cluster/shared';
-
-/** Inclusive. */
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
+import { ClusterError, isWithin, type PortRange } from '@python3-cluster/shared';
 
 /** Ports after the wished one that are tried. */
 const MOST_TRIED = 200;
-
-/**
- * Ports that the kernel gives to whoever asks for any. ADMIN code may listen on those, and only on those: what clients of
- * ours trust by its address must not be there, or code could take its place while it is down.
- */
-export function ephemeralPorts(): PortRange {
-  try {
-    const [first = NaN, last = NaN] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number);
-    if (first <= last) return { first, last };
-  } catch {
-    // Not Linux: the range that IANA sets aside.
-  }
-  return { first: 49_152, last: 65_535 };
-}
-
-export const isWithin = (port: number, { first, last }: PortRange): boolean => port >= first && port <= last;
 
 /**
  * The first of the wished ports, in their order, or else of those that follow the last of them, where nobody listens; never one within the range.

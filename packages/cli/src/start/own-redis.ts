@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClusterError, connectRedis, type Config } from '@python3-cluster/shared';
+import { ClusterError, connectRedis, ephemeralPorts, type Config } from '@python3-cluster/shared';
 import type { RedisServerCommand } from '../provision';
-import { chooseFreePort, ephemeralPorts } from './free-port';
+import { chooseFreePort } from './free-port';
 import { writeWhole } from './secrets';
 import { SupervisedProcess } from './supervised-process';
 

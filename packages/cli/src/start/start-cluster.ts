@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
 import {
   ClusterError,
+  ephemeralPorts,
   KeyRing,
   loadConfig,
   STOP_GRACE_MS,
@@ -12,7 +13,7 @@ import {
 } from '@python3-cluster/shared';
 import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
 import { runFirstJob, type FirstJob } from './first-job';
-import { assertPortFree, chooseFreePort, ephemeralPorts, isWithin } from './free-port';
+import { assertPortFree, chooseFreePort } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
 import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from './secrets';
 import { takeStartLock } from './start-lock';
@@ -27,7 +28,8 @@ export interface StartedCluster {
   /** How a shell comes by the key; never the key itself. */
   readonly developerKey: string;
   readonly firstJob: FirstJob;
-  readonly isolationLevel: IsolationLevel;
+  /** undefined: no worker node has told it. */
+  readonly isolationLevel: IsolationLevel | undefined;
   stop(): Promise<void>;
 }
 
@@ -51,7 +53,8 @@ const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
  */
 export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
   const { dataDirectory, report } = options;
-  const { config } = loadConfig(options.environment);
+  const { config, warnings } = loadConfig(options.environment);
+  for (const warning of warnings) report(`WARNING: ${warning}`);
   if (config.redisUrl === '' && config.durability === 'replica')
     throw new ClusterError('CONFIG_INVALID', 'PYTHON3_DURABILITY=replica needs a Redis with a replica: set REDIS_URL.');
   const releaseLock = takeStartLock(dataDirectory);
@@ -75,13 +78,7 @@ async function bringUp(
 ): Promise<Omit<StartedCluster, 'stop'>> {
   const { environment, dataDirectory, report } = options;
   await assertPortFree(config.host, config.port);
-  const ephemeral = ephemeralPorts();
-  const port = config.port === 0 ? await chooseFreePort(config.host, [DEFAULT_PORT], ephemeral) : config.port;
-  if (isWithin(port, ephemeral)) {
-    report(
-      `WARNING: PORT ${port} is one that ADMIN code may listen on while the API is down (${ephemeral.first}-${ephemeral.last}); choose another`,
-    );
-  }
+  const port = config.port === 0 ? await chooseFreePort(config.host, [DEFAULT_PORT], ephemeralPorts()) : config.port;
   const secrets = ensureSecrets(join(dataDirectory, 'secrets'));
   const logDirectory = join(dataDirectory, 'logs');
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
@@ -149,9 +146,14 @@ function keyForShell(environment: Environment, keys: Readonly<Record<string, str
 /** Somebody trying it on a machine of their own gets less than B with a warning instead of a refusal. */
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
-async function readIsolationLevel(address: string): Promise<IsolationLevel> {
-  const { isolationLevel } = (await (await fetch(`${address}/health`)).json()) as { isolationLevel: IsolationLevel | null };
-  return isolationLevel ?? 'D';
+async function readIsolationLevel(address: string): Promise<IsolationLevel | undefined> {
+  try {
+    const { isolationLevel } = (await (await fetch(`${address}/health`)).json()) as { isolationLevel: IsolationLevel | null };
+    return isolationLevel ?? undefined;
+  } catch {
+    // Only to be shown: what is up is not stopped for it.
+    return undefined;
+  }
 }
 
 async function bringUpRedis(

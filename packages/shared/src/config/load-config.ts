@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { ClusterError } from '../errors/cluster-error';
+import { warnOfPorts } from './ephemeral-ports';
 import { isNearMiss } from './near-miss';
 import type { Option } from './option';
 import { optionTable, type Config } from './option-table';
@@ -41,7 +42,9 @@ export function loadConfig(environment: Environment): LoadedConfig {
   if (problems.length > 0) {
     throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
-  return { config, warnings: unknown.map((name) => `${name} is not a setting of this version and is ignored`), secretFiles };
+  const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
+  warnings.push(...warnOfPorts({ [optionTable.port.name]: config.port, [optionTable.workerMetricsPort.name]: config.workerMetricsPort }));
+  return { config, warnings, secretFiles };
 }
 
 const findSecretFiles = (environment: Environment): string[] =>

@@ -206,7 +206,8 @@ export class JobProcessor {
       }
       end.status = verdict.status;
       // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
-      await quarantine.settle(job, payload, admission, verdict.status);
+      // With the lock lost meanwhile the end is none: a node that was stopped finds every clock run out.
+      await quarantine.settle(job, payload, admission, isGivenUp(signal) ? undefined : verdict.status);
       return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
   }
