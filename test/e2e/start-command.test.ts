@@ -7,6 +7,7 @@ import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { ephemeralPorts, isWithin } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { listAlive, listDescendants } from '../support/descendants';
+import { itIf } from '../support/optional';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -128,6 +129,13 @@ describe('npm start', () => {
     expect(secret('developer.key')).toBe(key);
     const again = (await (await fetch(address(`/api/v1/jobs/${job.id}`), { headers })).json()) as { outcome: unknown };
     expect(again.outcome).toMatchObject({ status: 'succeeded', value: 42 });
+  });
+
+  it('with lanes of its own, none of them `default`, is up and prints a curl line that works', async () => {
+    const launched = await start({ PYTHON3_LANES: 'line-7,vision' });
+    expect(launched.log()).toContain('2 ** 100 = 1267650600228229401496703205376');
+    const curl = /^curl .*$/m.exec(launched.log())?.[0] ?? '';
+    expect(execFileSync('/bin/sh', ['-c', curl], { encoding: 'utf8' })).toContain('"value":4.0');
   });
 
   it('keeps its Redis on one port, also on another than usual, and on none that ADMIN code may listen on', async () => {
@@ -258,6 +266,40 @@ describe('npm start', () => {
     expect(launched.log()).toMatch(/did you mean PYTHON3_POOL_MAX/);
   });
 });
+
+itIf(process.getuid?.() === 0, 'mounting a small disk needs root')('a full disk under .data hangs nothing: health answers, and all of it ends when it is told to', async () => {
+  const disk = mkdtempSync(join(tmpdir(), 'python3-start-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+  try {
+    const launched = await start({ PYTHON3_DATA_DIRECTORY: disk, PYTHON3_LOG_LEVEL: 'trace', PYTHON3_DRAIN_SECONDS: '2' });
+    const headers = { authorization: `Bearer ${readFileSync(join(disk, 'secrets', 'developer.key'), 'utf8').trim()}`, 'content-type': 'application/json', prefer: 'wait=5' };
+    const post = (): Promise<Response> => fetch(address('/api/v1/jobs'), { method: 'POST', headers, body: '{"code":"result = 1"}' });
+    const fill = (): void => {
+      try {
+        for (let file = 0; ; file += 1) writeFileSync(join(disk, `filler-${file}`), Buffer.alloc(1_048_576));
+      } catch (error) {
+        expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+      }
+    };
+    const empty = (): void => readdirSync(disk).filter((name) => name.startsWith('filler')).forEach((name) => rmSync(join(disk, name)));
+    fill();
+    // Until Redis has noticed, and what is logged finds no room.
+    await waitFor('a refusal', async () => (await post()).status === 503);
+    for (let request = 0; request < 300; request += 1) expect((await fetch(address('/health/live'))).status).toBe(200);
+    empty();
+    await waitFor('jobs to run again', async () => (await post()).status === 200, 30_000);
+    fill();
+    await waitFor('a refusal again', async () => (await post()).status === 503);
+    const below = listDescendants(launched.pid);
+    const ended = launched.stop('SIGINT');
+    await waitFor('everything to be gone', () => listAlive(below).length === 0, 60_000);
+    expect(await ended).toBe(0);
+  } finally {
+    for (const one of started.splice(0)) await one.stop();
+    execFileSync('umount', ['--lazy', disk]);
+    rmSync(disk, { recursive: true, force: true });
+  }
+}); // prettier-ignore
 
 describe('doctor', () => {
   it('tells what it found, and fails where something is missing', () => {

@@ -42,8 +42,17 @@ ${firstJob.state === 'answered' ? `First job: 2 ** 100 = ${firstJob.answer}, ans
 
 Try it:
 
-curl -s ${address}/data/python3integration/api/v1/exec -H "Authorization: Bearer ${cluster.developerKey}" -H 'Content-Type: application/json' -d '{"code": "import math; result = math.sqrt(16)"}'
+${formatCurl(cluster)}
 
 ${cluster.isolationLevel === undefined ? '' : ISOLATION_WORDS[cluster.isolationLevel]}
 Ctrl-C stops everything.`;
+}
+
+/** The predecessor's route, whose jobs go to the lane `default`; where nobody serves that, the modern one. */
+function formatCurl({ address, developerKey, lane }: StartedCluster): string {
+  const headers = `-H "Authorization: Bearer ${developerKey}" -H 'Content-Type: application/json'`;
+  const code = 'import math; result = math.sqrt(16)';
+  return lane === 'default'
+    ? `curl -s ${address}/data/python3integration/api/v1/exec ${headers} -d '${JSON.stringify({ code })}'`
+    : `curl -s ${address}/api/v1/jobs ${headers} -H 'Prefer: wait=30' -d '${JSON.stringify({ code, lane })}'`;
 }

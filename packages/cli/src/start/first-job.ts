@@ -66,14 +66,16 @@ interface Answer {
   readonly outcome?: { readonly status: string; readonly error?: { readonly type: string } | null } | null;
 }
 
+const reasonOf = ({ error, outcome }: Answer): string => error?.code ?? outcome?.error?.type ?? outcome?.status ?? 'no outcome';
+
 function judgeAnswer(status: number, text: string, ms: number): FirstJob | string {
   if (status === 202) return { state: 'waiting', why: 'other jobs have the slots' };
-  const { error, outcome } = JSON.parse(text) as Answer;
-  const why = error?.code ?? outcome?.error?.type ?? outcome?.status ?? 'no outcome';
+  const answered = JSON.parse(text) as Answer;
+  const why = reasonOf(answered);
   if (BUSY.includes(why)) return { state: 'waiting', why };
   // Raw: Node would round the number.
   const answer = /"value":(\d+)/.exec(text)?.[1];
-  if (outcome?.status === 'succeeded' && answer !== undefined) return { state: 'answered', answer, ms };
-  if (error !== undefined && !REFUSED.includes(status)) return text;
+  if (answered.outcome?.status === 'succeeded' && answer !== undefined) return { state: 'answered', answer, ms };
+  if (answered.error !== undefined && !REFUSED.includes(status)) return text;
   throw new ClusterError('START_FAILED', `The first job was refused or failed: ${text}`);
 }

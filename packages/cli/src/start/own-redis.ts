@@ -25,16 +25,22 @@ const WISHED_PORT = 8379;
 /** To answer anything. What it then reads from its disk may take as long as it takes. */
 const UP_TIMEOUT_MS = 30_000;
 const UP_LOOK_MS = 50;
+/** Connected for this long and not ready: then it is reading. */
+const LOADING_MS = 1_000;
 const STOP_GRACE_MS = 10_000;
 
 /**
  * Redis does not notice that its parent is gone, so a shell stands between: it ends the server when its standard input
- * ends, and ends itself when the server does. The server must not hold the pipe, and `wait` returns early on a signal.
+ * ends, and ends itself when the server does. The server must not hold the pipe, and `wait` returns early on a signal. A
+ * server that cannot write its append-only file does not end when it is asked to: after 8 s it is made to.
  */
 const GUARD = `
 exec 3<&0
 "$@" 3<&- </dev/null & server=$!
-(cat <&3 >/dev/null; kill "$server" 2>/dev/null) & watcher=$!
+(cat <&3 >/dev/null
+kill "$server" 2>/dev/null
+sleep 8 & nap=$!; trap 'kill "$nap" 2>/dev/null; exit' TERM
+wait "$nap"; kill -9 "$server" 2>/dev/null) & watcher=$!
 trap 'kill "$server" 2>/dev/null' TERM INT HUP
 while kill -0 "$server" 2>/dev/null; do wait "$server"; status=$?; done
 kill "$watcher" 2>/dev/null
@@ -123,13 +129,14 @@ async function waitUntilUp(url: string, server: SupervisedProcess, report: (line
   );
   const failed = (why: string): ClusterError => new ClusterError('REDIS_START_FAILED', `Redis did not come up: ${why}`);
   let deadline = Date.now() + UP_TIMEOUT_MS;
+  let connectedAt: number | undefined;
   try {
     while (!isUp) {
       if (server.lastEnd !== undefined) throw failed(server.lastEnd);
       if (failure !== undefined) throw failed(failure.message);
-      // It is connected, and not ready: it reads its append-only file.
-      if (redis.status === 'connect') {
-        if (deadline !== Infinity) report('Redis reads what it had kept …');
+      connectedAt = redis.status === 'connect' ? (connectedAt ?? Date.now()) : undefined;
+      if (deadline !== Infinity && connectedAt !== undefined && Date.now() - connectedAt > LOADING_MS) {
+        report('Redis reads what it had kept …');
         deadline = Infinity;
       }
       if (Date.now() > deadline) throw failed(`no answer within ${UP_TIMEOUT_MS / 1_000} s; its log ends:\n${server.lastWords()}`);

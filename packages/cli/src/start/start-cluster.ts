@@ -27,6 +27,8 @@ export interface StartedCluster {
   readonly signInPath: string;
   /** How a shell comes by the key; never the key itself. */
   readonly developerKey: string;
+  /** One that its worker node serves: `default`, if it does. */
+  readonly lane: string;
   readonly firstJob: FirstJob;
   /** undefined: no worker node has told it. */
   readonly isolationLevel: IsolationLevel | undefined;
@@ -118,10 +120,11 @@ async function bringUp(
 
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const full = loadConfig({ ...shared, ...keys }).config;
+  const lane = full.lanes.includes('default') ? 'default' : (full.lanes[0] ?? 'default');
   const firstJob = await runFirstJob({
     address,
     key: full.developerApiKey,
-    lane: full.lanes.includes('default') ? 'default' : (full.lanes[0] ?? 'default'),
+    lane,
     failure: () => children.find((child) => child.lastEnd !== undefined)?.lastEnd,
   });
   return {
@@ -131,6 +134,7 @@ async function bringUp(
     redisUrl,
     signInPath: createSignInPath(new KeyRing(full.signingKey, full.signingKeys), 'admin'),
     developerKey: keyForShell(environment, keys),
+    lane,
     firstJob,
     isolationLevel: await readIsolationLevel(address),
   };

@@ -70,7 +70,7 @@ export class SupervisedProcess {
     const child = this.child;
     if (child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const timer = setTimeout(() => killGroup(child), graceMs);
       child.once('exit', () => {
         clearTimeout(timer);
         resolve();
@@ -81,5 +81,14 @@ export class SupervisedProcess {
 
   lastWords(): string {
     return readLastLines(this.options.logPath, LAST_WORDS_LINES);
+  }
+}
+
+/** With all that it has started itself: a Redis that cannot write its file does not end when it is told to. */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
   }
 }
