@@ -1,11 +1,14 @@
-import { afterEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { STOP_GRACE_MS } from '@python3-cluster/shared';
 import { TestCluster, type TestProcess } from '../support/test-cluster';
 import { call, runJob } from '../support/call';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
-afterEach(() => cluster.stop());
+beforeAll(async () => {
+  cluster = await TestCluster.start({ settings: { PYTHON3_LOG_LEVEL: 'trace', PYTHON3_DRAIN_SECONDS: String(DRAIN_SECONDS) } });
+});
+afterAll(() => cluster.stop());
 
 const DRAIN_SECONDS = 2;
 
@@ -13,7 +16,6 @@ const DRAIN_SECONDS = 2;
 const MANY_LINES = 1_500;
 
 it('nobody reads the log: jobs run, health answers, and every process ends in its time when it is told to', async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_LOG_LEVEL: 'trace', PYTHON3_DRAIN_SECONDS: String(DRAIN_SECONDS) } });
   const processes: TestProcess[] = [...cluster.apis, ...cluster.workers];
   for (const { process } of processes) process.stderr?.pause();
   const path = `/api/v1/${'x'.repeat(400)}`;
