@@ -228,7 +228,11 @@ describe('npm start', () => {
     const joining = { REDIS_URL_FILE: join(secrets, 'redis.url'), PYTHON3_SIGNING_KEY_FILE: join(secrets, 'signing.key') };
     const worker = spawnLogged(process.execPath, [command, 'worker'], environment(joining));
     started.unshift(worker);
-    await waitFor('two worker nodes', async () => ((await (await fetch(address('/health'))).json()) as { workers: number }).workers === 2);
+    await waitFor(
+      'two worker nodes',
+      async () => ((await (await fetch(address('/health'))).json()) as { workers: number }).workers === 2,
+      60_000,
+    );
     const headers = { authorization: `Bearer ${secret('developer.key')}`, 'content-type': 'application/json', prefer: 'wait=20' };
     const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
     const post = async (): Promise<{ worker: string }> =>
