@@ -48,9 +48,9 @@ export const errorTable = {
   SHUTTING_DOWN: { status: 503, message: 'This replica is shutting down.', retryAfterSeconds: 1, meaning: 'Sent while a replica drains. Another replica will answer.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.', meaning: 'A defect. The log has the details under the same `requestId`.' },
 
-  JOB_SIGNATURE_INVALID: { status: null, message: 'The job’s signature is not valid.', meaning: 'In outcomes of status `rejected`: the queued job was changed, or signed with a key this worker node does not know.' },
+  JOB_SIGNATURE_INVALID: { status: null, message: 'The job’s signature is not valid.', meaning: 'In outcomes of status `rejected`: the queued job was changed, is no job at all, or was signed with a key this worker node does not know.' },
   JOB_EXPIRED: { status: null, message: 'The job’s signature has expired.', meaning: 'In outcomes of status `rejected`: the job was picked up after its validity time (or the hosts’ clocks differ).' },
-  RECORD_UNVERIFIED: { status: null, message: 'A record in Redis is not signed by this cluster and is not believed.', meaning: 'Logged: somebody without the signing key has written it, or with one that this process does not know. It counts as if it did not exist.' },
+  RECORD_UNVERIFIED: { status: null, message: 'A record in Redis is not signed by this cluster and is not believed.', meaning: 'Logged: somebody without the signing key has written it, or with one that this process does not know. It counts as if it did not exist. In outcomes of status `rejected`: the job’s record does not say how often it was started.' },
   JOB_LANE_MISMATCH: { status: null, message: 'The job was signed for another lane.', meaning: 'In outcomes of status `rejected`: somebody moved the job between queues.' },
   JOB_REPLAYED: { status: null, message: 'A job with this id has finished already, or was never accepted.', meaning: 'Logged by worker nodes: a finished or unknown job stood in the queue again. It is not run.' },
   PAYLOAD_MISSING: { status: null, message: 'The job’s payload is no longer in Redis.', meaning: 'In outcomes of status `rejected`: the separately stored payload of a large job was removed before it ran.' },
