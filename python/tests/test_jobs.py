@@ -267,7 +267,7 @@ class FailureTests(JobTests):
         else:
             self.assertEqual(child.error["type"], "RuntimeError")
         self.assertEqual(self.admin.program("leaves_thread").value, "done")
-        self.assertEqual(self.admin.exec("import atexit\natexit.register(print, 'late')\nresult = 1").stdout, "")
+        self.assertEqual(self.admin.exec("import atexit\natexit.register(print, 'late')\nresult = 1").stdout, "late\n")
 
 
 class ForgeryTests(JobTests):

@@ -2,6 +2,7 @@
 
 import sys
 from types import ModuleType
+from weakref import ref
 
 from . import check_syntax, guarded_builtins, policy_syntax, tracebacks, user_spans
 from .tracebacks import USER_FILE
@@ -28,8 +29,24 @@ def create_namespace(policy, variables):
     namespace = module.__dict__
     namespace.update(variables)
     namespace["__builtins__"] = guarded_builtins.use(policy)
+    namespace["__loader__"] = _Loader()
     sys.modules["__main__"] = module
     return namespace
+
+
+class _Loader:
+    """Lives as long as the globals do, which cannot be referred to weakly themselves."""
+
+    __slots__ = ("__weakref__",)
+
+
+def loader_of(namespace):
+    return ref(namespace["__loader__"])
+
+
+def no_loader():
+    """For a program that never had globals."""
+    return None
 
 
 def run(kind, request, policy, namespace):

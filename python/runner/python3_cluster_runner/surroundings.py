@@ -2,7 +2,7 @@
 
 Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
               `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
-Ends it:      Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
+Ends it:      exit functions that took modules down (program_end.py), Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
               cannot be used again, and too much memory to run once more.
 Worker's:     threads of any kind and descriptors. It looks into /proc after each call whatever is said here, and listing
               both here too would take a tenth of a short call.
@@ -19,7 +19,7 @@ import sys
 import time
 from types import ModuleType
 
-from . import guarded_builtins, limits, standard_streams
+from . import guarded_builtins, limits, program_end, standard_streams
 from .process_control import die_with_parent
 from .tracebacks import USER_FILE
 
@@ -56,6 +56,7 @@ _get_digits, _set_digits = (
 )
 _set_locale, _LC_ALL = _locale.setlocale, _locale.LC_ALL
 _limits_as_applied, _data_bytes, _take_reserve = limits.are_as_applied, limits.data_bytes, limits.take_reserve
+_is_spent = program_end.is_spent
 _MONITORING_TOOLS = 6
 
 
@@ -96,6 +97,8 @@ class Surroundings:
             return False
 
     def _restore(self, memory_bytes):
+        if _is_spent():
+            return False
         # First what can still run the caller's code: destructors.
         self._stop_watching()
         self._drop_program()

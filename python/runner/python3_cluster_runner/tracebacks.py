@@ -1,6 +1,8 @@
 """Errors as their author should see them: only frames of user code and below, bounded, and never failing themselves."""
 
 import linecache
+import os
+import sys
 import traceback
 
 from .job_environment import RUNNER_FOLDER
@@ -9,7 +11,7 @@ from .json_text import quote
 USER_FILE = "<python3>"
 FRAMES_MAX = 500  # deepest first; a traceback of a raised recursion limit must not take longer than the job
 
-_source_cache = linecache.cache
+_source_cache, _write = linecache.cache, os.write
 _name_of_type = type.__dict__["__name__"].__get__  # a metaclass may answer `__name__` with anything
 
 
@@ -50,16 +52,40 @@ def message_of(error):
         return f"<the message cannot be shown: {type(failure).__name__}>"
 
 
-def format_error(error):
+def format_error(error, trace=None):
+    """`trace`: where not that of the error itself."""
     try:
         # Source lines later: those of our own frames are not shown, and restricted mode would not let them be read.
         formatted = traceback.TracebackException(
-            type(error), error, error.__traceback__, limit=-FRAMES_MAX, lookup_lines=False
+            type(error), error, trace or error.__traceback__, limit=-FRAMES_MAX, lookup_lines=False
         )
         _hide_runner(formatted, set())
         return "".join(formatted.format())
     except BaseException as failure:
         return f"{type_name_of(error)}: <the traceback cannot be shown: {type(failure).__name__}>\n"
+
+
+def of_user(error):
+    """The traceback from the first frame on that is not ours."""
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_filename.startswith(RUNNER_FOLDER):
+        step = step.tb_next
+    return step
+
+
+def tell(error):
+    """To the program's standard error, as the interpreter does."""
+    say(format_error(error))
+
+
+def say(text):
+    try:
+        sys.stderr.write(text)
+    except BaseException:
+        try:
+            _write(2, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass
 
 
 def _hide_runner(formatted, seen):
