@@ -79,6 +79,12 @@ class ValueTests(JobTests):
         child = self.admin.run("eval", b'{"expression":"v","variables":{"v":{"k":1,"k":"\\ud800"}}}')
         self.assertEqual(child.body, b'{"k":"\\ud800"}')
 
+    def test_names_are_found_however_they_are_spelled(self):
+        for sent, written in (("\u00b5", "\u00b5"), ("\u00b5", "\u03bc"), ("\u03bc", "\u00b5"), ("\ufb01t", "fit")):
+            self.assertEqual(self.admin.eval(f"{written} * 2", {sent: 0.5}).value, 1.0)
+        child = self.admin.call("types", "SimpleNamespace", [], {"\u00b5": 1})
+        self.assertEqual(child.value, "namespace(\u03bc=1)")
+
     def test_user_code_keeps_the_limit_on_digits(self):
         self.assertEqual(self.admin.eval("int('1' * 5000)").error["type"], "ValueError")
         self.assertTrue(math.isfinite(self.admin.eval("10 ** 5000 % 7").value))

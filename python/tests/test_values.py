@@ -191,10 +191,20 @@ class ValuesInTests(unittest.TestCase):
             self.assertEqual(repr(self.parse(text)), shown)
 
     def test_names_that_are_no_variables_are_refused(self):
-        for name in ("__builtins__", "__name__", "a b", "", "1x"):
+        for name in ("__builtins__", "__name__", "a b", "", "1x", "class", "None", "ｉｆ", "＿_name__"):
             payload = json.dumps({"code": "", "variables": {name: 1}}).encode()
             with self.subTest(name), self.assertRaisesRegex(ValueError, "cannot be the name of a variable"):
                 values_in.parse_payload("exec", payload)
+
+    def test_names_are_normalised_as_in_a_program(self):
+        for kind, member in (("exec", "variables"), ("call", "kwargs")):
+            request = {"code": "", "module": "m", "function": "f", member: {"x": 1, "\u00b5": 0.3, "\ufb01t": 2}}
+            parsed = values_in.parse_payload(kind, json.dumps(request).encode())
+            self.assertEqual(parsed[member], {"x": 1, "\u03bc": 0.3, "fit": 2})
+            request[member] = {"\u00b5": 1, "\u03bc": 2}
+            with self.assertRaisesRegex(ValueError, "to Python"):
+                values_in.parse_payload(kind, json.dumps(request).encode())
+        self.assertEqual(values_in.parse_payload("call", b'{"module":"m","function":"f","kwargs":{"class":1}}')["kwargs"], {"class": 1})
 
     def test_payloads_of_the_wrong_shape_are_refused(self):
         for kind, payload in [
