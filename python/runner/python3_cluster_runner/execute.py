@@ -9,6 +9,10 @@ from .tracebacks import USER_FILE
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _PROGRAMS_MAX = 16
+_LEVELS_PER_FRAME = 3  # COMPILER_STACK_FRAME_SCALE
+_get_recursion_limit, _set_recursion_limit, _frame = sys.getrecursionlimit, sys.setrecursionlimit, sys._getframe
+_RECURSION_LIMIT = sys.getrecursionlimit()
+_CALLS_TO_CODE = 8  # more than there are from where frames are counted to user code, and to the compiler
 
 # Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
 # the compiler look at, but the policy, with which it is emptied.
@@ -51,6 +55,7 @@ def no_loader():
 
 def run(kind, request, policy, namespace):
     """Returns `(has_value, value)`; whatever the code raises goes through, except a clean `sys.exit()`."""
+    _set_recursion_limit(_RECURSION_LIMIT + _frames_below())
     if kind == "check":
         return True, {"errors": check_syntax.find_errors(request["code"])}
     if kind == "exec":
@@ -64,6 +69,15 @@ def run(kind, request, policy, namespace):
         return _run_until_exit(eval, code, namespace)
     _compiled(False)
     return _run_until_exit(_call, request)
+
+
+def _frames_below():
+    """What the runner takes of the recursion limit, so that a program has as much as in plain Python."""
+    count, frame = _CALLS_TO_CODE, _frame(1)
+    while frame is not None:
+        count += 1
+        frame = frame.f_back
+    return count
 
 
 def _run_until_exit(function, *arguments):
@@ -87,7 +101,14 @@ def _compile(source, form, request, policy):
 def _check_and_compile(source, form, request, policy):
     tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
     policy_syntax.check(tree, policy, request["variables"])
-    return compile(tree, USER_FILE, form, dont_inherit=True)
+    # On its way back from the tree the compiler counts each level as a frame, and allows a third of what it allows a source.
+    # Deeper than a source may be the tree cannot be, so the stack has room for it.
+    limit = _get_recursion_limit()
+    _set_recursion_limit(limit * (_LEVELS_PER_FRAME + 1))
+    try:
+        return compile(tree, USER_FILE, form, dont_inherit=True)
+    finally:
+        _set_recursion_limit(limit)
 
 
 def _recall_or_compile(source, form, request, policy):

@@ -39,7 +39,8 @@ _begin_original, _is_copy = forked_copies.begin, forked_copies.is_copy
 _exit_code_of, _leave = forked_copies.exit_code_of, forked_copies.leave
 _close_threads, _close_program = program_end.close_threads, program_end.close
 _set_recursion_limit = sys.setrecursionlimit
-_RECURSION_LIMIT = sys.getrecursionlimit()
+# A level of a value takes up to five frames to render.
+_RECURSION_LIMIT_OF_RENDERING = sys.getrecursionlimit() + 6 * values_out.DEPTH_MAX
 _set_trace, _set_profile = sys.settrace, sys.setprofile
 _SIG_BLOCK = int(signal.SIG_BLOCK)
 _SIGNALS_OF_USER_CODE = tuple(
@@ -134,7 +135,7 @@ def _take_back_control():
     _block_signals(_SIG_BLOCK, _SIGNALS_OF_USER_CODE)
     _set_trace(None)
     _set_profile(None)
-    _set_recursion_limit(_RECURSION_LIMIT)
+    _set_recursion_limit(_RECURSION_LIMIT_OF_RENDERING)
 
 
 def send(descriptor, frame):
