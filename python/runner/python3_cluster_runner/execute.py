@@ -10,9 +10,10 @@ from .tracebacks import USER_FILE
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _PROGRAMS_MAX = 16
 _LEVELS_PER_FRAME = 3  # COMPILER_STACK_FRAME_SCALE
-_get_recursion_limit, _set_recursion_limit, _frame = sys.getrecursionlimit, sys.setrecursionlimit, sys._getframe
-_RECURSION_LIMIT = sys.getrecursionlimit()
-_CALLS_TO_CODE = 8  # more than there are from where frames are counted to user code, and to the compiler
+_get_recursion_limit, _set_recursion_limit = sys.getrecursionlimit, sys.setrecursionlimit
+# What the runner's frames take is added, so that a program has as much as in plain Python. To count them, a dozen,
+# would cost a fresh child ten pages.
+_RECURSION_LIMIT = sys.getrecursionlimit() + 24
 
 # Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
 # the compiler look at, but the policy, with which it is emptied.
@@ -55,7 +56,7 @@ def no_loader():
 
 def run(kind, request, policy, namespace):
     """Returns `(has_value, value)`; whatever the code raises goes through, except a clean `sys.exit()`."""
-    _set_recursion_limit(_RECURSION_LIMIT + _frames_below())
+    _set_recursion_limit(_RECURSION_LIMIT)
     if kind == "check":
         return True, {"errors": check_syntax.find_errors(request["code"])}
     if kind == "exec":
@@ -69,15 +70,6 @@ def run(kind, request, policy, namespace):
         return _run_until_exit(eval, code, namespace)
     _compiled(False)
     return _run_until_exit(_call, request)
-
-
-def _frames_below():
-    """What the runner takes of the recursion limit, so that a program has as much as in plain Python."""
-    count, frame = _CALLS_TO_CODE, _frame(1)
-    while frame is not None:
-        count += 1
-        frame = frame.f_back
-    return count
 
 
 def _run_until_exit(function, *arguments):
