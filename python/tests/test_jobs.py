@@ -98,6 +98,16 @@ class ValueTests(JobTests):
         self.assertIn("4194304", error["message"])
         error = self.admin.exec("class A:\n def __str__(self): return 1 / 0\nresult = [A()]").error
         self.assertEqual((error["type"], error["line"]), ("ZeroDivisionError", 2))
+        self.assertEqual(error["message"], "the result could not be rendered, at result[0]: division by zero")
+        self.assertIn("The result could not be rendered, at result[0]\n", error["traceback"])
+        error = self.admin.eval("{'a': [{1: 2, '1': 3}]}").error
+        self.assertEqual(error["type"], "DuplicateNameError")
+        self.assertIn('at result["a"][0]: two keys', error["message"])
+
+    def test_a_warning_while_the_value_is_rendered_is_nobodys(self):
+        code = "import warnings\nwarnings.simplefilter('error')\nclass A:\n    def __str__(self):\n        warnings.warn('w')\n        return 'x'\nresult = A()"
+        child = self.admin.exec(code)
+        self.assertEqual((child.value, child.stderr), ("x", ""))
 
 
 class StreamTests(JobTests):

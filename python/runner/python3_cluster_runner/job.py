@@ -127,7 +127,10 @@ def _run(header, payload):
         limits.release_reserve()
         if isinstance(error, MemoryError):
             report.release_locals(error, namespace)
-        return report.Report(header["nonce"]).from_exception(error), loader
+        place = None
+        if isinstance(error, values_out.NotRendered):
+            error, place = error.error, error.place
+        return report.Report(header["nonce"]).from_exception(error, place), loader
 
 
 def _take_back_control():

@@ -58,14 +58,17 @@ class Report:
         """For when `from_exception` itself failed, with `failure`."""
         return self.failed(tracebacks.type_name_of(failure), "the error could not be described")
 
-    def from_exception(self, error):
+    def from_exception(self, error, place=None):
+        """`place`: where in the value, if rendering it failed."""
         line = tracebacks.line_of(error)
         if isinstance(error, policy.SecurityError):
             return self.failed("SecurityError", tracebacks.message_of(error), error.line or line)
         errno = error.errno if isinstance(error, OSError) and type(error.errno) is int else None
-        return self.failed(
-            tracebacks.type_name_of(error), tracebacks.message_of(error), line, tracebacks.format_error(error), errno
-        )
+        message, text = tracebacks.message_of(error), tracebacks.format_error(error)
+        if place is not None:
+            message = f"the result could not be rendered, at {place}: {message}"
+            text = f"{text}The result could not be rendered, at {place}\n"
+        return self.failed(tracebacks.type_name_of(error), message, line, text, errno)
 
 
 def release_locals(error, namespace):
