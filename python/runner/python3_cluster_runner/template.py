@@ -26,6 +26,7 @@ from . import (
     frames,
     job_environment,
     limits,
+    own_frames,
     preload,
     process_control,
     process_tree,
@@ -54,6 +55,7 @@ def serve_control_channel():
     control = _take_control_channel()
     process_control.adopt_orphans()
     standard_streams.prepare()
+    own_frames.rename()
     job_environment.prepare()
     error_hooks.install()
     template = _Template(control)
