@@ -39,6 +39,23 @@ class KindTests(JobTests):
             self.admin.program("admin_program").value, [reading, "red", "def twice(x):\n    return 2 * x\n", "__main__"]
         )
 
+    def test_the_program_is_a_module_with_a_file(self):
+        code = (
+            "import getpass, inspect, os, sys\nclass A:\n    x = 1\n\ndef f(): pass\n"
+            "result = [inspect.getsource(A), inspect.getsource(f), inspect.getmodule(A) is sys.modules['__main__'], inspect.getfile(f) == __file__, "
+            "sys.modules['__main__'].__file__ == __file__, os.path.dirname(os.path.abspath(__file__)) == os.getcwd(), inspect.getsourcelines(A)[1], "
+            "getpass.getuser()]"
+        )
+        expected = ["class A:\n    x = 1\n", "def f(): pass\n", True, True, True, True, 2, "python3"]
+        self.assertEqual(self.admin.exec(code).value, expected)
+
+    def test_a_byte_order_mark_is_no_part_of_a_program(self):
+        self.assertEqual(self.admin.exec("\ufeffresult = 1").value, 1)
+        self.assertEqual(self.admin.eval("\ufeff 1 + 1").value, 2)
+        self.assertEqual(self.admin.run("check", {"code": "\ufeffx = 1"}).value, {"errors": []})
+        self.assertEqual(self.admin.run("check", {"code": "\ufeffreturn"}).value["errors"][0]["column"], 1)
+        self.assertEqual(self.admin.exec("x = 1\n\ufeffresult = 1").error["type"], "SyntaxError")
+
     def test_eval_returns_the_value_of_an_expression(self):
         self.assertEqual(self.admin.eval("\n  a + b \n", {"a": 10, "b": 20}).value, 30)
         self.assertEqual(self.admin.eval("2 ** 100").value, 2**100)
@@ -119,6 +136,27 @@ class StreamTests(JobTests):
         self.assertEqual(child.stdout, "é\\ud800\nraw\nsub\nend")
         self.assertEqual(child.stderr, "err\n")
 
+    def test_text_that_is_less_than_a_line_is_there_before_the_end(self):
+        codes = {
+            "print('reading', 1, end=' ')": "reading 1 ", "print('50 %', end='\\r')": "50 %\r", "import sys\nsys.stdout.write('x')": "x",
+            "print('a\\nb', end='')": "a\nb", "import sys\nsys.stdout.writelines(['p', 'q'])": "pq",
+        }  # fmt: skip
+        for code, expected in codes.items():
+            child = self.admin.connected_child()
+            child.start("exec", {"code": code + "\nwhile True: pass", "variables": {}})
+            self.admin.pump(lambda child=child, expected=expected: child.stdout == expected, what=f"{expected!r} was not written")
+            self.admin.send({"type": "kill", "childId": child.id})
+            child.finish()
+            self.assertEqual((child.stdout, child.answer), (expected, None))
+
+    def test_streams_are_like_pythons(self):
+        code = "import io, sys\nresult = [type(sys.stdout).__name__, isinstance(sys.stdout, io.TextIOWrapper), sys.stdout.mode, sys.stdout.name, "
+        code += "repr(sys.stdout), type(sys.stdout.buffer).__name__, sys.stdout.isatty(), sys.stdout.line_buffering]"
+        self.assertEqual(
+            self.admin.exec(code).value,
+            ["TextIOWrapper", True, "w", 1, "<_io.TextIOWrapper name=1 mode='w' encoding='utf-8'>", "BufferedWriter", False, True],
+        )
+
     def test_standard_input_is_empty(self):
         self.assertEqual(self.admin.exec("import sys\nresult = sys.stdin.read()").value, "")
 
@@ -172,7 +210,7 @@ class SurroundingsTests(JobTests):
         self.assertEqual(environment["TRACEPARENT"], "00-aa-bb-01")
         self.assertEqual(environment["HOME"], child.scratch)
         self.assertLessEqual(set(environment), set(
-            "PATH LANG HOME TMPDIR PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
+            "PATH LANG USER LOGNAME HOME TMPDIR PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
             "MALLOC_ARENA_MAX TRACEPARENT LD_LIBRARY_PATH".split()))  # fmt: skip
         self.assertEqual((folder, temporary, argv, modules, leads), (child.scratch, child.scratch, [""], [], True))
         self.assertNotIn(RUNNER, path)

@@ -153,7 +153,7 @@ class KeptChildTests(unittest.TestCase):
             "priority": "import os\nos.nice(5)\nresult = 1",
             "closed stream": "import sys\nsys.stdout.close()\nresult = 1",
             "changed stream": "import sys\nsys.stdout.reconfigure(encoding='latin-1')\nresult = 1",
-            "output that cannot go out": "import os\nprint('x', end='')\nos.close(1)\nresult = 1",
+            "output that cannot go out": "import os, sys\nsys.stdout.buffer.write(b'x')\nos.close(1)\nresult = 1",
             "thread of a destructor": "t = __import__('sched').threading\nclass A:\n def __del__(self): t.Thread(target=t.Event().wait, daemon=True).start()\na = A()\na.a = a\nresult = 1",
         }  # fmt: skip
         for what, code in programs.items():

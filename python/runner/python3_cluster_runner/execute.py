@@ -29,12 +29,13 @@ def remember_programs():
 
 
 def create_namespace(policy, variables):
-    """The globals of a fresh `__main__`, which pickle, dataclasses and enum look up by name."""
+    """The globals of a fresh `__main__`, which pickle, dataclasses, enum and inspect look up by name."""
     module = ModuleType("__main__")
     namespace = module.__dict__
     namespace.update(variables)
     namespace["__builtins__"] = guarded_builtins.use(policy)
     namespace["__loader__"] = _Loader()
+    namespace["__file__"] = USER_FILE  # where `inspect` finds the source, by way of `linecache`
     sys.modules["__main__"] = module
     return namespace
 

@@ -1,4 +1,4 @@
-""""`Did you mean …?` of NameError and AttributeError, for interpreters that say it only where they print an error themselves.
+"""`Did you mean …?` of NameError and AttributeError, for interpreters that say it only where they print an error themselves.
 
 From 3.12 on the `traceback` module says it. The rules are CPython's: the nearest name in the scope, then in the globals, then
 among the builtins; the nearest attribute; nearest by the least cost of inserted, deleted and changed characters.

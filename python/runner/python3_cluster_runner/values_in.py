@@ -11,6 +11,7 @@ from keyword import iskeyword
 _set_int_max_str_digits = getattr(sys, "set_int_max_str_digits", None)
 _scan = json.JSONDecoder(strict=False).scan_once  # C; `decode` runs two regular expressions around it
 
+_BYTE_ORDER_MARK = "\ufeff"
 _MEMBERS = {
     "exec": (("code", str), ("variables", dict)),
     "eval": (("expression", str), ("variables", dict)),
@@ -56,6 +57,9 @@ def parse_payload(kind, payload):
         if type(value) is not kind_of:
             raise ValueError(f"'{name}' is missing or of the wrong type")
         request[name] = value
+    for name in ("code", "expression"):
+        if name in request and request[name].startswith(_BYTE_ORDER_MARK):
+            request[name] = request[name][1:]  # as Python does with a file
     names = request.get("variables") or request.get("kwargs")
     if names:
         for name in names:
