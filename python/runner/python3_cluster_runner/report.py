@@ -1,6 +1,6 @@
 """The result frame: what the child may claim, within the bounds of a header."""
 
-from . import frames, policy, tracebacks, user_spans
+from . import frames, path_hints, policy, tracebacks, user_spans
 from .json_text import encode, quote
 
 TYPE_BYTES_MAX = 256
@@ -64,11 +64,21 @@ class Report:
         if isinstance(error, policy.SecurityError):
             return self.failed("SecurityError", tracebacks.message_of(error), error.line or line)
         errno = error.errno if isinstance(error, OSError) and type(error.errno) is int else None
-        message, text = tracebacks.message_of(error), tracebacks.format_error(error)
+        message, text = tracebacks.message_of(error) + _hint(error), tracebacks.format_error(error)
         if place is not None:
             message = f"the result could not be rendered, at {place}: {message}"
             text = f"{text}The result could not be rendered, at {place}\n"
         return self.failed(tracebacks.type_name_of(error), message, line, text, errno)
+
+
+def _hint(error):
+    rules = policy.in_force()
+    if rules is None or rules.is_restricted or not isinstance(error, OSError):
+        return ""
+    try:
+        return path_hints.hint(error)
+    except BaseException:  # the attributes are the program's
+        return ""
 
 
 def release_locals(error, namespace):
