@@ -1,9 +1,10 @@
 """What a call of a kept child may not leave to the next one: taken down before the first call, put back after each.
 
 Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
-              `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
-Ends it:      exit functions that took modules down (program_end.py), Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
-              cannot be used again, and too much memory to run once more.
+              `sys`, builtins, context variables (job.py), locale, garbage collector, random generators, and what has no
+              module to be in (interpreter_state.py).
+Ends it:      exit functions that took modules down (program_end.py), Python's threads, child processes, timers, pending
+              signals, changed limits or priority, streams that cannot be used again, too much memory to run once more.
 Worker's:     threads of any kind and descriptors. It looks into /proc after each call whatever is said here, and listing
               both here too would take a tenth of a short call.
 Stays:        modules and everything in them; audit hooks, which Python cannot remove.
@@ -14,12 +15,14 @@ import _thread
 import gc
 import linecache
 import os
+import resource
 import signal
 import sys
-import time
 from types import ModuleType
 
 from . import guarded_builtins, limits, program_end, standard_streams
+from .c_environment import CEnvironment
+from .interpreter_state import InterpreterState
 from .process_control import die_with_parent
 from .tracebacks import USER_FILE
 
@@ -34,19 +37,14 @@ _SIG_SETMASK = int(signal.SIG_SETMASK)
 _ANY_CHILD = os.WNOHANG | getattr(os, "__WALL", 0x40000000)
 _PER_CALL_VARIABLES = ("HOME", "TMPDIR", "TRACEPARENT")
 _SEED_BYTES = 32
-_SYS_OBJECTS = (
-    "stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__",
-    "displayhook", "excepthook", "unraisablehook", "breakpointhook", "modules", "path", "argv", "meta_path", "path_hooks",
-)  # fmt: skip
 _SYS_LISTS = ("path", "argv", "meta_path", "path_hooks")
-_missing = object()
 _Module, _int_of = ModuleType, int.from_bytes
 
 # Bound here, because user code can replace the names in the modules.
 _open, _close, _dup2, _chdir, _umask, _wait = os.open, os.close, os.dup2, os.chdir, os.umask, os.waitpid
 _set_inheritable, _random_bytes, _count_threads = os.set_inheritable, os.urandom, _thread._count
 _get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
-_set_timer, _pending, _forget_wakeup, _tzset = signal.setitimer, signal.sigpending, signal.set_wakeup_fd, time.tzset
+_set_timer, _pending, _forget_wakeup = signal.setitimer, signal.sigpending, signal.set_wakeup_fd
 _collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
 _get_thresholds, _set_thresholds, _set_gc_debug = gc.get_threshold, gc.set_threshold, gc.set_debug
 _set_trace, _set_profile, _set_recursion_limit = sys.settrace, sys.setprofile, sys.setrecursionlimit
@@ -57,6 +55,12 @@ _get_digits, _set_digits = (
 _set_locale, _LC_ALL = _locale.setlocale, _locale.LC_ALL
 _limits_as_applied, _data_bytes, _take_reserve = limits.are_as_applied, limits.data_bytes, limits.take_reserve
 _is_spent = program_end.is_spent
+_get_limit = resource.getrlimit
+_OTHER_LIMITS = tuple(
+    getattr(resource, name)
+    for name in ("RLIMIT_AS", "RLIMIT_STACK", "RLIMIT_MEMLOCK", "RLIMIT_RTPRIO", "RLIMIT_NICE", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE")
+    if hasattr(resource, name)
+)
 _MONITORING_TOOLS = 6
 
 
@@ -73,11 +77,12 @@ class Surroundings:
             self._raw_variables.pop(raw_name, None)
         self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
         self._mask = _set_mask(int(signal.SIG_BLOCK), ())
-        self._sys = [(name, getattr(sys, name)) for name in _SYS_OBJECTS]
+        self._interpreter, self._c_environment = InterpreterState(), CEnvironment()
         self._lists = [(getattr(sys, name), list(getattr(sys, name))) for name in _SYS_LISTS]
         self._tables = [(table, dict(table)) for table in guarded_builtins.tables()]
         self._umask = _umask(0o077)
         _umask(self._umask)
+        self._other_limits = _get_other_limits()
         self._priority = _get_priority(os.PRIO_PROCESS, 0)
         self._affinity = _get_affinity(0)
         self._thresholds = _get_thresholds()
@@ -142,11 +147,7 @@ class Surroundings:
         """Returns whether anything was taken out, whose destructors may have changed what was put back before it."""
         self._stop_watching()
         _set_digits(self._digits)
-        changed = False
-        for name, value in self._sys:
-            if getattr(sys, name, _missing) is not value:
-                setattr(sys, name, value)
-                changed = True
+        changed = self._interpreter.restore()
         for values, kept in self._lists:
             if values != kept:
                 values[:] = kept
@@ -207,16 +208,23 @@ class Surroundings:
         if raw != self._raw_variables:
             environ.clear()
             environ.update(self._variables)
-            _tzset()
+        self._c_environment.restore(self._raw_variables, (home, folder))
+        self._interpreter.restore_time_zone()
         _chdir("/")
         _umask(self._umask)
 
     def _has_own_limits(self):
         return (
             _limits_as_applied()
+            and _get_other_limits() == self._other_limits
             and _get_priority(os.PRIO_PROCESS, 0) == self._priority
             and _get_affinity(0) == self._affinity
         )
+
+
+def _get_other_limits():
+    """Those that `limits` does not set: who lowered one has lowered it for good."""
+    return [_get_limit(number) for number in _OTHER_LIMITS]
 
 
 def _is_alone():
