@@ -56,19 +56,28 @@ def format_error(error):
         formatted = traceback.TracebackException(
             type(error), error, error.__traceback__, limit=-FRAMES_MAX, lookup_lines=False
         )
-        _hide_runner(formatted, set())
+        hide_runner(formatted)
         return "".join(formatted.format())
     except BaseException as failure:
         return f"{type_name_of(error)}: <the traceback cannot be shown: {type(failure).__name__}>\n"
 
 
-def _hide_runner(formatted, seen):
+def is_of_runner(frame):
+    """Of a frame as `traceback` describes it."""
+    return frame.filename.startswith(RUNNER_FOLDER)
+
+
+def hide_runner(formatted):
     """Cut our own frames, wherever they are: at the top, in guarded builtins, in chained and grouped errors."""
+    _hide_runner(formatted, set())
+
+
+def _hide_runner(formatted, seen):
     if formatted is None or id(formatted) in seen:
         return
     seen.add(id(formatted))
     if formatted.stack:
-        formatted.stack[:] = [frame for frame in formatted.stack if not frame.filename.startswith(RUNNER_FOLDER)]
+        formatted.stack[:] = [frame for frame in formatted.stack if not is_of_runner(frame)]
     if not formatted.stack:
         formatted.stack = None  # a syntax error happened nowhere: no "Traceback" heading over nothing
     _hide_runner(formatted.__cause__, seen)
