@@ -126,6 +126,19 @@ NOTHING_THERE = {
     "descriptor of the output": ("import sys\nresult = sys.stdout.fileno()", "UnsupportedOperation"),
     "file below the output": ("import sys\nresult = sys.stdout.buffer.raw", "AttributeError"),
     "file below logging's output": ("import logging\nresult = logging.StreamHandler().stream.buffer.raw", "AttributeError"),
+    "file below pprint's output": ("import pprint\nresult = pprint.PrettyPrinter()._stream.buffer.raw", "AttributeError"),
+    "file below shlex's input": ("import shlex\nresult = shlex.shlex().instream.buffer.raw", "AttributeError"),
+    "file below argparse's output": ("import argparse\nresult = argparse.FileType('w')('-').buffer.raw", "AttributeError"),
+    "file below argparse's own output": (
+        "import argparse\nclass P(argparse.ArgumentParser):\n def _print_message(self, message, file=None): self.seen = file\n"
+        "p = P()\np.print_help()\nresult = p.seen.buffer.raw",
+        "AttributeError",
+    ),
+    "file below xml.etree's output": (
+        "import xml.etree.ElementTree as e\nclass T(e.ElementTree):\n def write(self, file, **_): self.seen = file\n"
+        "t = T(e.fromstring('<a/>'))\ne.dump(t)\nresult = t.seen.buffer.raw",
+        "AttributeError",
+    ),
     "file below a redirected output": (
         "import contextlib, io\nr = contextlib.redirect_stdout(io.StringIO())\nwith r: result = r._old_targets[0].buffer.raw",
         "AttributeError",

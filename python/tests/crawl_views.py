@@ -31,9 +31,12 @@ LEAVES = (
 
 # Objects of what programs make of these modules: instances hold what no class shows.
 SAMPLES = """
-import argparse, asyncio, bz2, codecs, configparser, contextvars, csv, graphlib, gzip, html.parser, http, io, ipaddress, logging, lzma
+import argparse, asyncio, pprint, bz2, codecs, configparser, contextvars, csv, graphlib, gzip, html.parser, http, io, ipaddress, logging, lzma
 import pathlib, queue, sched, shlex, sys, time, traceback, types, urllib.parse, warnings, weakref, xml.dom.minidom, zlib
-import xml.etree.ElementTree as tree, xml.parsers.expat, xml.sax.saxutils
+import contextlib, xml.etree.ElementTree as tree, xml.parsers.expat, xml.sax.saxutils
+def contextlib_targets():
+    redirection = contextlib.redirect_stdout(io.StringIO())
+    with redirection: return redirection._old_targets[:]
 class Own:
     def method(self): pass
 own = Own()
@@ -67,6 +70,7 @@ result = kept + list(log) + [
     weakref.WeakMethod(own.method), weakref.finalize(own, print), weakref.WeakValueDictionary(), weakref.WeakKeyDictionary(), weakref.WeakSet(),
     xml.dom.minidom.parseString('<a b="c"/>'), tree.fromstring('<a b="c"/>'), tree.ElementTree(tree.fromstring('<a/>')), tree.XMLParser(),
     tree.iterparse(io.StringIO('<a/>')), xml.parsers.expat.ParserCreate(), xml.sax.saxutils.XMLGenerator(io.StringIO()), zlib.compressobj(),
+    pprint.PrettyPrinter(), shlex.shlex(), argparse.FileType('r')('-'), argparse.FileType('w')('-'), contextlib_targets(),
     vars(sys), vars(Own), own.__dict__, Own.__dict__, type(wait).__dict__, vars(weakref.proxy(type(wait))),
 ]
 """

@@ -1,10 +1,11 @@
 """What further modules of the standard library need before restricted code may use them; `guarded_library` says how.
 
-logging    writes to the captured stderr, describes errors without the runner's frames, and formats with checked texts
+logging    describes errors without the runner's frames, and formats with checked texts
 warnings   `catch_warnings` holds the module `warnings` itself
 pathlib    a PurePath holds the module that its names are taken apart with, and properties made by operator.attrgetter
 argparse   reads and sets attributes whose names it is given
 asyncio    has an event loop of ours
+And those that hand out the standard streams, like pprint: what they find in their `sys` is a facade.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ class _SysView(guarded_streams.Streams, ModuleType):
     """The module `sys`, as far as it tells of the interpreter."""
 
 
-class _SysOfLogging:
-    stderr = property(lambda self: guarded_streams.shown(sys.stderr))
+class _SysOfLibrary(guarded_streams.Streams):
+    """For modules that hand out its streams."""
 
     def __getattr__(self, name):
         return getattr(sys, name)
@@ -118,14 +119,19 @@ def _prepare_asyncio(_asyncio):
 
 module_views.VIEW_TYPES["sys"] = _SysView
 module_views.REPLACED["traceback"] = guarded_traceback.FUNCTIONS
+_sys = _SysOfLibrary()
 module_views.SHADOWS.update(
     argparse={
+        "_sys": _sys,
         "getattr": attribute_guards.guarded_getattr,
         "setattr": attribute_guards.guarded_setattr,
         "hasattr": attribute_guards.guarded_hasattr,
     },
-    logging={"sys": _SysOfLogging(), "traceback": _TracebackOfLogging()},
+    logging={"sys": _sys, "traceback": _TracebackOfLogging()},
+    pprint={"_sys": _sys},
+    shlex={"sys": _sys},
 )
+module_views.SHADOWS["xml.etree.ElementTree"] = {"sys": _sys}
 module_views.PREPARATIONS.update(
     logging=_prepare_logging, warnings=_prepare_warnings, pathlib=_prepare_pathlib, asyncio=_prepare_asyncio
 )
