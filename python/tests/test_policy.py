@@ -268,6 +268,15 @@ class RunningTests(unittest.TestCase):
         code = "import logging\nresult = 'threading' in __import__('sys').modules"
         self.assertTrue(self.admin.exec(code).value)
 
+    def test_tasks_that_wait_for_one_another_end_in_an_error_that_says_so(self):
+        code = "import asyncio\nasync def main(): await asyncio.Event().wait()\nasyncio.run(main())"
+        error = self.restricted.exec(code).error
+        self.assertEqual((error["type"], error["message"].partition(":")[0]), ("RuntimeError", "deadlock"))
+
+    def test_a_misspelled_name_of_a_curated_module_is_no_refusal(self):
+        self.assertEqual(self.restricted.exec("import asyncio\nasyncio.gahter").error["type"], "AttributeError")
+        self.assertEqual(self.restricted.exec("from asyncio import gahter").error["type"], "ImportError")
+
     def test_calls_are_checked(self):
         self.assertEqual(self.restricted.call("datetime", "date.fromisoformat", ["2024-01-02"]).value, "2024-01-02")
         error = self.restricted.call("os", "getcwd").error
