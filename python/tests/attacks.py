@@ -24,8 +24,7 @@ MODULE_WALKS = {
     "ast.sys": "import ast\na = ast\nresult = a.sys.modules",
     "zoneinfo._common": "import zoneinfo\nz = zoneinfo\nresult = z._common.importlib",
     "operator.attrgetter": "import operator, random\nresult = operator.attrgetter('_os')(random).getcwd()",
-    "main function": "import ast\nresult = ast.sys and ast.main",
-    "module dict": "import random\nresult = operator = random.__dict__['_os']",
+    "main function": "import ast\nresult = ast.sys.modules and ast.main",
     "match on a module": "import random\nmatch random:\n case object(_os=o): result = o.getcwd()",
     "pattern with attribute value": "import typing\nt = typing\nresult = t.types.CodeType",
     "io.open": "import io\ni = io\nresult = i.open('/etc/passwd').read()",
@@ -38,35 +37,37 @@ MODULE_WALKS = {
 # Dunder names in every form.
 DUNDER_WALKS = {
     "attribute": "result = ().__class__.__base__.__subclasses__()",
-    "getattr": "result = getattr((), '__cla' + 'ss__')",
-    "getattr with a str subclass": "class S(str): pass\nresult = getattr((), S('__class__'))",
+    "getattr": "result = getattr(int, '__subcla' + 'sses__')",
+    "getattr with a str subclass": "class S(str): pass\nresult = getattr(int, S('__subclasses__'))",
     "getattr with a lying str subclass": (
         "class S(str):\n def __eq__(s, o): return True\n def __hash__(s): return hash('real')\n"
-        " def startswith(s, *a): return False\nresult = getattr((), S('__class__'))"
+        " def startswith(s, *a): return False\nresult = getattr(int, S('__subclasses__'))"
     ),
-    "hasattr": "result = hasattr((), '__cla' + 'ss__')",
+    "hasattr": "result = hasattr(int, '__subcla' + 'sses__')",
     "setattr": "class A: pass\nclass B: pass\na = A()\nsetattr(a, '__cla' + 'ss__', B)\nresult = 1",
     "delattr": "def f(): 'x'\ndelattr(f, '__anno' + 'tations__' + '_')\nresult = 1",
-    "attrgetter": "import operator\nresult = operator.attrgetter('__class__')(())",
-    "attrgetter, dotted": "import operator\nresult = operator.attrgetter('real.__class__')(1)",
-    "attrgetter, second": "import operator\nresult = operator.attrgetter('real', '__class__')(1)",
+    "attrgetter": "import operator\nresult = operator.attrgetter('__subclasses__')(int)",
+    "attrgetter, dotted": "import operator\nresult = operator.attrgetter('real.__init__.__objclass__')(1)",
+    "attrgetter, second": "import operator\nresult = operator.attrgetter('__name__', '__subclasses__')(int)",
     "attrgetter, imported": "from operator import attrgetter as g\nresult = g('__globals__')(lambda: 0)",
     "methodcaller": "import operator\nresult = operator.methodcaller('__subclasses__')(object)",
-    "methodcaller of format": "import operator\nresult = operator.methodcaller('format', 1)('{0.__class__}')",
-    "attrgetter of format": "import operator\nresult = operator.attrgetter('format')('{0.__class__}')(1)",
-    "format, literal": "result = '{0.__class__}'.format(1)",
-    "format, nested in the spec": "t = '{0:{1.__class__}}'\nresult = t.format('', 1)",
+    "methodcaller of format": "import operator\nresult = operator.methodcaller('format', int)('{0.__subclasses__}')",
+    "attrgetter of format": "import operator\nresult = operator.attrgetter('format')('{0.__subclasses__}')(int)",
+    "format, literal": "result = '{0.__subclasses__}'.format(int)",
+    "format, nested in the spec": "t = '{0:{1.__base__.__name__}}'\nresult = t.format('', bool)",
     "string.Formatter, subclass": (
         "import string\nclass F(string.Formatter):\n pass\nresult = F().vformat('{f.__globals__}', (), {'f': F.vformat})"
     ),
-    "f-string": "x = 1\nresult = f'{x.__class__}'",
-    "f-string, in the spec": "x = 1\nresult = f'{x:{x.__class__}}'",
-    "match class": "match 1:\n case int(__class__=c): result = c",
-    "match args": "class A:\n __match_args__ = ('__class__',)\nmatch A():\n case A(c): result = c",
-    "super": "class A:\n def f(self): return super().__getattribute__('__class__')\nresult = A().f()",
-    "object.__getattribute__": "result = object.__getattribute__((), '__class__')",
+    "f-string": "x = int\nresult = f'{x.__subclasses__}'",
+    "f-string, in the spec": "x = int\nresult = f'{1:{x.__base__}}'",
+    "match class": "match int:\n case type(__base__=c): result = c",
+    "match args": "class A:\n __match_args__ = ('__reduce_ex__',)\nmatch A():\n case A(c): result = c",
+    "super": "class A:\n def f(self): return super().__getattribute__('f')\nresult = A().f()",
+    "object.__getattribute__": "result = object.__getattribute__((), 'count')",
     "type.__getattribute__": "result = type.__getattribute__(int, '__subclasses__')",
     "mro": "result = int.mro()",
+    "mro, by a proxy": "import weakref\nclass A(int): pass\nresult = weakref.proxy(A).mro()",
+    "mro, by super": "class M(type):\n def f(cls): return super().mro()\nclass A(metaclass=M): pass\nresult = A.f()",
     "__class_getitem__": "class A:\n def __class_getitem__(c, k): return c.__base__\nresult = A[1]",
     "metaclass": "class M(type):\n def __call__(c): return c.__subclasses__()\nclass A(metaclass=M): pass\nresult = A()",
     "decorator": "def d(f): return f.__globals__\n@d\ndef g(): pass\nresult = g",
@@ -88,7 +89,7 @@ DUNDER_WALKS = {
     "__reduce_ex__": "result = (1).__reduce_ex__(4)",
     "__reduce_ex__ by getattr": "result = getattr(object(), '__reduce' + '_ex__')(4)",
     "typing.get_type_hints": (
-        "import typing\nclass A:\n x: \"().__class__\"\nresult = str(typing.get_type_hints(A))"
+        "import typing\nclass A:\n x: \"int.__subclasses__\"\nresult = str(typing.get_type_hints(A))"
     ),
     "typing.get_type_hints with globals": (
         "import typing\ndef f(x: \"__import__('os').getcwd()\"): pass\nresult = str(typing.get_type_hints(f, {}))"
@@ -110,7 +111,7 @@ DUNDER_WALKS = {
     "match args, assembled": "n = '__glob' + 'als__'\nclass A:\n __match_args__ = (n,)\nresult = 1",
     "singledispatch, annotation": (
         "import functools\n@functools.singledispatch\ndef f(x): pass\n@f.register\n"
-        "def g(x: \"().__class__\"): pass\nresult = 1"
+        "def g(x: \"int.__subclasses__\"): pass\nresult = 1"
     ),
     "enum.global_enum": (
         "import enum\nclass E(enum.Enum):\n __module__ = 'builtins'\n getattr = 1\nenum.global_enum(E)\nresult = 1"
@@ -126,10 +127,10 @@ DUNDER_WALKS = {
     "__import__": "result = __import__('os').getcwd()",
     "__import__ of an allowed module": "result = __import__('json').codecs",
     "build_class": "result = __build_class__",
-    "unicode attribute": "result = ().__\u1d9cl\u1d43ss__",
+    "unicode attribute": "result = int.__\u1d47\u1d43se__",
     "variable named like a builtin": "def f(open): return open\nresult = f(open)('/etc/passwd').read()",
     "Exception with a lying name": "class SecurityError(Exception): pass\nimport os\nresult = os.getcwd()",
-    "caught and tried again": "try:\n getattr((), '__class__')\nexcept BaseException: pass\nresult = getattr((), '__class__')",
+    "caught and tried again": "try:\n getattr(int, '__subclasses__')\nexcept BaseException: pass\nresult = getattr(int, '__subclasses__')",
 }
 
 IMPORTS = {
@@ -144,7 +145,12 @@ IMPORTS = {
     "in a function": "def f():\n import os\n return os\nresult = f().getcwd()",
     "in a class": "class A:\n import os\nresult = A.os.getcwd()",
     "after an allowed one": "import math, os\nresult = 1",
-    "in try": "try:\n import os\nexcept ImportError: pass\nresult = 1",
+    "in try": "try:\n import os\nexcept ValueError: pass\nresult = 1",
+    "in try, and used": "try:\n import os\nexcept ImportError as e: raise e\nresult = os.getcwd()",
+    "in a function called in try": "def f():\n import os\n return os\ntry: result = f().getcwd()\nexcept ImportError: pass",
+    "under a condition that holds": "import sys\nif sys.version_info > (3, 0): import os\nresult = os.getcwd()",
+    "under TYPE_CHECKING set by the program": "TYPE_CHECKING = True\nif TYPE_CHECKING: import os\nresult = os.getcwd()",
+    "in try, then from the modules": "import sys\ntry: import os\nexcept ImportError: pass\nresult = sys.modules['os'].getcwd()",
     "importlib.util": "import importlib.util\nresult = 1",
     "sys": "import sys\nresult = sys.modules['os'].getcwd()",
     "__main__": "import __main__\nresult = __main__.__builtins__",
@@ -155,7 +161,15 @@ IMPORTS = {
     "gc": "import gc\nresult = len(gc.get_objects())",
     "inspect": "import inspect\nresult = inspect.currentframe()",
     "types": "import types\nresult = types.CodeType",
-    "weakref": "import weakref\nresult = 1",
+    "a module below an allowed one that configures": "import logging.config\nresult = 1",
+    "from it": "from logging.config import dictConfig\nresult = 1",
+    "a module beside an allowed one": "import urllib.request\nresult = 1",
+    "from the package of an allowed one": "from urllib import request\nresult = 1",
+    "below a curated one": "from asyncio.base_events import BaseEventLoop\nresult = 1",
+    "below a curated one, by its package": "from asyncio import subprocess\nresult = 1",
+    "above an allowed one": "import xml.sax.saxutils\nresult = xml.sax.make_parser(['os'])",
+    "pickle": "import pickle\nresult = 1",
+    "copyreg": "import copyreg\nresult = 1",
     "a submodule that is not below the allowed one": "import mathx\nresult = 1",
     "__future__ and then": "from __future__ import annotations\nimport os\nresult = 1",
 }

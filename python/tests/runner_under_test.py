@@ -14,7 +14,10 @@ sys.path.insert(0, RUNNER)
 RESTRICTED_MODULES = (
     "math json datetime itertools collections decimal random re statistics time calendar uuid hashlib base64 string "
     "textwrap difflib enum functools operator copy ast typing dataclasses fractions heapq bisect numbers cmath abc "
-    "contextlib zoneinfo unicodedata struct array pprint binascii hmac secrets __future__ io python3_trace"
+    "contextlib zoneinfo unicodedata struct array pprint binascii hmac secrets __future__ io python3_trace "
+    "csv configparser html urllib.parse xml.etree xml.dom.minidom xml.sax.saxutils xml.parsers.expat tomllib ipaddress "
+    "quopri codecs stringprep locale shlex fnmatch http argparse zlib gzip bz2 lzma pathlib sys types weakref warnings "
+    "traceback logging inspect gc contextvars reprlib keyword errno platform graphlib queue sched colorsys asyncio"
 ).split()
 BLOCKED_MODULES = (
     "telnetlib paramiko pty tty termios fcntl pipes posix pwd grp crypt ctypes multiprocessing __builtin__ "

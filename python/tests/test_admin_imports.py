@@ -23,8 +23,8 @@ REFUSED = {
     "importlib": "import importlib\nimportlib.import_module('threading')",
     "importlib, assembled": "import importlib\nimportlib.import_module('thread' + 'ing')",
     "importlib, from": "from importlib import import_module as load\nload('ctypes')",
-    "exec": "exec('import asyncio')",
-    "eval": "eval(\"__import__('as' + 'yncio')\")",
+    "exec": "exec('import threading')",
+    "eval": "eval(\"__import__('thread' + 'ing')\")",
     "already imported by a library": "import logging\nimport threading",
 }
 

@@ -63,6 +63,17 @@ class KeptChildTests(unittest.TestCase):
                 self.assertTrue(kept.waits)
             self.assertTrue(is_alive(kept.pid))
 
+    def test_restricted_code_cannot_leave_its_streams_to_the_next_call(self):
+        kept = self.kept("restricted")
+        kept.exec("import io, logging, sys\nsys.stdin = io.StringIO('left')\nsys.stdout = sys.stderr = io.StringIO()\nlogging.error('a')")
+        self.assertTrue(kept.waits)
+        child = kept.exec("import logging, sys\nprint('b')\nprint('c', file=sys.stderr)\nlogging.error('d')\nresult = sys.stdin.read()")
+        self.assertEqual((child.value, child.stdout), ("", "b\n"))
+        self.assertIn("c\n", child.stderr)
+        again = kept.exec("import asyncio\nresult = asyncio.run(asyncio.sleep(0, 3))")
+        self.assertEqual((again.value, kept.waits), (3, True))
+        self.assertEqual(kept.exec("import asyncio\nresult = asyncio.run(asyncio.sleep(0, 4))").value, 4)
+
     def test_answers_pings_between_calls_and_leaves_when_told_to(self):
         kept = self.kept()
         kept.exec("result = 1")

@@ -3,9 +3,10 @@
 import glob
 import json
 import os
+import re
 import unittest
 
-from runner_under_test import HERE
+from runner_under_test import HERE, RESTRICTED_MODULES
 from worker_side import WorkerSide
 
 
@@ -42,9 +43,17 @@ class OrdinaryProgramTests(unittest.TestCase):
     def test_they_run_in_admin_mode(self):
         self.run_all("admin")
 
+    def test_each_allowed_module_is_in_one_of_them(self):
+        texts = "\n".join(code for programs in PROGRAMS.values() for _, code, _ in programs)
+        imported = re.findall(r"^\s*(?:import|from) +([^#\n]+)", texts, re.MULTILINE)
+        names = set(re.findall(r"[\w.]+", "\n".join(imported)))
+        below = "\n".join(sorted(names))
+        missing = [name for name in RESTRICTED_MODULES if name not in names and f"{name}." not in below]
+        self.assertEqual(missing, [])
+
     def test_none_was_lost_on_the_way(self):
-        self.assertEqual(sorted(PROGRAMS), ["classes", "industry", "language", "library"])
-        self.assertGreaterEqual(sum(map(len, PROGRAMS.values())), 190)
+        self.assertEqual(sorted(PROGRAMS), ["classes", "coroutines", "industry", "interpreter", "language", "library", "texts"])
+        self.assertGreaterEqual(sum(map(len, PROGRAMS.values())), 230)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Restricted mode: what it refuses, in which words, and above all what it does not refuse."""
 
+import os
+import re
 import unittest
 
-from runner_under_test import BLOCKED_MODULES, RESTRICTED_MODULES
+from runner_under_test import BLOCKED_MODULES, HERE, RESTRICTED_MODULES
 from worker_side import WorkerSide
 from python3_cluster_runner import policy, policy_syntax
 
@@ -21,39 +23,70 @@ def refusal(code, mode="restricted", variables=(), form="exec"):
 
 
 BLOCKED_HINT = "\nWhich modules are, the setting PYTHON3_BLOCKED_MODULES of the worker nodes says."
+MODULES = f"\nAllowed modules: {LIST}"
+
 REFUSED = {
-    "import os": f"Import of 'os' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "import os.path as p": f"Import of 'os' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "import math, socketserver": f"Import of 'socketserver' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "from subprocess import run": f"Import from 'subprocess' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "from . import x": f"Import from '.' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "import ctypes": f"Module 'ctypes' is always blocked for security reasons{BLOCKED_HINT}",
-    "import math, fcntl": f"Module 'fcntl' is always blocked for security reasons{BLOCKED_HINT}",
-    "from multiprocessing.pool import X": f"Module 'multiprocessing' is always blocked for security reasons{BLOCKED_HINT}",
-    "eval('1')": f"Function 'eval' requires Administrator role{HINT}",
-    "f = open": f"Function 'open' requires Administrator role{HINT}",
-    "__import__('os')": f"Function '__import__' requires Administrator role{HINT}",
-    "[globals() for x in y]": f"Function 'globals' requires Administrator role{HINT}",
-    "().__class__": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "f.__globals__": f"Use of attribute '__globals__' requires Administrator role{HINT}",
+    "import os": f"Import of 'os' requires Administrator role. For names of files use pathlib.PurePath; values of the environment come in `variables`.{HINT}{MODULES}",
+    "import os.path as p": f"Import of 'os' requires Administrator role. For names of files use pathlib.PurePath; values of the environment come in `variables`.{HINT}{MODULES}",
+    "import math, trace": f"Import of 'trace' requires Administrator role{HINT}{MODULES}",
+    "from subprocess import run": f"Import from 'subprocess' requires Administrator role. A job is one process: send other work as jobs of its own.{HINT}{MODULES}",
+    "import plant_library": f"Import of 'plant_library' requires Administrator role. Your operator can allow it with PYTHON3_RESTRICTED_MODULES.{HINT}{MODULES}",
+    "from . import x": f"Import from '.' requires Administrator role{HINT}{MODULES}",
+    "import threading": f"Import of 'threading' requires Administrator role. Waits overlap with asyncio.gather; for more at once send several jobs.{HINT}{MODULES}",
+    "from concurrent.futures import X": f"Import from 'concurrent' requires Administrator role. Waits overlap with asyncio.gather; for more at once send several jobs.{HINT}{MODULES}",
+    "import math, multiprocessing": f"Module 'multiprocessing' is always blocked for security reasons. Waits overlap with asyncio.gather; for more at once send several jobs.{BLOCKED_HINT}",
+    "import fcntl": f"Module 'fcntl' is always blocked for security reasons. A job is one process: send other work as jobs of its own.{BLOCKED_HINT}",
+    "import urllib.request": f"Import of 'urllib.request' requires Administrator role. There is no network here: fetch the data before, and pass it in `variables`.{HINT}{MODULES}",
+    "eval('1')": f"Function 'eval' requires Administrator role. ast.literal_eval reads literals; an expression can be a job of its own.{HINT}",
+    "f = open": f"Function 'open' requires Administrator role. Pass the text in `variables`, and read it with io.StringIO or io.BytesIO.{HINT}",
+    "vars()": f"Function 'vars' requires Administrator role. vars(x) of an object works; without one it is locals().{HINT}",
+    "__import__('os')": None,
+    "[globals() for x in y]": None,
+    "x.__class__ = A": f"Use of attribute '__class__' requires Administrator role{HINT}",
+    "del x.__class__": None,
+    "class A: __class__ = 1": f"Use of name '__class__' requires Administrator role{HINT}",
+    "().__subclasses__": None,
+    "f.__globals__": f"Use of attribute '__globals__' requires Administrator role. Keep the values in a dict of your own.{HINT}",
     "x = y.gi_frame": f"Use of attribute 'gi_frame' requires Administrator role{HINT}",
-    "'{0.__class__}'.format(1)": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "'{a[0].__class__}'.format_map(d)": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "'{0:{1.__class__}}'.format(1, 2)": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "f'{x.__class__}'": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "__builtins__": f"Use of name '__builtins__' requires Administrator role{HINT}",
-    "import json as __builtins__": f"Use of name '__builtins__' requires Administrator role{HINT}",
-    "def f():\n global __builtins__": f"Use of name '__builtins__' requires Administrator role{HINT}",
-    "try: pass\nexcept E as __builtins__: pass": f"Use of name '__builtins__' requires Administrator role{HINT}",
-    "match x:\n case object(__class__=c): pass": f"Use of attribute '__class__' requires Administrator role{HINT}",
-    "import random\nrandom._os.system('id')": f"Import of 'os' requires Administrator role. Allowed modules: {LIST}{HINT}",
-    "import io\nio.open('x')": f"Function 'open' requires Administrator role{HINT}",
-    "from io import open": f"Function 'open' requires Administrator role{HINT}",
-    "from io import FileIO": f"Use of attribute 'io.FileIO' requires Administrator role{HINT}",
+    "'{0.__base__}'.format(1)": None,
+    "'{0.__dict__}'.format(1)": f"Use of attribute '__dict__' requires Administrator role{HINT}",
+    "'{a[0].__base__}'.format_map(d)": None,
+    "'{0:{1.__base__}}'.format(1, 2)": None,
+    "f'{x.__base__}'": None,
+    "__builtins__": None,
+    "import json as __builtins__": None,
+    "def f():\n global __builtins__": None,
+    "try: pass\nexcept E as __builtins__: pass": None,
+    "match x:\n case object(__base__=c): pass": None,
+    "import random\nrandom._os.system('id')": None,
+    "import io\nio.open('x')": f"Function 'open' requires Administrator role. Pass the text in `variables`, and read it with io.StringIO or io.BytesIO.{HINT}",
+    "from io import open": None,
+    "from io import FileIO": f"Use of attribute 'io.FileIO' requires Administrator role. Pass the text in `variables`, and read it with io.StringIO or io.BytesIO.{HINT}",
+    "from pathlib import Path": f"Use of attribute 'pathlib.Path' requires Administrator role. For names of files use PurePath. Pass the text in `variables`, and read it with io.StringIO or io.BytesIO.{HINT}",
+    "import sys as s\ns.modules": None,
     "from math import __loader__": None,
+    "try: pass\nexcept ImportError: pass\nelse: import os": None,
+    "try: pass\nexcept ImportError: import os": None,
+    "try:\n def f(): import os\nexcept ImportError: pass": None,
+    "try: import os\nexcept ValueError: pass": None,
+    "if debug: import os": None,
+    "with open_door(ImportError): import os": None,
 }
 
 ALLOWED = [
+    "try: import os\nexcept ImportError: pass",
+    "try: import threading\nexcept ModuleNotFoundError as e: pass",
+    "try:\n if x:\n  from os import path\nexcept (ValueError, ImportError): pass",
+    "try: import os, json\nexcept Exception: os = None\nfinally: os.path",
+    "try: import numpy\nexcept: numpy = None",
+    "import contextlib\nwith contextlib.suppress(ImportError): import os",
+    "if TYPE_CHECKING:\n import os\nelse: import socket",
+    "import sys\nif sys.version_info >= (3, 11): import tomllib\nelse: import tomli as tomllib",
+    "if 0: import os",
+    "self.__class__(1).__class__.__name__; x.__dict__; vars(x); e.__traceback__; __class__",
+    "x.__dict__ = d; x.__dict__['a'] = 1; e.__traceback__ = None",
+    "import asyncio, sys\nasyncio.run(f()); sys.exit()",
+    "import xml.etree.ElementTree as ET, urllib.parse\nfrom xml.sax import saxutils",
     "import re; re.compile('open')",
     "direction = 'profile'  # open the file, eval it, exec os.system",
     "def f(n):\n import math\n return f(n - 1) if n else math.pi",
@@ -77,6 +110,28 @@ ALLOWED = [
 ]
 
 
+class ListTests(unittest.TestCase):
+    """The lists of the worker's configuration, of the page for callers, and of these tests are one."""
+
+    def read(self, *path):
+        with open(os.path.join(os.path.dirname(os.path.dirname(HERE)), *path), encoding="utf-8") as file:
+            return file.read()
+
+    def names_of(self, text, constant):
+        body = text.partition(f"{constant} = [")[2] or text.partition(f"{constant}: readonly string[] = [")[2]
+        return re.findall(r"'([\w.]+)'", body.partition("]")[0])
+
+    def test_they_are_those_of_the_configuration(self):
+        text = self.read("packages", "shared", "src", "config", "module-lists.ts")
+        safe, harmless = self.names_of(text, "PREDECESSOR_SAFE_MODULES"), self.names_of(text, "HARMLESS_MODULES")
+        self.assertEqual(sorted(safe + harmless), sorted(RESTRICTED_MODULES))
+        self.assertEqual(self.names_of(text, "ALWAYS_BLOCKED_MODULES"), BLOCKED_MODULES)
+
+    def test_the_page_names_the_same(self):
+        modes = self.read("docs", "http-api.md").partition("\n## Modes\n")[2]
+        self.assertEqual(sorted(re.search(r"\n\n`(math [^`]+)`", modes)[1].split()), sorted(RESTRICTED_MODULES))
+
+
 class SyntaxTests(unittest.TestCase):
     def test_refusals_and_their_words(self):
         for code, message in REFUSED.items():
@@ -94,7 +149,7 @@ class SyntaxTests(unittest.TestCase):
     def test_the_short_cut_past_the_tree_never_skips_a_refusal(self):
         restricted = policy.Policy("restricted", RESTRICTED_MODULES, BLOCKED_MODULES)
         admin = policy.Policy("admin", RESTRICTED_MODULES, BLOCKED_MODULES)
-        escaped = ["'{0.\\x5f_class_\\137}'.format(1)", "e\u1d5bal('1')", "'{0.\\N{LOW LINE}_class_\\u005f}'.format(1)"]
+        escaped = ["'{0.\\x5f_base_\\137}'.format(1)", "e\u1d5bal('1')", "'{0.\\N{LOW LINE}_base_\\u005f}'.format(1)"]
         for code in [*REFUSED, *escaped]:
             with self.subTest(code):
                 self.assertFalse(policy_syntax.is_plainly_harmless(code, restricted))
@@ -110,7 +165,7 @@ class SyntaxTests(unittest.TestCase):
         self.assertIsNotNone(refusal("input + 1", form="eval"))
 
     def test_the_first_refusal_in_the_text_is_reported_with_its_line(self):
-        error = refusal("x = 1\n\nimport os\neval('1')\nimport sys")
+        error = refusal("x = 1\n\nimport os\neval('1')\nimport socket")
         self.assertEqual((error.line, "'os'" in str(error)), (3, True))
 
     def test_admin_is_refused_blocked_modules_only(self):
@@ -122,7 +177,7 @@ class SyntaxTests(unittest.TestCase):
 
     def test_code_nested_as_deep_as_the_parser_allows_is_checked(self):
         self.assertIsNotNone(refusal("-" * 80 + "eval"))
-        self.assertIsNotNone(refusal("x" + ".a" * 600 + ".__class__"))
+        self.assertIsNotNone(refusal("x" + ".a" * 600 + ".__base__"))
 
 
 PROGRAMS = {
@@ -154,7 +209,7 @@ PROGRAMS = {
         "class A:\n def __init__(self, x): self.x = x\n def __repr__(self): return f'A({self.x!r})'\n"
         "class B(A):\n def __init__(self): super().__init__(5)\nb = B()\nsetattr(b, 'y', 1)\n"
         "result = [getattr(b, 'x'), getattr(b, 'z', None), hasattr(b, 'y'), 'x' in dir(b), '__class__' in dir(b), repr(b)]",
-        [5, None, True, True, False, "A(5)"],
+        [5, None, True, True, True, "A(5)"],
     ),
     "try, match, walrus, sorted, print": (
         "try:\n 1 / 0\nexcept ZeroDivisionError as e:\n m = str(e)\nmatch [1, 2]:\n case [a, *rest]: pass\n"
@@ -166,7 +221,7 @@ PROGRAMS = {
 }
 
 RUN_TIME_REFUSED = {
-    "getattr((), '__cl' + 'ass__')": "Use of attribute '__class__' requires Administrator role",
+    "getattr((), '__ba' + 'se__')": "Use of attribute '__base__' requires Administrator role",
     "getattr(__import__, 'x')": "Function '__import__' requires Administrator role",
     "setattr(print, '__self__', 1)": "Use of attribute '__self__' requires Administrator role",
 }
@@ -215,14 +270,24 @@ class RunningTests(unittest.TestCase):
         code = "import logging\nresult = 'threading' in __import__('sys').modules"
         self.assertTrue(self.admin.exec(code).value)
 
+    def test_tasks_that_wait_for_one_another_end_in_an_error_that_says_so(self):
+        code = "import asyncio\nasync def main(): await asyncio.Event().wait()\nasyncio.run(main())"
+        error = self.restricted.exec(code).error
+        self.assertEqual((error["type"], error["message"].partition(":")[0]), ("RuntimeError", "deadlock"))
+
+    def test_a_misspelled_name_of_a_curated_module_is_no_refusal(self):
+        self.assertEqual(self.restricted.exec("import asyncio\nasyncio.gahter").error["type"], "AttributeError")
+        self.assertEqual(self.restricted.exec("from asyncio import gahter").error["type"], "ImportError")
+
     def test_calls_are_checked(self):
         self.assertEqual(self.restricted.call("datetime", "date.fromisoformat", ["2024-01-02"]).value, "2024-01-02")
         error = self.restricted.call("os", "getcwd").error
         self.assertEqual(
             (error["type"], error["message"]),
-            ("SecurityError", f"SECURITY ERROR: Module 'os' requires Administrator role. Allowed modules: {LIST}{HINT}"),
+            ("SecurityError", "SECURITY ERROR: Module 'os' requires Administrator role. For names of files use pathlib.PurePath; values of the "
+            f"environment come in `variables`.{HINT}{MODULES}"),
         )
-        for module, function in [("random", "_os.getcwd"), ("math", "__loader__.load_module"), ("io", "StringIO.__class__")]:
+        for module, function in [("random", "_os.getcwd"), ("math", "__loader__.load_module"), ("io", "StringIO.__base__")]:
             self.assertEqual(self.restricted.call(module, function).error["type"], "SecurityError")
         self.assertIn("Function 'open'", self.restricted.call("io", "open", ["/etc/passwd"]).error["message"])
         self.assertIn("always blocked", self.admin.call("fcntl", "flock").error["message"])

@@ -111,7 +111,7 @@ class ProgramEndTests(unittest.TestCase):
                 self.assertFalse(kept.waits)
 
     def test_restricted_code_is_restricted_to_its_end(self):
-        code = "class A:\n    def __del__(self):\n        try: getattr(self, '__cl' + 'ass__')\n        except Exception as e: print(type(e).__name__)\na = A()\na.a = a"
+        code = "class A:\n    def __del__(self):\n        try: getattr(self, '__ba' + 'se__')\n        except Exception as e: print(type(e).__name__)\na = A()\na.a = a"
         self.assertEqual(self.restricted.exec(code).stdout, "SecurityError\n")
         self.assertEqual(Kept(self.restricted).exec(code).stdout, "SecurityError\n")
 

@@ -191,7 +191,7 @@ const NO_JUDGEMENT = '\n\ndef _judge(event, arguments):\n    pass\n';
 
 const MODULES = [
   'ctypes', 'errno', 'mmap', 'os', 'resource', 'socket', 'subprocess', 'time', '_thread', 'numpy', 'pandas', 'sqlite3', 'urllib.request',
-  'decimal', 'uuid', 'random', 'secrets', 'hashlib', 'zoneinfo', 'datetime', 'json',
+  'decimal', 'uuid', 'random', 'secrets', 'hashlib', 'zoneinfo', 'datetime', 'json', 'asyncio', 'logging', 'xml.etree',
 ]; // prettier-ignore
 
 /** System calls that Python has no name for. */

@@ -37,6 +37,14 @@ describe.each(MODES)('behind all layers, code of mode %s', (mode) => {
       '2026-07-01T00:00:00+02:00',
     ],
     'sleeps, and measures time': ['import time\nt = time.perf_counter()\ntime.sleep(0.01)\nresult = time.perf_counter() - t > 0.005', true],
+    'waits in coroutines': [
+      'import asyncio\nasync def wait(x):\n await asyncio.sleep(0.01)\n return x\nasync def main(): return await asyncio.gather(wait(1), wait(2))\nresult = asyncio.run(main())',
+      [1, 2],
+    ],
+    'logs, and reads XML': [
+      "import logging, xml.etree.ElementTree as tree\nlogging.warning('x')\nresult = tree.fromstring('<a>1</a>').text",
+      '1',
+    ],
     'allocates and frees memory': ["result = len(b'x' * 50_000_000) + len([0] * 1_000_000)", 51_000_000],
   };
   it.each(Object.entries(programs))('%s', async (_, [code, value]) => {

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import format_strings, module_views, policy
+from . import format_strings, module_views, own_attributes, policy
 
 _in_force, _hand_out = policy.in_force, module_views.hand_out
 _exact = str.__str__  # of a subclass of str, what it holds, not what it says
@@ -17,7 +17,21 @@ def check(name):
             raise refusal
 
 
+def check_change(name):
+    """The same for a name that is to be set or deleted."""
+    if isinstance(name, str):
+        refusal = _in_force().change_refusal(_exact(name))
+        if refusal is not None:
+            raise refusal
+
+
+def _is_dict(name):
+    return isinstance(name, str) and _exact(name) == "__dict__"
+
+
 def guarded_getattr(object, name, default=_missing, /):
+    if _is_dict(name):
+        return own_attributes.holder(object).__dict__ if default is _missing or hasattr(object, "__dict__") else default
     check(name)
     value = getattr(object, name) if default is _missing else getattr(object, name, default)
     if name in format_strings.METHODS:
@@ -26,17 +40,18 @@ def guarded_getattr(object, name, default=_missing, /):
 
 
 def guarded_hasattr(object, name, /):
-    check(name)
+    if not _is_dict(name):
+        check(name)
     return hasattr(object, name)
 
 
 def guarded_setattr(object, name, value, /):
-    check(name)
+    check_change(name)
     setattr(object, name, value)
 
 
 def guarded_delattr(object, name, /):
-    check(name)
+    check_change(name)
     delattr(object, name)
 
 

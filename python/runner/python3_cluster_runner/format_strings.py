@@ -1,6 +1,4 @@
-"""Attributes that format strings read: `'{0.__class__}'`."""
-
-from .policy import CLASS_NAMES
+"""Attributes that format strings read: `'{0.__globals__}'`."""
 
 try:
     from _string import formatter_field_name_split, formatter_parser
@@ -22,10 +20,7 @@ def attributes(text):
     try:
         for _, field, spec, _ in formatter_parser(text):
             if field:
-                parts = [name for is_attribute, name in formatter_field_name_split(field)[1] if is_attribute]
-                if parts[-2:-1] == ["__class__"] and parts[-1] in CLASS_NAMES:
-                    del parts[-2:]
-                yield from parts
+                yield from (name for is_attribute, name in formatter_field_name_split(field)[1] if is_attribute)
             if spec:
                 yield from attributes(spec)
     except ValueError:

@@ -8,12 +8,22 @@ import builtins
 import importlib
 import sys
 
-from . import attribute_guards, guarded_effects, guarded_library, module_views, policy
-from .policy import FORMAT_HOLDER, REFUSED_BUILTINS
+from . import (
+    attribute_guards,
+    guarded_effects,
+    guarded_event_loop,
+    guarded_library,
+    guarded_modules,  # fills the tables of module_views
+    guarded_streams,
+    module_views,
+    own_attributes,
+    policy,
+)
+from .policy import DICT_HOLDER, FORMAT_HOLDER, MRO_HOLDER, REFUSED_BUILTINS
 from .tracebacks import USER_FILE
 
 _KEPT_DUNDERS = ("__build_class__", "__name__", "__doc__")
-_DROPPED = ("exit", "quit", "copyright", "credits", "license")  # the site module's, for people at a prompt
+_DROPPED = ("copyright", "credits", "license")  # the site module's, for people at a prompt
 _real_import = builtins.__import__
 _real_import_module = importlib.import_module
 _in_force = policy.in_force
@@ -28,11 +38,17 @@ def _refused(name):
     return refuse
 
 
+def _exit(code=None):
+    """The site module's `exit` and `quit` close standard input as well."""
+    raise SystemExit(code)
+
+
 def use(rules):
     """The `__builtins__` for code under this policy. Made in the template: a copy would cost each child 0.2 ms."""
     policy.use(rules)
     if not rules.is_restricted:
         return _ADMIN
+    guarded_streams.begin()
     guarded_effects.install()
     guarded_effects.begin(rules)
     return _RESTRICTED
@@ -79,7 +95,11 @@ def _guarded_import(name, globals=None, locals=None, fromlist=(), level=0):
 
 def _import_view(name, fromlist):
     with guarded_effects.suspended():
-        module = _real_import(name, None, None, fromlist or ())
+        if name == "asyncio":
+            with guarded_event_loop.without_tls():
+                module = _real_import(name, None, None, fromlist or ())
+        else:
+            module = _real_import(name, None, None, fromlist or ())
     if not fromlist:
         return module_views.view_of(module, name.partition(".")[0])
     view = module_views.view_of(module, name)
@@ -115,6 +135,11 @@ _RESTRICTED.update(
         "setattr": attribute_guards.guarded_setattr,
         "delattr": attribute_guards.guarded_delattr,
         "dir": attribute_guards.guarded_dir,
+        "vars": own_attributes.guarded_vars,
+        "exit": _exit,
+        "quit": _exit,
         FORMAT_HOLDER: attribute_guards.format_holder,
+        DICT_HOLDER: own_attributes.holder,
+        MRO_HOLDER: own_attributes.mro_holder,
     }
 )

@@ -12,7 +12,7 @@ import operator
 import sys
 from types import ModuleType
 
-from . import format_strings, module_views, policy
+from . import format_strings, guarded_streams, module_views, policy
 from .attribute_guards import check, guarded_getattr
 
 RESTRICTED_BUILTINS = {}  # filled by guarded_builtins
@@ -96,9 +96,21 @@ def _guard_typing():
 
 
 def _contextlib_getattr(object, name, default=_missing):
-    if object is sys and name not in ("stdout", "stderr", "stdin"):
-        raise _in_force().module_refusal("sys")
+    if object is sys:
+        return guarded_streams.shown(getattr(sys, _checked_stream(name)))
     return getattr(object, name) if default is _missing else getattr(object, name, default)
+
+
+def _contextlib_setattr(object, name, value):
+    if object is sys:
+        name, value = _checked_stream(name), guarded_streams.real(value)
+    _real_setattr(object, name, value)
+
+
+def _checked_stream(name):
+    if name not in ("stdout", "stderr", "stdin"):
+        raise _in_force().module_attribute_refusal("sys", name)
+    return name
 
 
 # typing: evaluates annotations that are texts, among the globals of the module that a class says it is from.
@@ -189,7 +201,7 @@ module_views.REPLACED.update(
 )
 module_views.SHADOWS.update(
     functools={"getattr": _functools_getattr},
-    contextlib={"getattr": _contextlib_getattr},
+    contextlib={"getattr": _contextlib_getattr, "setattr": _contextlib_setattr},
     string={"getattr": guarded_getattr},
     ast={"getattr": guarded_getattr},  # of the names in `_fields`, which any object may have
     typing={"eval": _typing_eval},

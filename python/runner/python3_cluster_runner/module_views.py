@@ -10,23 +10,26 @@ format string, a class pattern, `from … import`), Python asks the view.
                         ├────────.decoder─▶ view of json.decoder
                         └────────.codecs──▶ SecurityError
 
-Private names (`uuid._get_command_stdout`) are refused too: nothing promises what they do. Patching a view patches nothing
-that the standard library, or the runner, uses.
+Private names (`uuid._get_command_stdout`) are refused too: nothing promises what they do. Of some modules only chosen names
+are shown (`curated_modules`). Patching a view patches nothing that the standard library, or the runner, uses.
 """
 
 import sys
 from types import ModuleType
 
-from . import guarded_io, policy
+from . import curated_modules, policy
 
-# Filled by guarded_library, by module: what the view shows instead; what the module itself finds before the builtins.
+# Filled by guarded_library, by module: what the view shows instead; what the module itself finds before the builtins; what
+# else is to be done before restricted code can call anything of it; another type of view.
 REPLACED = {}
 SHADOWS = {}
+PREPARATIONS = {}
+VIEW_TYPES = {}
 
 _Module, _modules, _in_force = ModuleType, sys.modules, policy.in_force
 _missing = object()
-_views = {"io": guarded_io.module}  # by name; the template makes those of its preload
-_view_ids = {id(guarded_io.module)}
+_views = {}  # by name; the template makes those of its preload
+_view_ids = set()
 
 
 def view_of(module, name):
@@ -54,6 +57,9 @@ def hand_out(value):
 def guard(module, name):
     """Before restricted code can call anything of it."""
     module.__dict__.update(SHADOWS.get(name, ()))
+    prepare = PREPARATIONS.get(name)
+    if prepare is not None:
+        prepare(module)
 
 
 def _name_of(module):
@@ -66,23 +72,32 @@ def _name_of(module):
 
 def _create_view(module, name):
     guard(module, name)
-    view = ModuleType(name)
+    view = VIEW_TYPES.get(name, ModuleType)(name)
     shown = view.__dict__
     del shown["__loader__"], shown["__spec__"], shown["__package__"]
+    names = curated_modules.NAMES.get(name)
+    shadows = SHADOWS.get(name, ())
     for attribute, value in module.__dict__.items():
-        if _is_shown(attribute) and not isinstance(value, ModuleType):
+        if isinstance(value, ModuleType) or attribute in shadows or isinstance(getattr(type(view), attribute, None), property):
+            continue
+        if _is_listed(attribute, names):
             shown[attribute] = value
     shown.update(REPLACED.get(name, ()))
 
     def find(attribute):
         """What the view does not hold (PEP 562). A closure: of other callables user code could read the attributes."""
-        value = getattr(module, attribute, _missing)
+        if attribute in shadows:
+            value = _modules.get(attribute, _missing)  # what stands there is for the module alone
+        else:
+            value = getattr(module, attribute, _missing)
         if value is _missing:
             value = _modules.get(f"{name}.{attribute}", _missing)
-        if value is _missing or policy.is_dunder(attribute) and not _is_shown(attribute):
+        if value is _missing or policy.is_dunder(attribute) and not is_shown(attribute):
             raise AttributeError(f"module '{name}' has no attribute '{attribute}'", name=attribute, obj=view)
+        if names is not None and not isinstance(value, ModuleType):
+            raise _in_force().module_attribute_refusal(name, attribute)
         value = hand_out(value)
-        if not _is_shown(attribute):
+        if not is_shown(attribute):
             raise _in_force().private_refusal(name, attribute)
         return value
 
@@ -90,7 +105,11 @@ def _create_view(module, name):
     return view
 
 
-def _is_shown(attribute):
+def _is_listed(attribute, names):
+    return is_shown(attribute) and (names is None or attribute in names or attribute == "__doc__")
+
+
+def is_shown(attribute):
     if not attribute.startswith("_"):
         return True
     return policy.is_dunder(attribute) and attribute in policy.ALLOWED_DUNDERS and attribute != "__getattr__"

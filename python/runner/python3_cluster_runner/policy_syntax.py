@@ -1,12 +1,13 @@
 """Finds in a syntax tree what a policy refuses, before anything runs; the first refusal in the text is raised."""
 
 import ast
+import importlib
 import re
 import sys
 from types import ModuleType
 
-from . import format_strings, guarded_io
-from .policy import CLASS_NAMES, DEFINABLE, FORMAT_HOLDER, INTERNALS, REFUSED_BUILTINS
+from . import curated_modules, format_strings, guarded_effects, late_imports
+from .policy import DEFINABLE, DICT_HOLDER, FORMAT_HOLDER, INTERNALS, MRO_HOLDER, REFUSED_BUILTINS
 
 _IMPORTING_CALLS = ("import_module", "__import__")
 
@@ -30,7 +31,8 @@ def is_plainly_harmless(source, policy):
 def check(tree, policy, variables=()):
     """Raises the policy's SecurityError, with its line, if the program uses something refused.
 
-    Where only the run can tell, in restricted mode, the tree is changed: `text.format` becomes `holder(text).format`.
+    Where only the run can tell, in restricted mode, the tree is changed: `text.format` becomes `holder(text).format`, and
+    `x.__dict__` becomes `holder(x).__dict__`. Imports of which only the run can tell (`late_imports`) are left to it.
     `variables` are names the caller passed: like the names a program binds itself, they are not the builtins.
     """
     finder = _Finder(policy, variables)
@@ -50,7 +52,9 @@ class _Finder:
         self._attributes = []
         self._holders = []
         self._exempt = set()  # nodes that stand where they do no harm
+        self._late = set()  # imports that are judged when they happen
         handlers = {ast.Import: self._import, ast.ImportFrom: self._import_from}
+        handlers |= dict.fromkeys(late_imports.STATEMENTS, self._put_off)
         if not policy.is_restricted:
             handlers[ast.Call] = self._call
         else:
@@ -58,6 +62,7 @@ class _Finder:
                 ast.Assign: self._assignment,
                 ast.Name: self._name,
                 ast.Attribute: self._attribute,
+                ast.Call: self._vars,
                 ast.FunctionDef: self._function,
                 ast.AsyncFunctionDef: self._function,
                 ast.ClassDef: self._definition,
@@ -110,29 +115,45 @@ class _Finder:
     def _bind(self, node, name):
         if name is not None:
             self._bound.add(name)
-            self._refuse(node, self._policy.name_refusal(name))
+            self._refuse(node, self._policy.name_refusal(name, binds=True))
 
     # Imports, in both modes.
 
+    def _put_off(self, node):
+        self._late.update(late_imports.find(node))
+
     def _import(self, node):
         for alias in node.names:
-            self._refuse(node, self._policy.module_refusal(alias.name))
             local = alias.asname or alias.name.partition(".")[0]
             self._bind(node, local)
+            refusal = self._policy.module_refusal(alias.name)
+            if node not in self._late:
+                self._refuse(node, refusal)
+            elif refusal is not None:
+                continue
             self._modules[local] = alias.name if alias.asname else local
 
     def _import_from(self, node):
         name = "." * node.level + (node.module or "")
         refusal = None
-        if node.level == 0 or self._policy.is_restricted:
+        if node not in self._late and (node.level == 0 or self._policy.is_restricted):
             refusal = self._policy.module_refusal(name, "Import from")
-        self._refuse(node, refusal)
+            self._refuse(node, refusal)
         for alias in node.names:
             self._bind(node, alias.asname or alias.name)
             if self._policy.is_restricted and refusal is None:
                 self._refuse(node, self._policy.attribute_refusal(alias.name))
-                if name == "io" and alias.name not in (*guarded_io.NAMES, "*"):
-                    self._refuse(node, self._policy.module_attribute_refusal("io", alias.name))
+                if alias.name != "*" and node not in self._late:
+                    self._curated(node, name, alias.name)
+
+    def _curated(self, node, module, name):
+        names = curated_modules.NAMES.get(module)
+        if names is None or name in names or self._policy.module_refusal(module) is not None:
+            return
+        with guarded_effects.suspended():
+            value = getattr(importlib.import_module(module), name, None)
+        if value is not None and not isinstance(value, ModuleType):  # of what is not there the run tells
+            self._refuse(node, self._policy.module_attribute_refusal(module, name))
 
     def _call(self, node):
         """`importlib.import_module("x")` and `__import__("x")` with the name written out; the rest shows at run time."""
@@ -147,12 +168,17 @@ class _Finder:
     def _name(self, node):
         if isinstance(node.ctx, ast.Load):
             if node.id in REFUSED_BUILTINS:
-                self._builtin_uses.append(node)
+                if node.id != "vars":
+                    self._builtin_uses.append(node)
             else:
                 self._refuse(node, self._policy.name_refusal(node.id))
         elif node not in self._exempt:
             self._bind(node, node.id)
             self._rebound.add(node.id)
+
+    def _vars(self, node):
+        if isinstance(node.func, ast.Name) and node.func.id == "vars" and not node.args and not node.keywords:
+            self._builtin_uses.append(node.func)
 
     def _assignment(self, node):
         """`__match_args__` says which attributes a class pattern reads: with their names written out it may be set."""
@@ -163,12 +189,17 @@ class _Finder:
                 self._exempt.add(target)
 
     def _attribute(self, node):
-        if node.attr in CLASS_NAMES and getattr(node.value, "attr", None) == "__class__":
-            self._exempt.add(node.value)  # `self.__class__.__name__` is a text, and found in many a __repr__
-        if node not in self._exempt:
-            self._refuse(node, self._policy.attribute_refusal(node.attr))
+        is_read = isinstance(node.ctx, ast.Load)
         self._attributes.append(node)
-        if node.attr in format_strings.METHODS and isinstance(node.ctx, ast.Load):
+        if node.attr == "__dict__":
+            self._hold(node, DICT_HOLDER)
+            return
+        if node.attr == "mro":
+            if is_read:
+                self._hold(node, MRO_HOLDER)
+            return
+        self._refuse(node, (self._policy.attribute_refusal if is_read else self._policy.change_refusal)(node.attr))
+        if node.attr in format_strings.METHODS and is_read:
             self._format_method(node)
 
     def _format_method(self, node):
@@ -177,7 +208,10 @@ class _Finder:
                 for name in format_strings.attributes(node.value.value):
                     self._refuse(node, self._policy.attribute_refusal(name))
             return
-        holder = ast.Call(ast.Name(FORMAT_HOLDER, ast.Load()), [node.value], [])
+        self._hold(node, FORMAT_HOLDER)
+
+    def _hold(self, node, name):
+        holder = ast.Call(ast.Name(name, ast.Load()), [node.value], [])
         for new in (holder, holder.func):
             ast.copy_location(new, node.value)
         self._holders.append((node, holder))  # put in place when all has been looked at
@@ -191,9 +225,8 @@ class _Finder:
         if not isinstance(node, ast.Name) or node.id in self._rebound or node.id not in self._modules:
             return
         name = self._modules[node.id]
-        if name == "io":
-            if path[-1] not in guarded_io.NAMES:
-                self._refuse(node, self._policy.module_attribute_refusal("io", path[-1]))
+        if name in curated_modules.NAMES and path[-1] != "__dict__":
+            self._curated(node, name, path[-1])
             return
         value = sys.modules.get(name)
         for part in reversed(path):

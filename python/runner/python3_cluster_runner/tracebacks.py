@@ -114,6 +114,16 @@ def say(text):
             pass
 
 
+def is_of_runner(frame):
+    """Of a frame as `traceback` describes it."""
+    return is_ours(frame.filename)
+
+
+def hide_runner(formatted, error=None):
+    """In place. `error`: what was described, where it is at hand."""
+    _adapt(formatted, error, set())
+
+
 def _adapt(formatted, error, seen):
     """Cut our own frames, wherever they are: at the top, in guarded builtins, in chained and grouped errors."""
     if formatted is None or id(formatted) in seen:
@@ -127,8 +137,9 @@ def _adapt(formatted, error, seen):
         _suggest(formatted, error)
     _adapt(formatted.__cause__, getattr(error, "__cause__", None), seen)
     _adapt(formatted.__context__, getattr(error, "__context__", None), seen)
-    for part, part_error in zip(getattr(formatted, "exceptions", None) or (), getattr(error, "exceptions", ())):
-        _adapt(part, part_error, seen)
+    part_errors = getattr(error, "exceptions", ())
+    for index, part in enumerate(getattr(formatted, "exceptions", None) or ()):
+        _adapt(part, part_errors[index] if index < len(part_errors) else None, seen)
 
 
 def _cut(stack, error):
