@@ -100,14 +100,17 @@ export class LimitWatch {
   /** The cheap figure counts shared pages too, so only one that is over the limit needs the exact one. */
   private async isTooMuch(first: TreeUsage): Promise<boolean> {
     // No second look: what two processes have both open counts once.
-    if (this.kernelBytes > this.limits.memoryBytes) return true;
+    if (this.kernelBytes > this.limits.memoryBytes) {
+      this.notePeak(this.kernelBytes);
+      return true;
+    }
     let usage = first;
     for (let look = 0; ; look += 1) {
-      const cheap = usage.residentBytes + this.kernelBytes + this.readScratchMemory();
+      const cheap = this.kernelBytes + this.withScratch(usage.residentBytes, usage.shmemBytes, usage.largestShmemBytes);
       const bytes = cheap > this.limits.memoryBytes ? await this.readExactly(usage.pids) : cheap;
       const isOver = bytes > this.limits.memoryBytes;
       if (!isOver || usage.pids.length === 1 || look === SECOND_LOOKS || this.ended) {
-        if (Number.isFinite(bytes)) this.peakBytes = Math.max(this.peakBytes, bytes);
+        this.notePeak(bytes);
         return isOver;
       }
       await sleep(SECOND_LOOK_MS);
@@ -118,8 +121,17 @@ export class LimitWatch {
   private async readExactly(pids: readonly number[]): Promise<number> {
     if (performance.now() > this.kernelLookAt) await this.lookAtKernel(pids);
     const { bytes, shmemBytes } = await inTurns(readingTreeMemory(pids));
-    // What is mapped of files in memory is in the scratch folder: there is no other way to have any.
-    return bytes - shmemBytes + Math.max(shmemBytes, this.readScratchMemory()) + this.kernelBytes;
+    return this.kernelBytes + this.withScratch(bytes, shmemBytes, shmemBytes);
+  }
+
+  /** What is mapped of files in memory is in the scratch folder, if that is one in memory: there is no other way to have any. */
+  private withScratch(bytes: number, shmemBytes: number, leastShmemBytes: number): number {
+    if (this.limits.scratch?.isMemory !== true) return bytes;
+    return bytes - shmemBytes + Math.max(leastShmemBytes, this.readScratchMemory());
+  }
+
+  private notePeak(bytes: number): void {
+    if (Number.isFinite(bytes)) this.peakBytes = Math.max(this.peakBytes, bytes);
   }
 
   private async lookAtKernel(pids: readonly number[]): Promise<void> {
