@@ -108,8 +108,9 @@ export function chooseAttacks({ modes, slowIn, ofLanguage = true, onceEach = fal
 }
 
 export function assertReached(chosen: Chosen, { reached, report }: Fight): void {
-  const error = report.answer?.result.error;
-  expect([nameOf(chosen), reached, error?.message]).toEqual([nameOf(chosen), expect.arrayContaining([chosen[0].reaches]), error?.message]);
+  // For the message of a failure.
+  const why = [report.killReason, report.exit, report.answer?.result.error?.message];
+  expect([nameOf(chosen), reached, why]).toEqual([nameOf(chosen), expect.arrayContaining([chosen[0].reaches]), why]);
 }
 
 export function assertStopped(chosen: Chosen, { reached }: Fight): void {

@@ -35,7 +35,7 @@ const LOOK_MS = 100;
 const FIRST_KERNEL_LOOK_MS = 150;
 const KERNEL_LOOK_MS = 400;
 const FIRST_SCRATCH_LOOK_MS = 350;
-const SCRATCH_LOOK_MS = 950;
+const SCRATCH_LOOK_MS = 400;
 
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
@@ -49,7 +49,7 @@ const SECOND_LOOK_MS = 10;
 
 /**
  * Watches a job from outside, until the process is gone and not only until it has answered: wall clock by a timer, CPU and
- * memory of its whole process tree by looking into /proc, and once a second its scratch folder. Calls `onBreach` once.
+ * memory of its whole process tree by looking into /proc, and twice a second its scratch folder. Calls `onBreach` once.
  * Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and of allocation speed; the
  * child's own rlimits stop a single process earlier.
  */
