@@ -71,7 +71,7 @@ export class LimitWatch {
     this.limits = limits;
     this.onBreach = onBreach;
     this.wall = setTimeout(() => this.breach('wall'), limits.timeoutMs);
-    this.looks = setTimeout(() => void this.look(), FIRST_LOOK_MS);
+    this.lookIn(FIRST_LOOK_MS);
   }
 
   /** Highest memory seen over the tree; 0 if the job was over before the first look. */
@@ -92,9 +92,14 @@ export class LimitWatch {
     if (startedAt > this.kernelLookAt) await this.lookAtKernel(usage.pids);
     if (await this.isTooMuch(usage)) return this.breach('memory');
     if (this.ended) return;
-    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids);
+    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids).catch(() => this.breach('scratch'));
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
-    this.looks = setTimeout(() => void this.look(), pauseMs);
+    this.lookIn(pauseMs);
+  }
+
+  /** A look that fails has seen nothing, and nobody knows what there was. */
+  private lookIn(pauseMs: number): void {
+    this.looks = setTimeout(() => void this.look().catch(() => this.breach('memory')), pauseMs);
   }
 
   /** The cheap figure counts shared pages too, so only one that is over the limit needs the exact one. */
