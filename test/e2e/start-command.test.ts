@@ -1,11 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
+import { ephemeralPorts, isWithin } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { listAlive, listDescendants } from '../support/descendants';
+import { itIf } from '../support/optional';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -74,6 +76,9 @@ describe('npm start', () => {
     const curl = /^curl .*$/m.exec(launched.log())?.[0] ?? '';
     expect(execFileSync('/bin/sh', ['-c', curl], { encoding: 'utf8' })).toContain('"result":4.0');
 
+    for (const name of readdirSync(join(dataDirectory, 'secrets')))
+      expect({ name, isTold: launched.log().includes(secret(name)) }).toEqual({ name, isTold: false });
+
     const link = /http:\S+\/sign-in\S+/.exec(launched.log())?.[0] ?? '';
     const first = await fetch(link, { redirect: 'manual' });
     expect(first.status).toBe(303);
@@ -89,6 +94,8 @@ describe('npm start', () => {
     }
     const below = listDescendants(launched.pid);
     expect(below.length).toBeGreaterThanOrEqual(5);
+    const commandLines = below.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n');
+    for (const name of readdirSync(join(dataDirectory, 'secrets'))) expect(commandLines).not.toContain(secret(name));
     expect(await launched.stop('SIGINT')).toBe(0);
     expect(listAlive(below)).toEqual([]);
   });
@@ -115,10 +122,48 @@ describe('npm start', () => {
       id: string;
     };
     await first.stop();
+    const log = (): string => readFileSync(join(dataDirectory, 'logs', 'api.log'), 'utf8');
+    const before = log();
     await start();
+    expect(log().startsWith(before)).toBe(true);
     expect(secret('developer.key')).toBe(key);
     const again = (await (await fetch(address(`/api/v1/jobs/${job.id}`), { headers })).json()) as { outcome: unknown };
     expect(again.outcome).toMatchObject({ status: 'succeeded', value: 42 });
+  });
+
+  it('with lanes of its own, none of them `default`, is up and prints a curl line that works', async () => {
+    const launched = await start({ PYTHON3_LANES: 'line-7,vision' });
+    expect(launched.log()).toContain('2 ** 100 = 1267650600228229401496703205376');
+    const curl = /^curl .*$/m.exec(launched.log())?.[0] ?? '';
+    expect(execFileSync('/bin/sh', ['-c', curl], { encoding: 'utf8' })).toContain('"value":4.0');
+  });
+
+  it('keeps its Redis on one port, also on another than usual, and on none that ADMIN code may listen on', async () => {
+    const redisPort = (): number => Number(new URL(secret('redis.url')).port);
+    await start().then((launched) => launched.stop());
+    const blocker = createServer().listen(redisPort(), '127.0.0.1');
+    const usual = redisPort();
+    await start().then((launched) => launched.stop());
+    const other = redisPort();
+    expect(other).not.toBe(usual);
+    blocker.close();
+    await start().then((launched) => launched.stop());
+    expect(redisPort()).toBe(other);
+    const given = ephemeralPorts();
+    for (const chosen of [usual, other]) expect(isWithin(chosen, given)).toBe(false);
+  });
+
+  it('says at once what Redis said that could not read its files', async () => {
+    const copy = mkdtempSync(join(tmpdir(), 'python3-start-'));
+    cpSync(dataDirectory, copy, { recursive: true });
+    const files = join(copy, 'redis', 'appendonlydir');
+    for (const name of readdirSync(files)) if (name.endsWith('.aof')) writeFileSync(join(files, name), 'no append-only file\n'.repeat(50));
+    const startedAt = Date.now();
+    const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment({ PYTHON3_DATA_DIRECTORY: copy }));
+    expect(await new Promise((resolve) => launched.process.once('exit', resolve))).toBe(1);
+    expect(launched.log()).toMatch(/Bad file format[^]*REDIS_START_FAILED/);
+    expect(Date.now() - startedAt).toBeLessThan(25_000);
+    rmSync(copy, { recursive: true, force: true });
   });
 
   it('refuses a second start in the clone, naming the process, and a taken port, naming it', async () => {
@@ -183,7 +228,11 @@ describe('npm start', () => {
     const joining = { REDIS_URL_FILE: join(secrets, 'redis.url'), PYTHON3_SIGNING_KEY_FILE: join(secrets, 'signing.key') };
     const worker = spawnLogged(process.execPath, [command, 'worker'], environment(joining));
     started.unshift(worker);
-    await waitFor('two worker nodes', async () => ((await (await fetch(address('/health'))).json()) as { workers: number }).workers === 2);
+    await waitFor(
+      'two worker nodes',
+      async () => ((await (await fetch(address('/health'))).json()) as { workers: number }).workers === 2,
+      60_000,
+    );
     const headers = { authorization: `Bearer ${secret('developer.key')}`, 'content-type': 'application/json', prefer: 'wait=20' };
     const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
     const post = async (): Promise<{ worker: string }> =>
@@ -221,6 +270,40 @@ describe('npm start', () => {
     expect(launched.log()).toMatch(/did you mean PYTHON3_POOL_MAX/);
   });
 });
+
+itIf(process.getuid?.() === 0, 'mounting a small disk needs root')('a full disk under .data hangs nothing: health answers, and all of it ends when it is told to', async () => {
+  const disk = mkdtempSync(join(tmpdir(), 'python3-start-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+  try {
+    const launched = await start({ PYTHON3_DATA_DIRECTORY: disk, PYTHON3_LOG_LEVEL: 'trace', PYTHON3_DRAIN_SECONDS: '2' });
+    const headers = { authorization: `Bearer ${readFileSync(join(disk, 'secrets', 'developer.key'), 'utf8').trim()}`, 'content-type': 'application/json', prefer: 'wait=5' };
+    const post = (): Promise<Response> => fetch(address('/api/v1/jobs'), { method: 'POST', headers, body: '{"code":"result = 1"}' });
+    const fill = (): void => {
+      try {
+        for (let file = 0; ; file += 1) writeFileSync(join(disk, `filler-${file}`), Buffer.alloc(1_048_576));
+      } catch (error) {
+        expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+      }
+    };
+    const empty = (): void => readdirSync(disk).filter((name) => name.startsWith('filler')).forEach((name) => rmSync(join(disk, name)));
+    fill();
+    // Until Redis has noticed, and what is logged finds no room.
+    await waitFor('a refusal', async () => (await post()).status === 503);
+    for (let request = 0; request < 300; request += 1) expect((await fetch(address('/health/live'))).status).toBe(200);
+    empty();
+    await waitFor('jobs to run again', async () => (await post()).status === 200, 30_000);
+    fill();
+    await waitFor('a refusal again', async () => (await post()).status === 503);
+    const below = listDescendants(launched.pid);
+    const ended = launched.stop('SIGINT');
+    await waitFor('everything to be gone', () => listAlive(below).length === 0, 60_000);
+    expect(await ended).toBe(0);
+  } finally {
+    for (const one of started.splice(0)) await one.stop();
+    execFileSync('umount', ['--lazy', disk]);
+    rmSync(disk, { recursive: true, force: true });
+  }
+}); // prettier-ignore
 
 describe('doctor', () => {
   it('tells what it found, and fails where something is missing', () => {

@@ -24,7 +24,10 @@ it('what is not contained at levels A and B is known', () => {
       .map(nameOf);
   for (const level of ['A', 'B by users'] as const) expect(open(atLevel(level, 'root', 'off'))).toEqual([]);
   expect(open(atLevel('B by namespaces', 'root', 'off'))).toEqual(['admin: the folder of another job closed']);
-  expect(open(atLevel('C', 'root', 'off'))).toEqual(['admin: the mode of a file, and its times', 'admin: the folder of another job closed']);
+  expect(open(atLevel('C', 'root', 'off'))).toEqual([
+    'admin: the mode of a file, and its times',
+    'admin: the folder of another job closed',
+  ]);
 });
 
 describe('an attack reaches its mark', () => {

@@ -34,7 +34,7 @@ export class Lodgings {
       count: WORKSPACES[options.mode],
       firstUid: options.sandbox?.firstChildUid ?? null,
       templateUid: group,
-      isMounted: options.sandbox?.scratch != null,
+      isMounted: (options.sandbox?.scratch ?? null) !== null,
       onShortage: () => undefined,
       logger,
     });

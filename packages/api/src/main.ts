@@ -4,6 +4,7 @@ import {
   loadConfig,
   PRODUCT_VERSION,
   startTelemetry,
+  watchDescriptors,
   watchEventLoop,
   type Environment,
 } from '@python3-cluster/shared';
@@ -40,6 +41,7 @@ export async function runApi(environment: Environment, options: RunApiOptions = 
     throw error;
   }
   watchEventLoop(logger);
+  watchDescriptors(logger);
   const port = api.address?.port ?? config.port;
   logger.info({ host: config.host, port, version: PRODUCT_VERSION }, 'listening');
   options.onReady?.({ port });

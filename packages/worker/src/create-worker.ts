@@ -6,6 +6,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
+import { ForeignKeys } from './housekeeping/foreign-keys';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
@@ -158,6 +159,7 @@ const createWrittenListener =
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
   const chores = [
+    new ForeignKeys(tools),
     new Reconciler(tools),
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
@@ -204,6 +206,7 @@ function createCancelWatch({ subscriber, consumers, logger, ...tools }: CancelPa
     settle: async (jobId: string) => {
       const verdict = await settleCancelled({ ...tools, logger }, consumer.lane, jobId);
       if (verdict === 'cancel') await consumer.removeEntry(jobId);
+      return verdict;
     },
   }));
   return new CancelWatch({ subscriber, redis, keys, lanes, logger });

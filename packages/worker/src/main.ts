@@ -4,6 +4,7 @@ import {
   handleStopSignals,
   loadConfig,
   startTelemetry,
+  watchDescriptors,
   watchEventLoop,
   type Environment,
 } from '@python3-cluster/shared';
@@ -33,6 +34,7 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   const telemetry = await startTelemetry('worker', config, logger);
   const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger, tracing: telemetry.tracing });
   watchEventLoop(logger);
+  watchDescriptors(logger);
   handleStopSignals({
     stop: () => node.stop().finally(telemetry.stop),
     drainMs: config.drainSeconds * 1_000,

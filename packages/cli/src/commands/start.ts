@@ -32,9 +32,9 @@ const ISOLATION_WORDS: Readonly<Record<IsolationLevel, string>> = {
 
 function formatWelcome(cluster: StartedCluster, ms: number): string {
   const { address, firstJob, secrets } = cluster;
-  const answer = (JSON.parse(firstJob.answer.replace(/"result":\s*(\d+)/, '"result":"$1"')) as { result: string }).result;
+  const up = `Up after ${(ms / 1_000).toFixed(1)} s.`;
   return `
-First job: 2 ** 100 = ${answer}, answered in ${firstJob.ms.toFixed(0)} ms. Up after ${(ms / 1_000).toFixed(1)} s.
+${firstJob.state === 'answered' ? `First job: 2 ** 100 = ${firstJob.answer}, answered in ${firstJob.ms.toFixed(0)} ms. ${up}` : `The cluster is up. Its first job waits behind others (${firstJob.why}). ${up}`}
 
   Address   ${address}
   Sign in   ${address}${cluster.signInPath}   (once, within 10 minutes)
@@ -42,8 +42,17 @@ First job: 2 ** 100 = ${answer}, answered in ${firstJob.ms.toFixed(0)} ms. Up af
 
 Try it:
 
-curl -s ${address}/data/python3integration/api/v1/exec -H 'Authorization: Bearer ${cluster.developerKey}' -H 'Content-Type: application/json' -d '{"code": "import math; result = math.sqrt(16)"}'
+${formatCurl(cluster)}
 
-${ISOLATION_WORDS[cluster.isolationLevel]}
+${cluster.isolationLevel === undefined ? '' : ISOLATION_WORDS[cluster.isolationLevel]}
 Ctrl-C stops everything.`;
+}
+
+/** The predecessor's route, whose jobs go to the lane `default`; where nobody serves that, the modern one. */
+function formatCurl({ address, developerKey, lane }: StartedCluster): string {
+  const headers = `-H "Authorization: Bearer ${developerKey}" -H 'Content-Type: application/json'`;
+  const code = 'import math; result = math.sqrt(16)';
+  return lane === 'default'
+    ? `curl -s ${address}/data/python3integration/api/v1/exec ${headers} -d '${JSON.stringify({ code })}'`
+    : `curl -s ${address}/api/v1/jobs ${headers} -H 'Prefer: wait=30' -d '${JSON.stringify({ code, lane })}'`;
 }

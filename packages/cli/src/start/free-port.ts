@@ -1,25 +1,34 @@
 import { createServer } from 'node:net';
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, isWithin, type PortRange } from '@python3-cluster/shared';
 
-/** The wished port if nobody listens there, else one the system picks. */
-export async function chooseFreePort(host: string, wished: number): Promise<number> {
-  return (await tryListen(host, wished)) ?? (await tryListen(host, 0)) ?? 0;
+/** Ports after the wished one that are tried. */
+const MOST_TRIED = 200;
+
+/**
+ * The first of the wished ports, in their order, or else of those that follow the last of them, where nobody listens; never one within the range.
+ * @throws ClusterError PORT_IN_USE
+ */
+export async function chooseFreePort(host: string, wished: readonly number[], avoided: PortRange): Promise<number> {
+  const from = wished.at(-1) ?? 1_024;
+  const following = Array.from({ length: MOST_TRIED }, (_, index) => from + 1 + index);
+  for (const port of [...wished, ...following]) {
+    if (port > 65_535 || isWithin(port, avoided)) continue;
+    if (await canListen(host, port)) return port;
+  }
+  throw new ClusterError('PORT_IN_USE', `No port from ${from} to ${from + MOST_TRIED} is free outside ${avoided.first}-${avoided.last}.`);
 }
 
 /** @throws ClusterError PORT_IN_USE */
 export async function assertPortFree(host: string, port: number): Promise<void> {
-  if (port !== 0 && (await tryListen(host, port)) === undefined) {
+  if (port !== 0 && !(await canListen(host, port))) {
     throw new ClusterError('PORT_IN_USE', `Port ${port} on ${host} is in use; stop what listens there, or set PORT to another.`);
   }
 }
 
-function tryListen(host: string, port: number): Promise<number | undefined> {
+function canListen(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
-    server.listen(port, host, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
-    });
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(port, host, () => server.close(() => resolve(true)));
   });
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { createSignInPath } from '@python3-cluster/api';
 import {
   ClusterError,
+  ephemeralPorts,
   KeyRing,
   loadConfig,
   STOP_GRACE_MS,
@@ -14,7 +15,7 @@ import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
-import { ensureSecrets, readSecret, type SecretFiles } from './secrets';
+import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from './secrets';
 import { takeStartLock } from './start-lock';
 import { SupervisedProcess } from './supervised-process';
 
@@ -24,9 +25,13 @@ export interface StartedCluster {
   readonly secrets: SecretFiles;
   readonly redisUrl: string;
   readonly signInPath: string;
+  /** How a shell comes by the key; never the key itself. */
   readonly developerKey: string;
+  /** One that its worker node serves: `default`, if it does. */
+  readonly lane: string;
   readonly firstJob: FirstJob;
-  readonly isolationLevel: IsolationLevel;
+  /** undefined: no worker node has told it. */
+  readonly isolationLevel: IsolationLevel | undefined;
   stop(): Promise<void>;
 }
 
@@ -38,16 +43,20 @@ export interface StartClusterOptions {
   readonly onStoppable: (stop: () => Promise<void>) => void;
 }
 
+/** That of the setting, from which a free one is looked for where none is named. */
+const DEFAULT_PORT = 8311;
+
 const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
 
 /**
  * Start order: lock → port → secrets → Redis and Python → API and worker node → first job.
  * Stop order: API (its callers get their answers) → worker node (drains) → Redis → lock.
- * @throws ClusterError ALREADY_RUNNING, PORT_IN_USE, CONFIG_INVALID, REDIS_NOT_FOUND, PYTHON_NOT_FOUND
+ * @throws ClusterError ALREADY_RUNNING, PORT_IN_USE, CONFIG_INVALID, REDIS_NOT_FOUND, REDIS_START_FAILED, PYTHON_NOT_FOUND, START_FAILED
  */
 export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
   const { dataDirectory, report } = options;
-  const { config } = loadConfig(options.environment);
+  const { config, warnings } = loadConfig(options.environment);
+  for (const warning of warnings) report(`WARNING: ${warning}`);
   if (config.redisUrl === '' && config.durability === 'replica')
     throw new ClusterError('CONFIG_INVALID', 'PYTHON3_DURABILITY=replica needs a Redis with a replica: set REDIS_URL.');
   const releaseLock = takeStartLock(dataDirectory);
@@ -71,7 +80,7 @@ async function bringUp(
 ): Promise<Omit<StartedCluster, 'stop'>> {
   const { environment, dataDirectory, report } = options;
   await assertPortFree(config.host, config.port);
-  const port = config.port === 0 ? await chooseFreePort(config.host, 0) : config.port;
+  const port = config.port === 0 ? await chooseFreePort(config.host, [DEFAULT_PORT], ephemeralPorts()) : config.port;
   const secrets = ensureSecrets(join(dataDirectory, 'secrets'));
   const logDirectory = join(dataDirectory, 'logs');
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
@@ -81,7 +90,7 @@ async function bringUp(
   if (redis) stops.push(() => redis.stop());
   const redisUrl = redis?.url ?? config.redisUrl;
   // For a second worker node on this machine: REDIS_URL_FILE=.data/secrets/redis.url
-  writeFileSync(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`, { mode: 0o600 });
+  writeWhole(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`);
   // The worker node finds both again by itself; installing them belongs here, where somebody reads the progress.
   const explicitPath = config.pythonPath === '' ? undefined : config.pythonPath;
   await Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]);
@@ -97,10 +106,12 @@ async function bringUp(
     ...fileUnlessSet(environment, 'PYTHON3_DEVELOPER_APIKEY', secrets.developerKey),
   };
   const graceMs = config.drainSeconds * 1_000 + 2 * STOP_GRACE_MS;
+  const children: SupervisedProcess[] = [];
   const run = (name: 'api' | 'worker', env: NodeJS.ProcessEnv): void => {
     const args = [COMMAND, name, '--stop-with-parent'];
     const child = new SupervisedProcess({ name, file: process.execPath, args, env, logPath: log(name), report });
     child.start();
+    children.push(child);
     stops.unshift(() => child.stop(graceMs));
   };
   const least = isLoopback(config.host) ? { PYTHON3_ISOLATION: 'C' } : {};
@@ -109,25 +120,44 @@ async function bringUp(
 
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const full = loadConfig({ ...shared, ...keys }).config;
-  const firstJob = await runFirstJob(address, full.developerApiKey);
+  const lane = full.lanes.includes('default') ? 'default' : (full.lanes[0] ?? 'default');
+  const firstJob = await runFirstJob({
+    address,
+    key: full.developerApiKey,
+    lane,
+    failure: () => children.find((child) => child.lastEnd !== undefined)?.lastEnd,
+  });
   return {
     config: full,
     address,
     secrets,
     redisUrl,
     signInPath: createSignInPath(new KeyRing(full.signingKey, full.signingKeys), 'admin'),
-    developerKey: full.developerApiKey,
+    developerKey: keyForShell(environment, keys),
+    lane,
     firstJob,
     isolationLevel: await readIsolationLevel(address),
   };
 }
 
+/** As a part of a text in double quotes. */
+function keyForShell(environment: Environment, keys: Readonly<Record<string, string>>): string {
+  const name = 'PYTHON3_DEVELOPER_APIKEY';
+  const path = keys[`${name}_FILE`] ?? environment[`${name}_FILE`];
+  return environment[name] || !path ? `$${name}` : `$(cat '${resolve(path).replaceAll("'", "'\\''")}')`;
+}
+
 /** Somebody trying it on a machine of their own gets less than B with a warning instead of a refusal. */
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
-async function readIsolationLevel(address: string): Promise<IsolationLevel> {
-  const { isolationLevel } = (await (await fetch(`${address}/health`)).json()) as { isolationLevel: IsolationLevel | null };
-  return isolationLevel ?? 'D';
+async function readIsolationLevel(address: string): Promise<IsolationLevel | undefined> {
+  try {
+    const { isolationLevel } = (await (await fetch(`${address}/health`)).json()) as { isolationLevel: IsolationLevel | null };
+    return isolationLevel ?? undefined;
+  } catch {
+    // Only to be shown: what is up is not stopped for it.
+    return undefined;
+  }
 }
 
 async function bringUpRedis(

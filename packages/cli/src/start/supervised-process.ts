@@ -1,17 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { cutLog, openLog, readLastLines } from './log-file';
 
 export interface SupervisedProcessOptions {
   readonly name: string;
   readonly file: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Its output goes here; begun anew with each start. */
+  /** Its output is appended here. */
   readonly logPath: string;
   readonly report: (line: string) => void;
 }
 
 const RESTART_PAUSE_MS = 1_000;
+const LOG_LOOK_MS = 5_000;
 const LAST_WORDS_LINES = 5;
 
 /**
@@ -22,23 +24,34 @@ export class SupervisedProcess {
   private readonly options: SupervisedProcessOptions;
   private child: ChildProcess | undefined;
   private restart: NodeJS.Timeout | undefined;
+  private readonly logLook: NodeJS.Timeout;
   private stopping = false;
+  private ended: string | undefined;
 
   constructor(options: SupervisedProcessOptions) {
     this.options = options;
+    this.logLook = setInterval(() => cutLog(options.logPath), LOG_LOOK_MS).unref();
+  }
+
+  /** How it ended when it did so last, by itself. */
+  get lastEnd(): string | undefined {
+    return this.ended;
   }
 
   start(): void {
     const { name, file, args, env, logPath, report } = this.options;
-    const log = openSync(logPath, 'w', 0o600);
+    const log = openLog(logPath);
+    if (log === undefined) report(`${name} runs without a log: ${logPath} cannot be opened`);
+    const output = log ?? 'ignore';
     // Its own process group: Ctrl-C reaches only us, and we stop things in their order.
-    const child = spawn(file, args, { env, stdio: ['pipe', log, log], detached: true });
-    closeSync(log);
+    const child = spawn(file, args, { env, stdio: ['pipe', output, output], detached: true });
+    if (log !== undefined) closeSync(log);
     child.stdin?.on('error', () => undefined);
     child.once('error', (error) => report(`${name} could not be started: ${error.message}`));
     child.once('exit', (code, signal) => {
       this.child = undefined;
       if (this.stopping) return;
+      this.ended = `${name} ended with ${signal ?? `exit code ${code}`}; its log, ${logPath}, ends:\n${this.lastWords()}`;
       report(`${name} ended with ${signal ?? `exit code ${code}`} and is started again; its log: ${logPath}\n${this.lastWords()}`);
       this.restart = setTimeout(() => this.start(), RESTART_PAUSE_MS);
     });
@@ -53,10 +66,11 @@ export class SupervisedProcess {
   stop(graceMs: number): Promise<void> {
     this.stopping = true;
     clearTimeout(this.restart);
+    clearInterval(this.logLook);
     const child = this.child;
     if (child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const timer = setTimeout(() => killGroup(child), graceMs);
       child.once('exit', () => {
         clearTimeout(timer);
         resolve();
@@ -66,10 +80,15 @@ export class SupervisedProcess {
   }
 
   lastWords(): string {
-    try {
-      return readFileSync(this.options.logPath, 'utf8').trimEnd().split('\n').slice(-LAST_WORDS_LINES).join('\n');
-    } catch {
-      return '';
-    }
+    return readLastLines(this.options.logPath, LAST_WORDS_LINES);
+  }
+}
+
+/** With all that it has started itself: a Redis that cannot write its file does not end when it is told to. */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
   }
 }

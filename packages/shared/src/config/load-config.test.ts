@@ -243,7 +243,15 @@ describe('secrets', () => {
   it('an empty file is a problem, not an empty secret', () => {
     const empty = join(directory, 'empty');
     writeFileSync(empty, '\n');
-    expect(problemsOf({ PYTHON3_ADMIN_APIKEY_FILE: empty })).toEqual(['PYTHON3_ADMIN_APIKEY must have at least 32 characters']);
+    expect(problemsOf({ PYTHON3_ADMIN_APIKEY_FILE: empty })).toEqual([`PYTHON3_ADMIN_APIKEY_FILE names a file that is empty: ${empty}`]);
+  });
+
+  it('what is wrong with the content of a file is said of the file, which is what somebody has set', () => {
+    const short = join(directory, 'short');
+    writeFileSync(short, 'too-short\n');
+    expect(problemsOf({ PYTHON3_ADMIN_APIKEY_FILE: short })).toEqual([
+      `PYTHON3_ADMIN_APIKEY_FILE (${short}) must have at least 32 characters`,
+    ]);
   });
 
   it.each<[string, Environment]>([

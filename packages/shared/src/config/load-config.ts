@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { ClusterError } from '../errors/cluster-error';
+import { warnOfPorts } from './ephemeral-ports';
 import { isNearMiss } from './near-miss';
 import type { Option } from './option';
 import { optionTable, type Config } from './option-table';
@@ -41,7 +42,9 @@ export function loadConfig(environment: Environment): LoadedConfig {
   if (problems.length > 0) {
     throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
-  return { config, warnings: unknown.map((name) => `${name} is not a setting of this version and is ignored`), secretFiles };
+  const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
+  warnings.push(...warnOfPorts({ [optionTable.port.name]: config.port, [optionTable.workerMetricsPort.name]: config.workerMetricsPort }));
+  return { config, warnings, secretFiles };
 }
 
 const findSecretFiles = (environment: Environment): string[] =>
@@ -49,8 +52,8 @@ const findSecretFiles = (environment: Environment): string[] =>
 
 function readOption(option: Option<unknown>, environment: Environment, problems: string[]): unknown {
   const found = [option.name, ...(option.aliases ?? [])]
-    .map((name) => ({ name, text: readText(name, option, environment, problems) }))
-    .filter((entry): entry is { name: string; text: string } => entry.text !== undefined);
+    .map((name) => readText(name, option, environment, problems))
+    .filter((entry) => entry !== undefined);
   const first = found[0];
   if (first === undefined) return option.default;
   const other = found.find((entry) => entry.text !== first.text);
@@ -61,14 +64,23 @@ function readOption(option: Option<unknown>, environment: Environment, problems:
   return option.default;
 }
 
+interface Found {
+  /** What somebody has to mend: the variable, or the file it names. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** An empty variable counts as unset, as Compose files and shells produce them for absent values. */
-function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): string | undefined {
+function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): Found | undefined {
   const direct = environment[name];
-  if (direct !== undefined && direct !== '') return direct;
+  if (direct !== undefined && direct !== '') return { name, text: direct };
   const path = option.secret ? environment[`${name}_FILE`] : undefined;
   if (path === undefined || path === '') return undefined;
   try {
-    return readFileSync(path, 'utf8').trim();
+    const text = readFileSync(path, 'utf8').trim();
+    if (text !== '') return { name: `${name}_FILE (${path})`, text };
+    problems.push(`${name}_FILE names a file that is empty: ${path}`);
+    return undefined;
   } catch (error) {
     problems.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
     return undefined;

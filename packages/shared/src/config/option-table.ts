@@ -6,6 +6,7 @@ import { metricsOptions } from './metrics-options';
 import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
 import { quarantineOptions } from './quarantine-options';
 import { telemetryOptions } from './telemetry-options';
+import { timeZone } from './time-zone';
 
 /** Lane names also stand in Redis keys and job ids, hence the narrow alphabet. */
 export const LANE_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -188,8 +189,8 @@ export const optionTable = {
     description: 'What `start` keeps: secrets, Redis’ files, logs, and programs it had to unpack.',
   }),
   timeZone: option({
-    name: 'TZ', parse: matching(/^[A-Za-z0-9_+\-/:.,<>]{1,64}$/, 'a time zone name such as Europe/Berlin'), default: '', defaultText: 'the host’s', accepts: 'time zone name',
-    description: 'Local time of the code that jobs run.',
+    name: 'TZ', parse: timeZone, default: '', defaultText: 'the host’s', accepts: 'time zone name',
+    description: 'Local time of the code that jobs run. One that the host does not know stops the start.',
   }),
   runDirectory: option({
     name: 'PYTHON3_RUN_DIRECTORY', parse: matching(/^\/\S*$/, 'an absolute path'), default: '', defaultText: 'the system’s temporary directory', accepts: 'absolute path',

@@ -35,7 +35,8 @@ export function* openingJob(keyRing: KeyRing, lane: string, jobId: string, seale
 export function findSigningLane(keyRing: KeyRing, jobId: string, sealed: Buffer): string | undefined {
   const content = readUnverified(sealed);
   const claimed = content && parseJob(content)?.job.lane;
-  return claimed !== undefined && openJob(keyRing, claimed, jobId, sealed) ? claimed : undefined;
+  // Read before it is verified: of any type.
+  return typeof claimed === 'string' && openJob(keyRing, claimed, jobId, sealed) ? claimed : undefined;
 }
 
 /** The job without its payload, as its record keeps it: owner, mode and limits outlive the queue entry. */

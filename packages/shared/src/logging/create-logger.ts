@@ -1,4 +1,5 @@
 import { pino, stdSerializers, type Logger } from 'pino';
+import { LogSink } from './log-sink';
 
 export type { Logger } from 'pino';
 
@@ -12,7 +13,7 @@ export function createLogger(service: 'api' | 'worker', level: string): Logger {
       level,
       base: { service, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: serializeError },
+      serializers: { err: serializeError, path: cutText, url: cutText },
       formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: [
@@ -31,9 +32,23 @@ export function createLogger(service: 'api' | 'worker', level: string): Logger {
         censor: '[redacted]',
       },
     },
-    pino.destination({ dest: 2, sync: false }),
+    (sink ??= new LogSink((lines) => describeDropped(service, lines))),
   );
 }
+
+/** One for the process, which has one standard error. */
+let sink: LogSink | undefined;
+
+/** As every other line. */
+function describeDropped(service: string, droppedLines: number): string {
+  const msg = 'log lines could not be written, or not fast enough, and were dropped';
+  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), service, pid: process.pid, droppedLines, msg })}\n`;
+}
+
+/** Callers without a key choose these: none may fill the log with one request. */
+const MOST_CALLER_TEXT = 256;
+const cutText = (text: unknown): unknown =>
+  typeof text === 'string' && text.length > MOST_CALLER_TEXT ? `${text.slice(0, MOST_CALLER_TEXT)}…` : text;
 
 /** A refused Redis command carries its arguments: passwords, sealed jobs. Its name is enough. */
 function serializeError(error: unknown): unknown {

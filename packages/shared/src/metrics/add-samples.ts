@@ -1,4 +1,5 @@
 import type { Redis, Result } from 'ioredis';
+import { TRY_COMMAND } from '../redis/script-guards';
 import { MINUTES_KEPT } from './tally-scripts';
 
 /** What is measured of jobs whose code ran: times in ms, memory in MB. */
@@ -17,17 +18,21 @@ export const SUM_FRACTION = 1_000;
  * A batch that is sent again, as its answer was lost with the connection, finds its mark and adds nothing. Answers 1 or 0.
  */
 const ADD_SCRIPT = `
-if redis.call('GET', ARGV[3]) == ARGV[4] then return 0 end
+${TRY_COMMAND}
+local lane = ARGV[1]
+if redis.pcall('GET', ARGV[3]) == ARGV[4] then return 0 end
 redis.call('SET', ARGV[3], ARGV[4], 'PX', 60000)
 local function add(key, fields)
-  for index = 1, #fields, 2 do redis.call('HINCRBY', key, fields[index], fields[index + 1]) end
+  for index = 1, #fields, 2 do try(lane, 'HINCRBY', key, fields[index], fields[index + 1]) end
 end
 local function widen(key, ranges)
   for index = 1, #ranges, 3 do
     local least, most = ranges[index] .. ':min', ranges[index] .. ':max'
-    local known = redis.call('HMGET', key, least, most)
-    if not known[1] or ranges[index + 1] < tonumber(known[1]) then redis.call('HSET', key, least, ranges[index + 1]) end
-    if not known[2] or ranges[index + 2] > tonumber(known[2]) then redis.call('HSET', key, most, ranges[index + 2]) end
+    local known = try(lane, 'HMGET', key, least, most)
+    if not known then return end
+    local lowest, highest = tonumber(known[1] or ''), tonumber(known[2] or '')
+    if not lowest or ranges[index + 1] < lowest then redis.call('HSET', key, least, ranges[index + 1]) end
+    if not highest or ranges[index + 2] > highest then redis.call('HSET', key, most, ranges[index + 2]) end
   end
 end
 for _, entry in ipairs(cjson.decode(ARGV[2])) do

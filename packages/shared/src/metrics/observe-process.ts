@@ -1,4 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { mostDescriptors, openDescriptors } from '../lifecycle/descriptor-watch';
+import { droppedLogLines } from '../logging/log-sink';
 import type { MetricSource } from './instruments';
 
 const RESOLUTION_MS = 20;
@@ -13,6 +15,9 @@ export function observeProcess(): { readonly source: MetricSource; readonly stop
     report('uptime', process.uptime());
     report('cpu', user / 1e6, { 'cpu.mode': 'user' });
     report('cpu', system / 1e6, { 'cpu.mode': 'system' });
+    report('descriptors', openDescriptors() ?? NaN);
+    report('descriptorsMax', mostDescriptors() ?? NaN);
+    report('logDropped', droppedLogLines());
     report('residentMemory', process.memoryUsage.rss());
     report('loopDelayP99', late(delay.percentile(99)));
     report('loopDelayMax', late(delay.max));

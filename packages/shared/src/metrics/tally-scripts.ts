@@ -1,3 +1,5 @@
+import { TRY_COMMAND } from '../redis/script-guards';
+
 /**
  * The counters of one lane, all under its hash tag, so that they are written by the scripts that accept and finish its jobs:
  *
@@ -25,30 +27,29 @@ export const acceptedField = (kind: string): string => (kind === 'check' ? 'acce
 export const withdrawnField = (kind: string): string => (kind === 'check' ? 'withdrawn-checks' : 'withdrawn');
 
 /**
- * Part of the script that finishes a job. Expects there: KEYS[1] the record, `owner`, `now` (epoch ms), `tally`.
+ * Part of the script that finishes a job. Expects there: `try` (`script-guards.ts`), `lane`, `owner`, `now` (epoch ms), `tally`.
  * What a tally is not, is not counted: test fixtures, and outcomes of versions to come.
  */
 export const COUNT_OUTCOME = `
 local status, kind, worker, program, errorType = string.match(tally or '', '^([^\\n]+)\\n([^\\n]+)\\n([^\\n]+)\\n([^\\n]*)\\n([^\\n]*)$')
 if status then
-  local lane = string.match(KEYS[1], '^(.*}):job:')
   local jobs = 'jobs:' .. kind .. ':' .. status
-  redis.call('HINCRBY', lane .. ':counts', jobs, 1)
+  try(lane, 'HINCRBY', lane .. ':counts', jobs, 1)
   if kind ~= 'check' then
     local minute = string.format('%s:minute:%d', lane, math.floor(now / 60000))
-    if redis.call('HINCRBY', minute, jobs .. ':' .. worker, 1) == 1 then redis.call('PEXPIRE', minute, ${KEEP_MS}) end
+    if try(lane, 'HINCRBY', minute, jobs .. ':' .. worker, 1) == 1 then redis.call('PEXPIRE', minute, ${KEEP_MS}) end
     local function countUnder(family, member, name)
       local key = lane .. ':' .. member .. ':' .. name
-      redis.call('HINCRBY', key, jobs, 1)
+      try(lane, 'HINCRBY', key, jobs, 1)
       if errorType ~= '' then
         local field = 'error:' .. errorType
-        if redis.call('HINCRBY', key, field, 1) == 1 and redis.call('HLEN', key) > ${MOST_FIELDS} then
+        if try(lane, 'HINCRBY', key, field, 1) == 1 and redis.call('HLEN', key) > ${MOST_FIELDS} then
           redis.call('HDEL', key, field)
-          redis.call('HINCRBY', key, 'error:(other)', 1)
+          try(lane, 'HINCRBY', key, 'error:(other)', 1)
         end
       end
       local names = lane .. ':' .. family
-      if redis.call('ZINCRBY', names, 1, name) == '1' and redis.call('ZCARD', names) > ${MOST_NAMES} then
+      if try(lane, 'ZINCRBY', names, 1, name) == '1' and redis.call('ZCARD', names) > ${MOST_NAMES} then
         redis.call('DEL', lane .. ':' .. member .. ':' .. redis.call('ZPOPMIN', names)[1])
       end
     end
@@ -56,7 +57,7 @@ if status then
     if program ~= '' then countUnder('programs', 'program', program) end
     if errorType ~= '' then
       local names = lane .. ':errors'
-      if redis.call('ZINCRBY', names, 1, errorType) == '1' and redis.call('ZCARD', names) > ${MOST_NAMES} then
+      if try(lane, 'ZINCRBY', names, 1, errorType) == '1' and redis.call('ZCARD', names) > ${MOST_NAMES} then
         redis.call('ZPOPMIN', names)
       end
     end
@@ -66,10 +67,11 @@ end
 
 /** Part of the script that accepts a job. Expects there: KEYS[1] the record, `field`: see `acceptedField`. */
 export const COUNT_ACCEPTED = `
+${TRY_COMMAND}
 local lane = string.match(KEYS[1], '^(.*}):job:')
-redis.call('HINCRBY', lane .. ':counts', field, 1)
+try(lane, 'HINCRBY', lane .. ':counts', field, 1)
 if field == 'accepted' then
   local minute = string.format('%s:minute:%d', lane, math.floor(redis.call('TIME')[1] / 60))
-  if redis.call('HINCRBY', minute, field, 1) == 1 then redis.call('PEXPIRE', minute, ${KEEP_MS}) end
+  if try(lane, 'HINCRBY', minute, field, 1) == 1 then redis.call('PEXPIRE', minute, ${KEEP_MS}) end
 end
 `;

@@ -11,7 +11,7 @@ import type { BreachStatus } from './quarantine-record';
  */
 export interface QuarantineEvidence extends QuarantineKey {
   readonly version: 1;
-  /** Each is counted once, however often it is sent. */
+  /** Each is counted once, however often it is sent; of a breach the id of its job. */
   readonly id: string;
   readonly owner: string;
   readonly worker: string;

@@ -2,16 +2,17 @@
  * Writes the record of a job that is being accepted, its expiry, its place among the open jobs, and its content if that is
  * too large for the queue entry. To be followed, within one script, by what puts the entry into the queue.
  *
- *   record ─▶ its expiry ─▶ index of open jobs ─▶ payload, if large ─▶ (queue entry)
+ *   index of open jobs ─▶ record ─▶ its expiry ─▶ payload, if large ─▶ (queue entry)
  *
  * KEYS: see `AcceptJobKeys`; ARGV: see `AcceptJobValues`. Answers whether there was no such record: a job that is sent a
  * second time is not counted a second time.
  */
 export const ACCEPT_SCRIPT = `
+-- first: where the index is not what it should be, nothing is accepted
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
 local isNew = redis.call('HSET', KEYS[1], 'job', ARGV[1], 'state', ARGV[7], 'queuedBytes', ARGV[2]) == 3
 if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'queued', ARGV[8]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
 if ARGV[6] ~= '' then redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[3]) end
 return isNew
 `;

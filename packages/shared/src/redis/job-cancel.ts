@@ -1,4 +1,5 @@
 import type { Redis, Result } from 'ioredis';
+import { READ_RECORD } from './script-guards';
 
 /**
  * Cancelling a job. The API cannot sign an outcome, so it only asks; a worker node writes `cancelled`.
@@ -39,13 +40,18 @@ return state
  * it), `claimed` (another node is at it), `unasked`, `finished`, `unknown`.
  */
 const CLAIM_SCRIPT = `
-local state, asked, attempts, claimedAt = unpack(redis.call('HMGET', KEYS[1], 'state', 'cancelRequested', 'attempts', 'cancelClaimed'))
-attempts = attempts or '[]'
+${READ_RECORD}
+local state, asked, attempts, claimedAt = unpack(readFields(KEYS[1], 'state', 'cancelRequested', 'attempts', 'cancelClaimed'))
+if not attempts or not readAttempts(attempts) then attempts = '[]' end
+claimedAt = tonumber(claimedAt or '')
 if not state or state == 'finished' then
   redis.call('ZREM', KEYS[3], ARGV[1])
   return {state or 'unknown', attempts}
 end
-if not asked then return {'unasked', attempts} end
+if not asked then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  return {'unasked', attempts}
+end
 if state == 'active' and redis.call('EXISTS', KEYS[2]) == 1 then return {'running', attempts} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -2,6 +2,7 @@ import type { Redis, Result } from 'ioredis';
 import { COUNT_OUTCOME } from '../metrics/tally-scripts';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
+import { READ_RECORD, TRY_COMMAND } from './script-guards';
 import { defineUndoStart } from './undo-start';
 import type { RedisKeys } from './redis-keys';
 
@@ -52,17 +53,25 @@ export const RECORD_FIELDS = {
  * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
  * `unheld` (the lock is somebody else's or nobody's), `cancel` (its cancellation was asked for: it must not start, and its
  * outcome may be written), `cancelled` (the like, and it has an outcome already), `early` (a retry whose time has not come;
- * third comes how many ms are left). Unless unknown, finished, cancelled, early or unheld the job is this token's from now
+ * third comes how many ms are left), `damaged` (nobody can read how often it was started: its outcome may be written). Unless unknown, finished, cancelled, early or unheld the job is this token's from now
  * on, and an attempt that still runs elsewhere is fenced off.
  *
  * A command whose answer was lost with its connection is sent again. A take that has started the job then finds its own
  * attempt, and gets that instead of a second one; if somebody else has taken the job since, it is `unheld`.
  */
 const TAKE_SCRIPT = `
-if ARGV[8] and redis.call('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
+${READ_RECORD}
+if ARGV[8] and redis.pcall('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
 local state, attempts, isCancelled, token, startedBy, retryAt =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt'))
+  unpack(readFields(KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt'))
 if not state then return {'unknown', '[]'} end
+local started = readAttempts(attempts)
+if not started then
+  if state == 'finished' then return {isCancelled and 'cancelled' or 'finished', '[]'} end
+  redis.call('HDEL', KEYS[1], 'attempts', 'startedBy')
+  redis.call('HSET', KEYS[1], 'token', ARGV[1])
+  return {isCancelled and 'cancel' or 'damaged', '[]'}
+end
 attempts = attempts or '[]'
 if state == 'finished' then return {isCancelled and 'cancelled' or 'finished', attempts} end
 if startedBy == ARGV[1] then
@@ -71,10 +80,9 @@ if startedBy == ARGV[1] then
 end
 if state == 'delayed' and retryAt and ARGV[6] == 'run' and not isCancelled then
   local time = redis.call('TIME')
-  local left = tonumber(retryAt) - (time[1] * 1000 + math.floor(time[2] / 1000))
+  local left = (tonumber(retryAt) or 0) - (time[1] * 1000 + math.floor(time[2] / 1000))
   if left > 0 then return {'early', attempts, left} end
 end
-local started = cjson.decode(attempts)
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 if isCancelled then return {'cancel', attempts} end
 if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
@@ -93,33 +101,33 @@ export const RECORD_OVERHEAD_BYTES = 800;
 /**
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
  * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
- * It is counted in the same step (`tally-scripts.ts`).
+ * It is counted in the same step (`tally-scripts.ts`). An index or counter that is not what it should be keeps no outcome from being written.
  * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally.
  * Answers `written`, `finished`, `stale` or `unknown`.
  */
 export const FINISH_SCRIPT = `
-local state, token = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
+${TRY_COMMAND}
+${READ_RECORD}
+local state, token, queuedBytes = unpack(readFields(KEYS[1], 'state', 'token', 'queuedBytes'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
 if token ~= ARGV[1] then return 'stale' end
--- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
-local queuedBytes = tonumber(redis.call('HGET', KEYS[1], 'queuedBytes') or '0')
-if queuedBytes > 0 then
-  redis.call('DECRBY', string.match(KEYS[1], '^(.*}):job:') .. ':queued-bytes', queuedBytes)
-end
+local lane = string.match(KEYS[1], '^(.*}):job:')
 redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd')
 redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
-redis.call('ZREM', KEYS[3], ARGV[5])
+-- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
+if queuedBytes and string.match(queuedBytes, '^[1-9]%d*$') then try(lane, 'DECRBY', lane .. ':queued-bytes', queuedBytes) end
+try(lane, 'ZREM', KEYS[3], ARGV[5])
 local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local member = ARGV[5] .. ' ' .. bytes
 local owner = string.match(KEYS[4], '}:outcomes:(.*)$')
-redis.call('ZADD', KEYS[4], now, member)
-redis.call('ZADD', KEYS[5], now + ARGV[3], member .. ' ' .. owner)
-redis.call('HINCRBY', KEYS[6], owner, bytes)
+try(lane, 'ZADD', KEYS[4], now, member)
+try(lane, 'ZADD', KEYS[5], now + ARGV[3], member .. ' ' .. owner)
+try(lane, 'HINCRBY', KEYS[6], owner, bytes)
 if ARGV[4] ~= '' then
   local body = #ARGV[2] <= tonumber(ARGV[6]) and ARGV[2] or ''
   redis.call('PUBLISH', ARGV[4], ARGV[5] .. '\\n' .. body)
@@ -131,7 +139,8 @@ return 'written'
 
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'close';
-export type TakeVerdict = 'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled';
+export type TakeVerdict =
+  'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled' | 'damaged';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */

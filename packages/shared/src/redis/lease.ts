@@ -2,7 +2,9 @@ import type { Redis, Result } from 'ioredis';
 
 /** KEYS[1] lease; ARGV: who, how long (ms). Takes a lease nobody has, or prolongs one's own; answers 1 where it is held. */
 const HOLD_SCRIPT = `
-local holder = redis.call('GET', KEYS[1])
+local holder = redis.pcall('GET', KEYS[1])
+-- no lease of ours: SET replaces what is of another type
+if type(holder) == 'table' then holder = false end
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1

@@ -1,4 +1,5 @@
 import type { Redis, Result } from 'ioredis';
+import { READ_RECORD } from './script-guards';
 
 /**
  * Takes a start back that no replica confirmed, before any code ran: the attempt is forgotten, so that it counts neither
@@ -6,10 +7,11 @@ import type { Redis, Result } from 'ioredis';
  * KEYS[1] record; ARGV: token of the attempt. Answers 1, or 0 where the job is somebody else's by now.
  */
 const UNDO_SCRIPT = `
-local state, token, attempts = unpack(redis.call('HMGET', KEYS[1], 'state', 'token', 'attempts'))
+${READ_RECORD}
+local state, token, attempts = unpack(readFields(KEYS[1], 'state', 'token', 'attempts'))
 if state ~= 'active' or token ~= ARGV[1] then return 0 end
 redis.call('HDEL', KEYS[1], 'startedBy')
-local started = cjson.decode(attempts)
+local started = readAttempts(attempts) or {}
 started[#started] = nil
 if #started == 0 then
   redis.call('HSET', KEYS[1], 'state', 'waiting')

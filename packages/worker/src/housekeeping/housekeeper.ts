@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { HOUSEKEEPING_LEASE_MS, HOUSEKEEPING_MS, Lease, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { HOUSEKEEPING_LEASE_MS, HOUSEKEEPING_MS, isWrongType, Lease, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 export interface HousekeeperOptions {
   readonly redis: Redis;
@@ -61,8 +61,15 @@ export class Housekeeper {
   }
 
   private async nameLanes(): Promise<void> {
-    const { redis, keys, lanes } = this.options;
-    if (redis.status === 'ready') await redis.sadd(keys.lanes, ...lanes);
+    const { redis, keys, lanes, logger } = this.options;
+    if (redis.status !== 'ready') return;
+    await redis.sadd(keys.lanes, ...lanes).catch(async (error: unknown) => {
+      if (!isWrongType(error)) throw error;
+      // Without the names no chore would come to what else is not ours (`foreign-keys.ts`).
+      logger.error({ event: 'security', errorCode: 'RECORD_UNVERIFIED' }, 'something else stood in place of the set of lanes; removed');
+      await redis.unlink(keys.lanes);
+      await redis.sadd(keys.lanes, ...lanes);
+    });
   }
 
   private async run(): Promise<void> {

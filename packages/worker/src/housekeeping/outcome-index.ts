@@ -13,8 +13,9 @@ local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, AR
 for _, member in ipairs(expired) do
   local id, size, owner = string.match(member, '^(%S+) (%d+) (.*)$')
   redis.call('ZREM', KEYS[1], member)
-  if id and redis.call('ZREM', ARGV[1] .. owner, id .. ' ' .. size) == 1 then
-    if redis.call('HINCRBY', KEYS[2], owner, -size) <= 0 then redis.call('HDEL', KEYS[2], owner) end
+  if id and redis.pcall('ZREM', ARGV[1] .. owner, id .. ' ' .. size) == 1 then
+    local left = redis.pcall('HINCRBY', KEYS[2], owner, -size)
+    if type(left) ~= 'number' or left <= 0 then redis.call('HDEL', KEYS[2], owner) end
   end
 end
 local answer = redis.call('HGETALL', KEYS[2])
@@ -28,7 +29,7 @@ return answer
  * Answers [removed, bytes left].
  */
 const EVICT_SCRIPT = `
-local bytes = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0')
+local bytes = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0') or 0
 local removed = 0
 while bytes > tonumber(ARGV[3]) and removed < tonumber(ARGV[4]) do
   local oldest = redis.call('ZPOPMIN', KEYS[1])[1]
@@ -82,7 +83,7 @@ export class OutcomeIndex {
       MOST_A_STEP,
     );
     const held = new Map<string, number>();
-    for (let at = 0; at < flat.length; at += 2) held.set(String(flat[at]), Number(flat[at + 1]));
+    for (let at = 0; at < flat.length; at += 2) held.set(String(flat[at]), Number(flat[at + 1]) || 0);
     return { hasMore: more === 1, held };
   }
 

@@ -1,13 +1,14 @@
 import type { Redis } from 'ioredis';
 import {
-  mostStartsOf, openJobHead, RECORD_FIELDS, STRAY_CONFIRM_MS,
+  mostStartsOf, STRAY_CONFIRM_MS,
   type Job, type KeyRing, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { queueEntryLost, stopped, type Verdict } from '../jobs/judge-run';
+import { queueEntryLost, rejected, stopped, type Verdict } from '../jobs/judge-run';
 import { readLastEnd } from '../jobs/last-end';
 import type { OutcomeWriter } from '../jobs/outcome-writer';
 import { targetOf } from '../jobs/process-job';
-import { takeJob, type TakenJob } from '../jobs/take-job';
+import { readJobHead } from '../jobs/read-job-head';
+import { takeJob, UNREADABLE_ATTEMPTS, type TakenJob } from '../jobs/take-job';
 import type { Chore } from './housekeeper';
 import { StrayFinder } from './stray-finder';
 
@@ -61,7 +62,11 @@ export class Reconciler implements Chore {
     this.walks.set(lane, walk);
     let settled = 0;
     for (let step = 0; step < STEPS_A_PASS && settled < SETTLED_A_PASS; step += 1) {
-      const { cursor, strays } = await this.finder.find(lane, walk.cursor);
+      const { cursor, strays, foreign } = await this.finder.find(lane, walk.cursor);
+      for (const jobId of foreign) {
+        const fields = { event: 'security', errorCode: 'RECORD_UNVERIFIED', jobId, lane };
+        this.options.logger.error(fields, 'what stood in place of an open job’s record was none; removed');
+      }
       for (const jobId of strays) {
         if (this.isConfirmed(walk, jobId) && settled < SETTLED_A_PASS) {
           await this.settle(lane, jobId);
@@ -85,9 +90,8 @@ export class Reconciler implements Chore {
   }
 
   private async settle(lane: string, jobId: string): Promise<void> {
-    const { redis, keys, keyRing, outcomes, logger } = this.options;
-    const sealed = await redis.hgetBuffer(keys.jobRecord(lane, jobId), RECORD_FIELDS.job);
-    const job = sealed === null ? undefined : openJobHead(keyRing, jobId, sealed);
+    const { redis, keys, outcomes, logger } = this.options;
+    const job = await readJobHead(this.options, lane, jobId);
     if (job?.lane !== lane) {
       // No job that the API signed: nobody was promised anything.
       logger.error({ event: 'security', errorCode: 'JOB_SIGNATURE_INVALID', jobId, lane }, 'an open job without a valid record; dropped');
@@ -111,6 +115,7 @@ export class Reconciler implements Chore {
 function judgeStray(job: Job, { verdict, attempts }: TakenJob): Verdict | undefined {
   if (verdict === 'unknown' || verdict === 'finished' || verdict === 'cancelled') return undefined;
   if (verdict === 'cancel') return stopped('cancelled', attempts.length);
+  if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
   if (verdict === 'lost') return stopped('lost', attempts.length);
   return attempts.length >= mostStartsOf(job) ? stopped('exhausted', attempts.length) : queueEntryLost(job.delivery, attempts.length);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
-  endsWithItsCaller, hasErrorCode, openJobHead, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type QueueEntry, type RedisKeys, type ReplicaConfirmation,
+  endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
@@ -10,16 +10,20 @@ import type { TemplateKeepers } from '../runner/template-keepers';
 import type { ProcessLimit } from '../sandbox/process-limit';
 import { UNTRACED, type JobTrace } from '../traces/job-trace';
 import type { TraceJob } from '../traces/trace-jobs';
-import type { WarmChildren } from '../warm/warm-children';
+import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
+import { CANCEL_REQUESTED, endedBy, isGivenUp } from './abort-reasons';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
+import { loadContent } from './load-content';
 import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
+import { readJobHead } from './read-job-head';
 import { retryLater } from './retry-later';
 import type { Processed } from './processed';
+import { RunCompany } from './run-company';
 import { runInSlot, type RunReport } from './run-in-slot';
-import { takeJob, type StartRules, type TakenJob } from './take-job';
+import { takeJob, UNREADABLE_ATTEMPTS, type StartRules, type TakenJob } from './take-job';
 import { verifyJob, type RejectionCode } from './verify-job';
 
 export interface JobProcessorOptions {
@@ -47,7 +51,8 @@ export interface JobProcessorOptions {
 export interface ReceivedJob {
   readonly lane: string;
   readonly jobId: string;
-  readonly entry: QueueEntry;
+  /** As it stood in the queue; nobody has looked at it. */
+  readonly entry: unknown;
   /** Whether the queue has handed the job out before and got it back by a lost lock. */
   readonly isRedelivered: boolean;
   /** The queue's lock on the job, where it is held by one: it is taken only while the lock stands. */
@@ -67,13 +72,6 @@ type TracedJob = ReceivedJob & { trace: JobTrace };
  */
 export const EARLY_HOLD_MS = 250;
 
-/** Abort reason: the queue has given the job to somebody else, so nothing may be written for it any more. */
-export const LOCK_LOST = 'lock-lost';
-/** Abort reason: the node's drain time is over. */
-export const NODE_STOPPING = 'node-stopping';
-/** Abort reason: somebody asked for its cancellation; the job's record says so, too. */
-export const CANCEL_REQUESTED = 'cancel-requested';
-
 /**
  * One job's way through a worker node:
  *
@@ -83,6 +81,7 @@ export const CANCEL_REQUESTED = 'cancel-requested';
  */
 export class JobProcessor {
   private readonly options: JobProcessorOptions;
+  private readonly company = new RunCompany();
 
   constructor(options: JobProcessorOptions) {
     this.options = options;
@@ -104,9 +103,10 @@ export class JobProcessor {
 
   private async handle(received: TracedJob): Promise<Processed> {
     const { lane, jobId, signal } = received;
-    const sealed = await this.loadContent(received);
-    if (sealed === undefined) return this.reject(received, 'PAYLOAD_MISSING', 'the payload of the job is gone');
-    const verification = await verifyJob(this.options.keyRing, lane, jobId, sealed, Date.now());
+    const { redis, keys, keyRing } = this.options;
+    const content = await loadContent(redis, keys, received);
+    if (!content.ok) return this.reject(received, content.code, content.message);
+    const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
     received.trace.belongsTo(job);
@@ -150,27 +150,23 @@ export class JobProcessor {
     }
   }
 
-  private async loadContent({ lane, jobId, entry }: ReceivedJob): Promise<Buffer | undefined> {
-    if ('sealed' in entry) return Buffer.from(entry.sealed, 'utf8');
-    return (await this.options.redis.getBuffer(this.options.keys.jobPayload(lane, jobId))) ?? undefined;
-  }
-
   /**
    * A job is started again here only if its template went down under it and it may run twice. A start whose child was
    * dead before it could take the job is no run: the same start goes on with another child.
    */
   private async runAttempts(received: TracedJob, job: Job, payload: Buffer, { admission, end }: Watched): Promise<Processed> {
-    const { config, allowedModules, processLimit, templates, warm, feed, quarantine, logger } = this.options;
+    const { templates, warm, quarantine, logger } = this.options;
     const { signal } = received;
     let started: TakenJob | undefined;
+    let templatesTaken = 0;
     for (let deadChildren = 0; ;) {
       // Before the start marker: a fork that fails must not count as a run.
       received.trace.step('child');
       const lent = await warm.lend(job, payload, () => templates.takeChild(job.mode));
-      const { child, keep, cpuBaselineMs } = lent;
+      const { child } = lent;
       received.trace.took(child.pid, lent.isWarm);
       // A cancelled job goes on to its record, which says so, and where its outcome is then written.
-      if (signal.aborted && signal.reason !== CANCEL_REQUESTED) {
+      if (isGivenUp(signal)) {
         child.kill();
         return endedBy(signal);
       }
@@ -180,16 +176,11 @@ export class JobProcessor {
       const unstarted = await this.settleUnstarted(received, job, taken);
       if (unstarted !== undefined) {
         child.kill();
-        // It took its node or template down at each of its starts.
-        if (taken.verdict === 'exhausted') await quarantine.settle(job, payload, admission, 'crashed');
+        if (tookTemplatesDown(taken, templatesTaken)) await quarantine.settle(job, payload, admission, 'crashed');
         return unstarted;
       }
       received.trace.step('run');
-      const traceparent = received.trace.traceparentForCode;
-      const limits = { allowedModules, processLimit: processLimit.current };
-      const report = await feed.during(job.id, taken.attempts.length, child.workspace, () =>
-        runInSlot({ job, payload, child, config, ...limits, signal, keep, cpuBaselineMs, traceparent }),
-      );
+      const { report, wasAlone } = await this.run(received, job, payload, lent, taken);
       const verdict = judgeRun(report, job.limits);
       received.trace.ran(report, verdict);
       if (wasNeverRun(child, report) && (deadChildren += 1) <= MAX_DEAD_CHILDREN) {
@@ -208,13 +199,32 @@ export class JobProcessor {
       }
       if (report.answer === undefined && child.lostWithTemplate) {
         logger.warn({ jobId: job.id, traceId: traceIdOf(job.traceparent) }, 'the template went down under the job');
+        if (wasAlone) templatesTaken += 1;
         received.trace = received.trace.again();
         continue;
       }
       end.status = verdict.status;
       // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
-      await quarantine.settle(job, payload, admission, verdict.status);
+      // With the lock lost meanwhile the end is none: a node that was stopped finds every clock run out.
+      await quarantine.settle(job, payload, admission, isGivenUp(signal) ? undefined : verdict.status);
       return this.conclude(received, job, taken, verdict, report, lent.isWarm);
+    }
+  }
+
+  // prettier-ignore
+  private async run(
+    { trace, signal }: TracedJob, job: Job, payload: Buffer, { child, keep, cpuBaselineMs }: LentChild, { attempts }: TakenJob,
+  ): Promise<{ readonly report: RunReport; readonly wasAlone: boolean }> {
+    const { config, allowedModules, processLimit, feed } = this.options;
+    const limits = { allowedModules, processLimit: processLimit.current };
+    const companion = this.company.enter(job.mode);
+    try {
+      const report = await feed.during(job.id, attempts.length, child.workspace, () =>
+        runInSlot({ job, payload, child, config, ...limits, signal, keep, cpuBaselineMs, traceparent: trace.traceparentForCode }),
+      );
+      return { report, wasAlone: companion.wasAlone };
+    } finally {
+      companion.leave();
     }
   }
 
@@ -227,7 +237,7 @@ export class JobProcessor {
       received.trace.taken(taken.attempts, true);
       return undefined;
     }
-    return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : 'busy';
+    return isGivenUp(signal) ? endedBy(signal) : 'busy';
   }
 
   /** Delivers the outcome, unless the job is to be tried again. */
@@ -264,10 +274,9 @@ export class JobProcessor {
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
   private async reject(received: TracedJob, code: RejectionCode, message: string): Promise<Processed> {
     const { lane, jobId } = received;
-    const { redis, keys, keyRing, config, logger } = this.options;
+    const { config, logger } = this.options;
     logger.error({ event: 'security', errorCode: code, jobId, lane }, `job refused: ${message}`);
-    const sealedHead = await redis.hgetBuffer(keys.jobRecord(lane, jobId), RECORD_FIELDS.job);
-    const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
+    const head = await readJobHead(this.options, lane, jobId);
     if (head !== undefined) received.trace.belongsTo(head);
     const target = head
       ? { ...targetOf(head), lane }
@@ -323,6 +332,13 @@ const deliver = (received: TracedJob, outcome: PreparedOutcome): void => receive
 
 const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndelivered && report.killReason === undefined;
 
+/**
+ * Whether each of the job's starts took a template down, under the eyes of this node and with no other job in it. Where a node
+ * was lost, Redis failed or a neighbour may have done it, nothing speaks against the program.
+ */
+const tookTemplatesDown = ({ verdict, attempts }: TakenJob, templatesTaken: number): boolean =>
+  verdict === 'exhausted' && templatesTaken === attempts.length;
+
 /** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
 const MAX_DEAD_CHILDREN = 3;
 
@@ -343,11 +359,10 @@ type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
 
 /** What the record itself says about a job that is not run (again). */
 function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
+  if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
   if (verdict === 'cancel') return stopped('cancelled', attempts.length);
   return verdict === 'lost' ? stopped('lost', attempts.length) : undefined;
 }
-
-const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
 
 const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
 
@@ -355,7 +370,7 @@ const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || 
 async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
   const notBefore = Date.now() + leftMs;
   await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
-  return signal.aborted && signal.reason !== CANCEL_REQUESTED ? endedBy(signal) : { notBefore };
+  return isGivenUp(signal) ? endedBy(signal) : { notBefore };
 }
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;

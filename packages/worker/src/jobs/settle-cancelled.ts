@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  CANCEL_CLAIM_MS, openJobHead, RECORD_FIELDS,
+  CANCEL_CLAIM_MS,
   type Attempt, type ClaimVerdict, type KeyRing, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { stopped } from './judge-run';
 import type { OutcomeWriter } from './outcome-writer';
 import { targetOf } from './process-job';
+import { readJobHead } from './read-job-head';
 
 export interface SettleTools {
   readonly redis: Redis;
@@ -21,15 +22,14 @@ export interface SettleTools {
  * queue entry is then dead, and may be removed.
  */
 export async function settleCancelled(tools: SettleTools, lane: string, jobId: string): Promise<ClaimVerdict> {
-  const { redis, keys, keyRing, outcomes, logger } = tools;
+  const { redis, keys, outcomes, logger } = tools;
   const token = randomUUID();
   const record = keys.jobRecord(lane, jobId);
   const [verdict, text] = await redis.claimCancelled(
     record, keys.queueLock(lane, jobId), keys.cancels(lane), jobId, token, CANCEL_CLAIM_MS,
   ); // prettier-ignore
   if (verdict !== 'cancel') return verdict;
-  const sealedHead = await redis.hgetBuffer(record, RECORD_FIELDS.job);
-  const head = sealedHead ? openJobHead(keyRing, jobId, sealedHead) : undefined;
+  const head = await readJobHead(tools, lane, jobId);
   if (head === undefined) {
     // Whose outcome it is cannot be believed; who takes the queue entry will refuse or end the job.
     logger.error({ event: 'security', errorCode: 'JOB_SIGNATURE_INVALID', jobId, lane }, 'the record of a cancelled job is not believed');

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { mostStartsOf, type Attempt, type Job, type RedisKeys, type TakeIntent, type TakeVerdict } from '@python3-cluster/shared';
+import {
+  mostStartsOf,
+  type Attempt,
+  type Job,
+  type Logger,
+  type RedisKeys,
+  type TakeIntent,
+  type TakeVerdict,
+} from '@python3-cluster/shared';
 
 export interface TakenJob {
   readonly verdict: TakeVerdict;
@@ -15,9 +23,19 @@ export interface TakenJob {
 /** What the record must know about a job to say whether it may start (again). */
 export type StartRules = Pick<Job, 'attempts' | 'delivery'>;
 
+interface TakeTools {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly workerId: string;
+  readonly logger: Logger;
+}
+
+/** Why a job with the verdict `damaged` is not run. */
+export const UNREADABLE_ATTEMPTS = 'its record does not say how often it was started; it may have run, and is not started again';
+
 /** Makes the job this node's in its record, and marks the start if it is to run. */
 export async function takeJob(
-  { redis, keys, workerId }: { readonly redis: Redis; readonly keys: RedisKeys; readonly workerId: string },
+  { redis, keys, workerId, logger }: TakeTools,
   { lane, jobId, lockToken }: { readonly lane: string; readonly jobId: string; readonly lockToken?: string | undefined },
   rules: StartRules,
   intent: TakeIntent,
@@ -28,5 +46,11 @@ export async function takeJob(
   const [verdict, attempts, leftMs = 0] = await redis.takeJob(
     record, token, workerId, Date.now(), rules.delivery, mostStartsOf(rules), intent, ...lock,
   ); // prettier-ignore
+  if (verdict === 'damaged') {
+    logger.error(
+      { event: 'security', errorCode: 'RECORD_UNVERIFIED', jobId, lane },
+      'the attempts in a job’s record are no list of attempts',
+    );
+  }
   return { verdict, token, attempts: JSON.parse(attempts) as Attempt[], leftMs };
 }

@@ -13,6 +13,7 @@ export type RejectionCode = Extract<
   | 'POOL_BUSY'
   | 'ISOLATION_INSUFFICIENT'
   | 'PROGRAM_QUARANTINED'
+  | 'RECORD_UNVERIFIED'
 >;
 
 /** Whether this job was signed by the API, for this lane, under this id, and still counts. The last check before it runs. */

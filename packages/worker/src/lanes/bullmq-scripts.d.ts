@@ -6,5 +6,6 @@ declare module 'bullmq/dist/cjs/scripts' {
     /** How many of its arguments are keys. */
     readonly keys: number;
   }
+  export const moveToActive: BullScript;
   export const moveToFinished: BullScript;
 }

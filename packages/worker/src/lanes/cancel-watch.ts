@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_LOOK_MS, within, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { CANCEL_LOOK_MS, LimitedWarning, within, type ClaimVerdict, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 /** A lane this node serves, as far as cancelling goes. */
 export interface CancellableLane {
   readonly lane: string;
-  /** Ends the job if this node runs it. */
+  /** Ends the job if this node runs it. To be called only where the record says that this was asked for. */
   readonly cancel: (jobId: string) => void;
-  /** Gives the job its outcome if nobody runs it. */
-  readonly settle: (jobId: string) => Promise<void>;
+  /** Asks the record; gives the job its outcome if nobody runs it. */
+  readonly settle: (jobId: string) => Promise<ClaimVerdict>;
 }
 
 export interface CancelWatchOptions {
@@ -22,12 +22,16 @@ export interface CancelWatchOptions {
 /** A Redis that goes away under way must not keep the node from stopping; another node settles what is left. */
 const SETTLE_MS = 2_000;
 
+/** Verdicts that are given only where the record has the request. With the latter two this node's run is fenced off already. */
+const ASKED_FOR: readonly ClaimVerdict[] = ['running', 'cancel', 'claimed'];
+
 /** More than this wait for the next look: a look must not hold up what else the node does. */
 const MOST_PER_LOOK = 1_000;
 
 /**
  * How a worker node hears of cancellations: by message, at once; and by a look into each lane's list of cancellations
- * without outcome, every `CANCEL_LOOK_MS`, as Redis may drop messages and nodes go down.
+ * without outcome, every `CANCEL_LOOK_MS`, as Redis may drop messages and nodes go down. Neither is believed: both only name
+ * a job whose record is then asked.
  */
 export class CancelWatch {
   private readonly options: CancelWatchOptions;
@@ -36,9 +40,11 @@ export class CancelWatch {
   private timer: NodeJS.Timeout | undefined;
   private isLooking = false;
   private isStopped = false;
+  private readonly warning: LimitedWarning;
 
   constructor(options: CancelWatchOptions) {
     this.options = options;
+    this.warning = new LimitedWarning(options.logger);
     this.lanes = new Map(options.lanes.map((lane) => [options.keys.cancelChannel(lane.lane), lane]));
   }
 
@@ -85,11 +91,16 @@ export class CancelWatch {
 
   private handle(lane: CancellableLane, jobId: string): void {
     if (this.isStopped) return;
-    lane.cancel(jobId);
-    const settled = lane.settle(jobId).catch((error: unknown) => {
-      this.options.logger.warn({ jobId, lane: lane.lane, error: String(error) }, 'a cancelled job was not settled; it is tried again');
-    });
+    const settled = this.settle(lane, jobId);
     this.pending.add(settled);
     void settled.finally(() => this.pending.delete(settled));
+  }
+
+  private async settle(lane: CancellableLane, jobId: string): Promise<void> {
+    try {
+      if (ASKED_FOR.includes(await lane.settle(jobId))) lane.cancel(jobId);
+    } catch (error) {
+      this.warning.warn({ error: String(error) }, 'cancelled jobs were not settled; it is tried again');
+    }
   }
 }

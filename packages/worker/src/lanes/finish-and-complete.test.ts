@@ -47,7 +47,7 @@ afterEach(async () => {
 });
 
 /** Stands for everything between the queue and the outcome: what it delivers is what counts here. */
-function consume(process: (received: ReceivedJob) => Promise<Processed> = deliver('token')): void {
+function consume(process: (received: ReceivedJob) => Promise<Processed> = deliver('token'), connection = redis): void {
   const processor = {
     process: (received: ReceivedJob) => {
       processed.push(received.jobId);
@@ -56,7 +56,7 @@ function consume(process: (received: ReceivedJob) => Promise<Processed> = delive
   } as unknown as JobProcessor;
   consumer = new LaneConsumer({
     lane: LANE,
-    redis,
+    redis: connection,
     keys,
     concurrency: 1,
     processor,
@@ -113,18 +113,40 @@ it.each<[string, string, FinishVerdict]>([
 });
 
 it('an outcome that Redis refuses leaves the job in the queue, to be tried again', async () => {
+  const [user, password] = [`t-${randomBytes(5).toString('hex')}`, randomBytes(8).toString('hex')];
+  await redis.call('ACL', 'SETUSER', user, 'on', `>${password}`, '~*', '&*', '+@all', '-hdel');
+  const url = new URL(process.env['PYTHON3_TEST_REDIS_URL'] ?? '');
+  Object.assign(url, { username: user, password });
+  const restricted = defineJobCommands(connectRedis(url.href, { profile: 'patient', name: 'test', onError: () => undefined }));
   await add('a');
-  const record = keys.jobRecord(LANE, 'a');
-  await redis.rename(record, `${record}:aside`);
-  await redis.set(record, 'in the way');
-  consume();
+  consume(deliver('token'), restricted);
   await waitFor('it to be put back', async () => (await counts())['delayed'] === 1);
   expect([verdicts, await redis.exists(keys.queueEntry(LANE, 'a'))]).toEqual([[], 1]);
-  await redis.rename(`${record}:aside`, record);
+  await redis.call('ACL', 'SETUSER', user, '+hdel');
   await waitFor('the outcome', () => verdicts.length > 0);
   expect(verdicts).toEqual([['a', 'written']]);
   expect(processed.length).toBeGreaterThan(1);
   expect(await counts()).toEqual(NONE);
+  await consumer.drain();
+  restricted.disconnect();
+  await redis.call('ACL', 'DELUSER', user);
+});
+
+it('a job that has its outcome leaves the queue, also where the queue cannot complete it', async () => {
+  await add('a');
+  consume(async (received) => {
+    await redis.set(keys.queueEntry(LANE, 'pc'), 'x');
+    // BullMQ appends to its stream of events when it completes a job.
+    await redis.del(keys.queueEntry(LANE, 'events'));
+    await redis.set(keys.queueEntry(LANE, 'events'), 'in the way');
+    return deliver('token')(received);
+  });
+  await waitFor('the outcome', () => verdicts.length > 0);
+  expect(verdicts).toEqual([['a', 'written']]);
+  await redis.del(keys.queueEntry(LANE, 'events'), keys.queueEntry(LANE, 'pc'));
+  await waitFor('the end of it', async () => Object.values(await counts()).every((count) => count === 0));
+  expect(await redis.exists(keys.queueEntry(LANE, 'a'), keys.queueLock(LANE, 'a'))).toBe(0);
+  expect(processed).toEqual(['a']);
 });
 
 it('a job that goes back to its lane leaves no outcome behind', async () => {

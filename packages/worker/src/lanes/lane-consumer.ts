@@ -1,16 +1,19 @@
 import { DelayedError, Job as QueueJob, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
+  LimitedWarning,
   LOCK_DURATION_MS,
   LOCK_RENEW_MS,
   RECORD_FIELDS,
   STALLED_CHECK_MS,
   STARTS_CEILING,
+  toSubject,
   type Logger,
   type QueueEntry,
   type RedisKeys,
 } from '@python3-cluster/shared';
-import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING, type JobProcessor } from '../jobs/process-job';
+import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING } from '../jobs/abort-reasons';
+import type { JobProcessor } from '../jobs/process-job';
 import type { Processed } from '../jobs/processed';
 import type { PreparedOutcome } from '../jobs/outcome-writer';
 import { writeOutcomesOnCompletion, type DeliveredOutcome } from './finish-and-complete';
@@ -66,8 +69,19 @@ export class LaneConsumer {
       runRetryDelay: RETRY_MS,
       autorun: false,
     });
-    writeOutcomesOnCompletion(this.worker.getBackend(), options.redis, (jobId) => this.outcomes.get(jobId));
-    this.worker.on('error', (error) => options.logger.warn({ lane: options.lane, error: error.message }, 'queue'));
+    const tell = (fields: object, what: string): void =>
+      options.logger.error({ event: 'security', errorCode: 'RECORD_UNVERIFIED', lane: options.lane, ...fields }, what);
+    writeOutcomesOnCompletion(this.worker.getBackend(), options.redis, {
+      findOutcome: (jobId) => this.outcomes.get(jobId),
+      onForeignFields: (jobId, fields) => {
+        tell({ jobId, fields: fields.slice(0, 5).map(toSubject) }, 'a queue entry has fields of somebody else; removed');
+        void options.redis.hdel(options.keys.queueEntry(options.lane, jobId), ...fields).catch(() => undefined);
+      },
+      onForcedOut: (jobId, failure) =>
+        tell({ jobId, failure }, 'the queue could not complete a job that has its outcome; its entry is removed'),
+    });
+    const warning = new LimitedWarning(options.logger.child({ lane: options.lane }));
+    this.worker.on('error', (error) => warning.warn({ error: error.message }, 'queue'));
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.running.get(jobId)?.abort(LOCK_LOST);
     });

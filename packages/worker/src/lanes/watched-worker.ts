@@ -1,4 +1,4 @@
-import { Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
+import { Worker, type Job, type JobJson, type Processor, type WorkerOptions } from 'bullmq';
 
 /**
  * BullMQ's worker, telling when it had asked for the locks that it then renewed. Its event `locksRenewed` comes with the
@@ -7,6 +7,8 @@ import { Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
  * And seeing to it that a job which went back and is handed out again at once, to another of this worker's loops, is not
  * begun before the first one is through with it: BullMQ's last act for a job is to stop renewing its lock, by the job's
  * id, which would be the second run's.
+ *
+ * And not failing over an entry whose data is no JSON: it would fail over it again and again.
  */
 export class WatchedWorker<T> extends Worker<T> {
   private readonly onRenewed: (jobIds: readonly string[], askedAt: number) => void;
@@ -20,6 +22,14 @@ export class WatchedWorker<T> extends Worker<T> {
   ) {
     super(name, processor, options);
     this.onRenewed = onRenewed;
+  }
+
+  protected override createJob(data: JobJson, jobId: string): Job<T> {
+    try {
+      return super.createJob(data, jobId);
+    } catch {
+      return super.createJob({ ...data, data: 'null' }, jobId);
+    }
   }
 
   override async processJob(job: Job<T>, token: string, fetchNext?: () => boolean): Promise<void | Job<T>> {

@@ -115,6 +115,17 @@ describe('breaches on two nodes', () => {
     expect(one.list.entries()[0]?.breaches).toBe(3);
   });
 
+  it('of one job count once, however often it is started', async () => {
+    const [one, two] = nodes;
+    const job = createJob();
+    for (let start = 0; start < 10; start += 1) await run(start % 2 === 0 ? one : two, 'crashed', job);
+    await run(one, 'crashed');
+    await redis.ping();
+    expect([await isRefused(one), await redis.hlen(keys.quarantine)]).toEqual([false, 0]);
+    await run(two, 'crashed');
+    await waitFor('a third job to convict', () => isRefused(one));
+  });
+
   it('do not, where as many runs were clean', async () => {
     const [one, two] = nodes;
     await run(one, 'crashed');

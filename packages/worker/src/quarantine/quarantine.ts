@@ -127,10 +127,11 @@ export class Quarantine {
     this.clean.clear();
   }
 
+  /** A job speaks against its program once, however often it was started: its id is that of its evidence. */
   private async tell(told: Pick<QuarantineEvidence, 'owner' | 'program' | 'breach' | 'count'>): Promise<void> {
     const { redis, keys, keyRing, workerId, logger } = this.options;
     const evidence: QuarantineEvidence = {
-      version: 1, id: createEvidenceId(), environment: BASE_ENVIRONMENT, worker: workerId, at: Date.now(), ...told,
+      version: 1, id: told.breach?.jobId ?? createEvidenceId(), environment: BASE_ENVIRONMENT, worker: workerId, at: Date.now(), ...told,
     }; // prettier-ignore
     redis
       .publish(keys.quarantineChannel, sealEvidence(keyRing, keys, evidence))

@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inTurns, type Steps } from '@python3-cluster/shared';
 import { isGone, listFolder, readTarget, readWhole, UNREADABLE, type Unreadable } from './process-files';
-import { isForeign, readLiving, readNumber, TOO_MUCH, type LivingProcess } from './process-memory';
+import { isForeign, readLiving, readNumber, TOO_MUCH, unlessEnding, type LivingProcess } from './process-memory';
 
 /*
  * What the kernel keeps for a process beside its pages, where no control group counts it. Nobody tells how much that is, so
@@ -39,7 +39,8 @@ export async function readKernelObjects(pids: readonly number[], enough = TOO_MU
     const living = readLiving(pid);
     if (living === undefined) continue;
     if (living === UNREADABLE) return TOO_MUCH;
-    bytes += (await readDescriptors(living, seen)) + (await inTurns(readingMappings(living)));
+    const held = (await readDescriptors(living, seen)) + (await inTurns(readingMappings(living)));
+    bytes += held === TOO_MUCH ? unlessEnding(pid) : held;
     if (bytes === TOO_MUCH || bytes > enough) return bytes;
   }
   return bytes + (await readUnacceptedBytes(pids[0] as number, seen));

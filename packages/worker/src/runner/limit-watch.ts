@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inTurns } from '@python3-cluster/shared';
 import { readKernelObjects } from './kernel-objects';
 import { UNREADABLE } from './process-files';
-import { isForeign, readLiving, TOO_MUCH } from './process-memory';
+import { isForeign, readLiving, TOO_MUCH, unlessEnding } from './process-memory';
 import { readingTreeMemory, readingTreeUsage, type TreeUsage } from './process-usage';
 import { readMemoryScratch, readScratchBytes } from './scratch-usage';
 
@@ -153,7 +153,7 @@ export class LimitWatch {
     // Of a thread that lives: a process whose first one has ended shows no root.
     const bytes = readMemoryScratch(scratch.path.replace(`/proc/${this.pid}/`, `${living.path}/`));
     // Where it may not be looked into, its own bound is all there is.
-    return bytes ?? (isForeign(living.status) ? 0 : TOO_MUCH);
+    return bytes ?? (isForeign(living.status) ? 0 : unlessEnding(this.pid));
   }
 
   private async lookAtScratch(pids: readonly number[]): Promise<void> {

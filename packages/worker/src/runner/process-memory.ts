@@ -50,6 +50,12 @@ function readThread(pid: number, path: string): LivingProcess | typeof UNREADABL
   return { pid, path, status, threads, mostBytes: kibibytes * KIB + threads * THREAD_BYTES, shmemBytes };
 }
 
+/**
+ * Of what could not be read of a process that could be looked into a moment ago. One that has given its memory back on its way
+ * out is nobody's any more, not even its own user's; it holds nothing.
+ */
+export const unlessEnding = (pid: number): number => (readLiving(pid) === undefined ? 0 : TOO_MUCH);
+
 /** What the process has of the memory it shares with others, and alone; and how much of that are files in memory. */
 export interface MemoryShare {
   readonly bytes: number;
@@ -62,7 +68,9 @@ export function readMemoryShare(living: LivingProcess, rootPid: number): MemoryS
   const rollup = readWhole(`${path}/smaps_rollup`);
   const kernelBytes = readNumber(status, 'VmPTE') * KIB + threads * THREAD_BYTES;
   if (rollup === UNREADABLE) {
-    return isForeign(status) ? { bytes: estimate(living, rootPid) + kernelBytes, shmemBytes: 0 } : { bytes: TOO_MUCH, shmemBytes: 0 };
+    return isForeign(status)
+      ? { bytes: estimate(living, rootPid) + kernelBytes, shmemBytes: 0 }
+      : { bytes: unlessEnding(living.pid), shmemBytes: 0 };
   }
   // The thread has ended since; the next look finds another. Until then, what it had.
   if (rollup === undefined || rollup === '') return isAlive(living.pid) ? { bytes: mostBytes, shmemBytes: 0 } : NOTHING;

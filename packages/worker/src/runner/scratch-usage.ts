@@ -59,10 +59,10 @@ export function readMemoryScratch(path: string): number | undefined {
 
 const DAC_OVERRIDE_AND_READ_SEARCH = 0b110n;
 
-/** Whether it is another user's, and this process has no right over other users' files. */
+/** Whether another user works in it, whose group it has, and this process has no right over other users' files. */
 function isOutOfReach(path: string): boolean {
   const mask = /^CapEff:\t([0-9a-f]+)$/m.exec(readable(readBeginning('/proc/self/status')) ?? '')?.[1] ?? '0';
   if ((BigInt(`0x${mask}`) & DAC_OVERRIDE_AND_READ_SEARCH) !== 0n) return false;
   const stats: Stats | undefined = lstatSync(path, { throwIfNoEntry: false });
-  return stats !== undefined && stats.uid !== process.getuid?.();
+  return stats !== undefined && (stats.uid !== process.getuid?.() || stats.gid !== process.getgid?.());
 }

@@ -82,7 +82,12 @@ function listProcessesOf(uids: ReadonlySet<string>): number[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
       const status = parseProcStatus(read(`/proc/${name}/status`));
-      return status.get('Uid')?.split('\t').some((uid) => uids.has(uid)) && !isOver(status);
+      return (
+        status
+          .get('Uid')
+          ?.split('\t')
+          .some((uid) => uids.has(uid)) && !isOver(status)
+      );
     })
     .map(Number);
 }

@@ -19,7 +19,10 @@ export interface ProcessLimit {
  * user or a user namespace of their own these are jobs; root is not bound. But as the worker node's own, plain user (level
  * C) a desktop or a few services would leave nothing of it: there, what is not below the worker node is laid on top.
  */
-export function createProcessLimit(maxProcesses: number, { templateUids, layers }: Pick<Isolation, 'templateUids' | 'layers'>): ProcessLimit {
+export function createProcessLimit(
+  maxProcesses: number,
+  { templateUids, layers }: Pick<Isolation, 'templateUids' | 'layers'>,
+): ProcessLimit {
   const isShared = templateUids === undefined && !layers.namespaces && process.getuid?.() !== 0;
   return isShared ? new SharedProcessLimit(maxProcesses) : { current: maxProcesses, start: () => Promise.resolve(), stop: () => undefined };
 }
