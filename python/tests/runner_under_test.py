@@ -17,8 +17,8 @@ RESTRICTED_MODULES = (
     "contextlib zoneinfo unicodedata struct array pprint binascii hmac secrets __future__ io python3_trace"
 ).split()
 BLOCKED_MODULES = (
-    "telnetlib paramiko pty tty termios fcntl pipes posix pwd grp crypt ctypes multiprocessing threading asyncio "
-    "concurrent __builtin__ builtins"
+    "telnetlib paramiko pty tty termios fcntl pipes posix pwd grp crypt ctypes multiprocessing __builtin__ "
+    "builtins"
 ).split()
 POLICY = {"allowedModules": RESTRICTED_MODULES, "blockedModules": BLOCKED_MODULES}
 LIMITS = {

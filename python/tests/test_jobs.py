@@ -39,6 +39,23 @@ class KindTests(JobTests):
             self.admin.program("admin_program").value, [reading, "red", "def twice(x):\n    return 2 * x\n", "__main__"]
         )
 
+    def test_the_program_is_a_module_with_a_file(self):
+        code = (
+            "import getpass, inspect, os, sys\nclass A:\n    x = 1\n\ndef f(): pass\n"
+            "result = [inspect.getsource(A), inspect.getsource(f), inspect.getmodule(A) is sys.modules['__main__'], inspect.getfile(f) == __file__, "
+            "sys.modules['__main__'].__file__ == __file__, os.path.dirname(os.path.abspath(__file__)) == os.getcwd(), inspect.getsourcelines(A)[1], "
+            "getpass.getuser()]"
+        )
+        expected = ["class A:\n    x = 1\n", "def f(): pass\n", True, True, True, True, 2, "python3"]
+        self.assertEqual(self.admin.exec(code).value, expected)
+
+    def test_a_byte_order_mark_is_no_part_of_a_program(self):
+        self.assertEqual(self.admin.exec("\ufeffresult = 1").value, 1)
+        self.assertEqual(self.admin.eval("\ufeff 1 + 1").value, 2)
+        self.assertEqual(self.admin.run("check", {"code": "\ufeffx = 1"}).value, {"errors": []})
+        self.assertEqual(self.admin.run("check", {"code": "\ufeffreturn"}).value["errors"][0]["column"], 1)
+        self.assertEqual(self.admin.exec("x = 1\n\ufeffresult = 1").error["type"], "SyntaxError")
+
     def test_eval_returns_the_value_of_an_expression(self):
         self.assertEqual(self.admin.eval("\n  a + b \n", {"a": 10, "b": 20}).value, 30)
         self.assertEqual(self.admin.eval("2 ** 100").value, 2**100)
@@ -79,6 +96,12 @@ class ValueTests(JobTests):
         child = self.admin.run("eval", b'{"expression":"v","variables":{"v":{"k":1,"k":"\\ud800"}}}')
         self.assertEqual(child.body, b'{"k":"\\ud800"}')
 
+    def test_names_are_found_however_they_are_spelled(self):
+        for sent, written in (("\u00b5", "\u00b5"), ("\u00b5", "\u03bc"), ("\u03bc", "\u00b5"), ("\ufb01t", "fit")):
+            self.assertEqual(self.admin.eval(f"{written} * 2", {sent: 0.5}).value, 1.0)
+        child = self.admin.call("types", "SimpleNamespace", [], {"\u00b5": 1})
+        self.assertEqual(child.value, "namespace(\u03bc=1)")
+
     def test_user_code_keeps_the_limit_on_digits(self):
         self.assertEqual(self.admin.eval("int('1' * 5000)").error["type"], "ValueError")
         self.assertTrue(math.isfinite(self.admin.eval("10 ** 5000 % 7").value))
@@ -92,6 +115,16 @@ class ValueTests(JobTests):
         self.assertIn("4194304", error["message"])
         error = self.admin.exec("class A:\n def __str__(self): return 1 / 0\nresult = [A()]").error
         self.assertEqual((error["type"], error["line"]), ("ZeroDivisionError", 2))
+        self.assertEqual(error["message"], "the result could not be rendered, at result[0]: division by zero")
+        self.assertIn("The result could not be rendered, at result[0]\n", error["traceback"])
+        error = self.admin.eval("{'a': [{1: 2, '1': 3}]}").error
+        self.assertEqual(error["type"], "DuplicateNameError")
+        self.assertIn('at result["a"][0]: two keys', error["message"])
+
+    def test_a_warning_while_the_value_is_rendered_is_nobodys(self):
+        code = "import warnings\nwarnings.simplefilter('error')\nclass A:\n    def __str__(self):\n        warnings.warn('w')\n        return 'x'\nresult = A()"
+        child = self.admin.exec(code)
+        self.assertEqual((child.value, child.stderr), ("x", ""))
 
 
 class StreamTests(JobTests):
@@ -102,6 +135,27 @@ class StreamTests(JobTests):
         )
         self.assertEqual(child.stdout, "é\\ud800\nraw\nsub\nend")
         self.assertEqual(child.stderr, "err\n")
+
+    def test_text_that_is_less_than_a_line_is_there_before_the_end(self):
+        codes = {
+            "print('reading', 1, end=' ')": "reading 1 ", "print('50 %', end='\\r')": "50 %\r", "import sys\nsys.stdout.write('x')": "x",
+            "print('a\\nb', end='')": "a\nb", "import sys\nsys.stdout.writelines(['p', 'q'])": "pq",
+        }  # fmt: skip
+        for code, expected in codes.items():
+            child = self.admin.connected_child()
+            child.start("exec", {"code": code + "\nwhile True: pass", "variables": {}})
+            self.admin.pump(lambda child=child, expected=expected: child.stdout == expected, what=f"{expected!r} was not written")
+            self.admin.send({"type": "kill", "childId": child.id})
+            child.finish()
+            self.assertEqual((child.stdout, child.answer), (expected, None))
+
+    def test_streams_are_like_pythons(self):
+        code = "import io, sys\nresult = [type(sys.stdout).__name__, isinstance(sys.stdout, io.TextIOWrapper), sys.stdout.mode, sys.stdout.name, "
+        code += "repr(sys.stdout), type(sys.stdout.buffer).__name__, sys.stdout.isatty(), sys.stdout.line_buffering]"
+        self.assertEqual(
+            self.admin.exec(code).value,
+            ["TextIOWrapper", True, "w", 1, "<_io.TextIOWrapper name=1 mode='w' encoding='utf-8'>", "BufferedWriter", False, True],
+        )
 
     def test_standard_input_is_empty(self):
         self.assertEqual(self.admin.exec("import sys\nresult = sys.stdin.read()").value, "")
@@ -151,7 +205,7 @@ class SurroundingsTests(JobTests):
         self.assertEqual(environment["TRACEPARENT"], "00-aa-bb-01")
         self.assertEqual(environment["HOME"], child.scratch)
         self.assertLessEqual(set(environment), set(
-            "PATH LANG HOME TMPDIR PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
+            "PATH LANG USER LOGNAME HOME TMPDIR PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
             "MALLOC_ARENA_MAX TRACEPARENT LD_LIBRARY_PATH".split()))  # fmt: skip
         self.assertEqual((folder, temporary, argv, modules, leads), (child.scratch, child.scratch, [""], [], True))
         self.assertNotIn(RUNNER, path)
@@ -262,7 +316,7 @@ class FailureTests(JobTests):
         else:
             self.assertEqual(child.error["type"], "RuntimeError")
         self.assertEqual(self.admin.program("leaves_thread").value, "done")
-        self.assertEqual(self.admin.exec("import atexit\natexit.register(print, 'late')\nresult = 1").stdout, "")
+        self.assertEqual(self.admin.exec("import atexit\natexit.register(print, 'late')\nresult = 1").stdout, "late\n")
 
 
 class ForgeryTests(JobTests):

@@ -96,45 +96,6 @@ class KeptChildTests(unittest.TestCase):
             self.assertTrue(kept.waits, code)
         self.assertEqual(kept.exec("result = sorted(n for n in dir() if not n.startswith('__'))").value, [])
 
-    def test_what_one_call_changes_the_next_one_does_not_see(self):
-        cases = [
-            ("secret = 42", "result = 'secret' in dir()", False),
-            ("import os\nos.environ['SECRET'] = 'x'\nos.environ.pop('LANG')", "import os\nresult = [os.environ.get('SECRET'), os.environ['LANG']]", [None, "C.UTF-8"]),
-            ("import os\nos.environ = {}", "import os\nresult = os.environ['LANG']", "C.UTF-8"),
-            ("import os\nos.environ['TZ'] = 'Asia/Tokyo'\nimport time\ntime.tzset()", "import time\nresult = time.timezone", -1),
-            ("import os\nos.chdir('/tmp')\nos.umask(0)", "import os\nresult = [os.getcwd() == os.environ['HOME'], os.umask(0o22) != 0]", [True, True]),
-            ("__builtins__['len'] = lambda x: 42", "result = len('a')", 1),
-            ("import sys\nvars(sys.modules['builtins'])['sorted'] = lambda x: 42", "import textwrap\nresult = sorted([2, 1])", [1, 2]),
-            ("import sys\nsys.path.append('/nowhere')\nsys.argv.append('x')", "import sys\nresult = ['/nowhere' in sys.path, sys.argv]", [False, [""]]),
-            ("import sys, io\nsys.stdout = io.StringIO()\nsys.stdin = None", "import sys\nprint('seen')\nresult = sys.stdin.read()", ""),
-            ("import signal\nsignal.signal(signal.SIGUSR1, lambda *a: None)", "import signal\nresult = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL", True),
-            ("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [10])", "import signal\nresult = len(signal.pthread_sigmask(signal.SIG_BLOCK, []))", 0),
-            ("import sys\nsys.settrace(lambda *a: 1 / 0)\nsys.setrecursionlimit(50)", "import sys\nresult = [sys.gettrace(), sys.getrecursionlimit()]", [None, 1000]),
-            ("import sys\nclass A:\n def __str__(self):\n  sys.settrace(lambda *a: 1 / 0)\n  return 'x'\nresult = A()", "import sys\nresult = sys.gettrace()", None),
-            ("import sys\nclass A:\n def __del__(self): sys.setrecursionlimit(77)\na = A()\na.a = a", "import sys\nresult = sys.getrecursionlimit()", 1000),
-            ("import gc\ngc.disable()\ngc.set_threshold(1)\ngc.callbacks.append(print)", "import gc\nresult = [gc.isenabled(), gc.get_threshold()[0] > 1, gc.callbacks]", [True, True, []]),
-            ("import decimal\ndecimal.getcontext().prec = 3", "import decimal\nresult = decimal.getcontext().prec", 28),
-            ("import random\nrandom.seed(1)", "import random\nresult = random.random() == 0.13436424411240122", False),
-            ("import sys\nsys.set_int_max_str_digits(0)\nsys.excepthook = print", "import sys\nresult = [sys.get_int_max_str_digits(), sys.excepthook is sys.__excepthook__]", [4300, True]),
-            ("import sys\nsys.modules['__main__'].x = 1", "import sys\nresult = hasattr(sys.modules['__main__'], 'x')", False),
-            ("open('left', 'w').write('x')", "import os\nresult = [os.getcwd() == os.environ['HOME'], os.environ['TMPDIR'] == os.getcwd()]", [True, True]),
-            ("import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\nos.chmod('a', 0)\nos.symlink('/', 'root')\nopen(b'\\xff', 'w').close()", "import os\nresult = os.listdir()", []),
-            ("import tempfile\nresult = tempfile.gettempdir()", "import os, tempfile\nresult = tempfile.gettempdir() == os.getcwd()", True),
-        ]  # fmt: skip
-        for leave, look, expected in cases:
-            with self.subTest(leave):
-                kept = self.kept()
-                if expected == -1:
-                    expected = kept.exec(look).value
-                    self.assertNotEqual(expected, -32400)
-                kept.exec(leave, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
-                self.assertTrue(kept.waits, "it did not stay")
-                child = kept.exec(look)
-                self.assertEqual(child.value, expected)
-                if "seen" in look:
-                    self.assertEqual(child.stdout, "seen\n")
-                self.assertEqual(kept.exec("import os\nresult = os.environ.get('TRACEPARENT')").value, None)
-
     def test_imported_modules_stay_as_they_are(self):
         kept = self.kept()
         kept.exec("import colorsys\ncolorsys.mine = 42")
@@ -155,7 +116,7 @@ class KeptChildTests(unittest.TestCase):
             "a descriptor left open": "import os\nos.open('/dev/null', os.O_RDONLY)\nresult = 1",
             "closed stream": "import sys\nsys.stdout.close()\nresult = 1",
             "changed stream": "import sys\nsys.stdout.reconfigure(encoding='latin-1')\nresult = 1",
-            "output that cannot go out": "import os\nprint('x', end='')\nos.close(1)\nresult = 1",
+            "output that cannot go out": "import os, sys\nsys.stdout.buffer.write(b'x')\nos.close(1)\nresult = 1",
             "thread of a destructor": "t = __import__('sched').threading\nclass A:\n def __del__(self): t.Thread(target=t.Event().wait, daemon=True).start()\na = A()\na.a = a\nresult = 1",
         }  # fmt: skip
         for what, code in programs.items():

@@ -77,7 +77,7 @@ class ViewTests(unittest.TestCase):
                 self.assertRegex(self.worker.exec(code).error["message"], name)
 
     def test_a_blocked_module_is_refused_by_its_own_name_too(self):
-        policy = {"allowedModules": [*RESTRICTED_MODULES, "logging"], "blockedModules": BLOCKED_MODULES}
+        policy = {"allowedModules": [*RESTRICTED_MODULES, "logging"], "blockedModules": [*BLOCKED_MODULES, "threading"]}
         error = self.worker.exec("import logging\nlog = logging\nlog.threading", policy=policy).error
         self.assertIn("Module 'threading' is always blocked", error["message"])
 

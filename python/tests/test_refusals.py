@@ -9,6 +9,7 @@ from worker_side import WorkerSide
 
 PAGE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs", "restricted-mode.md")
 START = "SECURITY ERROR: Security violation: "
+BLOCKED_HINT = "\nWhich modules are, the setting PYTHON3_BLOCKED_MODULES of the worker nodes says."
 HINT = '\nTo run this, use ADMIN mode: send "mode": "admin" with an admin key, or the header X-Python3-Admin-Key.'
 
 
@@ -31,7 +32,7 @@ class RefusalTests(unittest.TestCase):
                 with self.subTest(code):
                     error = worker.exec(code).error
                     blocked = message.endswith("is always blocked for security reasons")
-                    self.assertEqual(error["message"], START + message + ("" if blocked else HINT))
+                    self.assertEqual(error["message"], START + message + (BLOCKED_HINT if blocked else HINT))
                     self.assertEqual((error["type"], type(error["line"])), ("SecurityError", int))
         finally:
             worker.close()

@@ -14,6 +14,7 @@ import sys
 import types
 import unittest
 import uuid
+import warnings
 
 import runner_under_test  # noqa: F401  (puts the runner on the path)
 from python3_cluster_runner import values_in, values_out
@@ -22,7 +23,17 @@ MIB = 1024 * 1024
 
 
 def encode(value, bytes_max=MIB):
-    return values_out.encode_value(value, bytes_max).decode("ascii")
+    try:
+        return values_out.encode_value(value, bytes_max).decode("ascii")
+    except values_out.NotRendered as failure:
+        raise failure.error
+
+
+def place_of_failure(value):
+    try:
+        values_out.encode_value(value, MIB)
+    except values_out.NotRendered as failure:
+        return failure.place
 
 
 @dataclasses.dataclass
@@ -134,6 +145,50 @@ class ValuesOutTests(unittest.TestCase):
         with self.assertRaises(values_out.ValueTooLargeError):
             encode([1, 2], 4)
 
+    def test_keys_that_are_one_name_are_refused(self):
+        class Pairs(collections.abc.Mapping):
+            __getitem__ = __len__ = lambda *_: 2
+            __iter__ = lambda _: iter("aa")  # noqa: E731
+
+        table = [
+            ({1: "a", "1": "b"}, '"1".* 1 and \'1\''), ({"true": 1, True: 2}, "true"), ({None: 1, "null": 2}, "null"),
+            ({1.0: 1, "1.0": 2}, "1.0"), ({math.nan: 1, float("nan"): 2}, "NaN"), (Pairs(), '"a"'),
+            ({**{str(n): n for n in range(700)}, 5: 0}, '"5"'), ({datetime.date(2024, 1, 2): 1, "2024-01-02": 2}, "2024-01-02"),
+        ]  # fmt: skip
+        for value, message in table:
+            with self.subTest(repr(value)[:40]), self.assertRaisesRegex(values_out.DuplicateNameError, message):
+                encode(value)
+        self.assertEqual(encode({1: 2, "a": 3, None: 4}), '{"1":2,"a":3,"null":4}')
+
+    def test_a_failure_says_where_in_the_value_it_is(self):
+        class Bad:
+            def __str__(self):
+                raise LookupError
+
+        cyclic = {"a": [0, {}]}
+        cyclic["a"][1]["é"] = cyclic
+        deep = []
+        for _ in range(300):
+            deep = [deep]
+        for value, place in [
+            (Bad(), "result"), ([1, Bad()], "result[1]"), ({"a": [1, 2, 3, Bad()]}, 'result["a"][3]'), ({7: (Bad(),)}, 'result["7"][0]'),
+            (Point(1, [Bad()]), 'result["y"][0]'), ([*range(600), Bad()], "result[600]"), (cyclic, 'result["a"][1]["\\u00e9"]'),
+            ([{1: 2, "1": 3}], "result[0]"), (deep, "result" + "[0]" * 6 + " … " + "[0]" * 6),
+        ]:  # fmt: skip
+            with self.subTest(place):
+                self.assertEqual(place_of_failure(value), place)
+
+    def test_warnings_of_a_rendering_are_nobodys(self):
+        class Warns:
+            def __str__(self):
+                warnings.warn("deprecated", DeprecationWarning)
+                return "text"
+
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("error")
+            self.assertEqual(encode([Warns(), {Warns(): 1}]), '["text",{"text":1}]')
+            self.assertEqual((heard, warnings.filters[0][0]), ([], "error"))
+
     def test_errors_of_the_callers_own_methods_come_through(self):
         class Bad:
             def __str__(self):
@@ -167,10 +222,59 @@ class NumpyTests(unittest.TestCase):
             (pd.DataFrame({"a": [1, 2], "b": ["x", None]}), '[{"a":1,"b":"x"},{"a":2,"b":null}]'),
             (pd.DataFrame({"t": pd.to_datetime(["2024-01-02", None])}), '[{"t":"2024-01-02T00:00:00"},{"t":null}]'),
             ({"m": np.float64(2)}, '{"m":2.0}'),
+            (np.ma.masked, "null"), ([np.ma.masked], "[null]"), (np.ma.array([1, 2], mask=[0, 1]), "[1,null]"),
+            (np.ma.array(["2024", "2025"], dtype="M8[Y]", mask=[1, 0]), '[null,"2025"]'), (np.ma.array([1.5], mask=[1])[0], "null"),
+            (np.ma.array([(1, 2.5)], mask=[(0, 1)], dtype=[("a", "i4"), ("b", "f8")]), "[[1,null]]"),
+            (np.ma.array([[1, 2]], mask=[[1, 0]]), "[[null,2]]"), (np.ma.array(5, mask=True), "null"), (np.ma.array(5), "5"),
+            (np.timedelta64(3, "M"), '"P3M"'), (np.timedelta64(-2, "Y"), '"-P2Y"'), (np.timedelta64(5, "as"), "5e-18"),
+            (np.timedelta64(2**62, "as"), "4.611686018427388"), (np.timedelta64(2**62, "W"), "2.789147703944884e+24"),
+            (np.timedelta64(2, "W"), "1209600.0"), (np.timedelta64(7), "7"), (np.timedelta64("NaT"), "null"),
+            (np.array([1, 2], dtype="m8[25s]"), "[25.0,50.0]"), (np.clongdouble(1 + 2j), '"(1+2j)"'),
+            (np.array([1 + 2j], dtype=np.clongdouble), '["(1+2j)"]'), (np.longdouble("1.5"), "1.5"),
+            (np.array([(1, "2024-01-02")], dtype=[("a", "i4"), ("t", "M8[ns]")])[0], '[1,"2024-01-02T00:00:00.000000000"]'),
+            (np.matrix([["2024", "2025"]], dtype="M8[Y]"), '[["2024","2025"]]'), (np.matrix([[1, 2]]), "[[1,2]]"),
         ]  # fmt: skip
         for value, expected in table:
             with self.subTest(repr(value)):
                 self.assertEqual(encode(value), expected)
+
+
+    def test_an_index_that_says_something_is_kept(self):
+        pd = self.pandas
+        days = pd.to_datetime(["2024-01-02", "2024-01-03"])
+        first, second = '"2024-01-02T00:00:00"', '"2024-01-03T00:00:00"'
+        frame = pd.DataFrame({"a": [1, 2]}, index=days)
+        both = pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["line", None])
+        table = [
+            (frame, f'[{{"index":{first},"a":1}},{{"index":{second},"a":2}}]'),
+            (frame.rename_axis("t"), f'[{{"t":{first},"a":1}},{{"t":{second},"a":2}}]'),
+            (frame["a"], f'[{{"index":{first},"a":1}},{{"index":{second},"a":2}}]'),
+            (pd.Series([1, 2], index=days), f'[{{"index":{first},"value":1}},{{"index":{second},"value":2}}]'),
+            (pd.Series([1], index=["x"]).rename_axis("value"), "two columns named 'value'"),
+            (pd.Series([5, 6], index=both), '[{"line":"x","level_1":1,"value":5},{"line":"y","level_1":2,"value":6}]'),
+            (pd.DataFrame({"a": [5, 6]}, index=both), '[{"line":"x","level_1":1,"a":5},{"line":"y","level_1":2,"a":6}]'),
+            (pd.DataFrame({"a": [1, 2, 3]})[lambda rows: rows["a"] > 1], '[{"a":2},{"a":3}]'),
+            (pd.Series([1, 2, 3])[[2, 0]], "[3,1]"), (frame.iloc[:0], "[]"), (frame.index, f"[{first},{second}]"),
+            (pd.DataFrame({"index": [1]}, index=["x"]), '[{"level_0":"x","index":1}]'),
+            (pd.DataFrame({"a": [1], "g": ["x"]}).groupby("g").sum(), '[{"g":"x","a":1}]'),
+            (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns named 'a'"),
+            (pd.DataFrame([[1, 2]], columns=[1, "1"]), "two keys are the name"),
+            (frame.rename_axis("a"), "two columns named 'a'"),
+        ]  # fmt: skip
+        for value, expected in table:
+            with self.subTest(repr(value)):
+                if expected.startswith("two"):
+                    with self.assertRaisesRegex(values_out.DuplicateNameError, expected):
+                        encode(value)
+                else:
+                    self.assertEqual(encode(value), expected)
+
+    def test_libraries_warn_in_silence(self):
+        np = self.numpy
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("error")
+            self.assertEqual(encode(np.array([1e400, np.longdouble("1e4000")])), '["Infinity","Infinity"]')
+            self.assertEqual(heard, [])
 
 
 class ValuesInTests(unittest.TestCase):
@@ -191,10 +295,20 @@ class ValuesInTests(unittest.TestCase):
             self.assertEqual(repr(self.parse(text)), shown)
 
     def test_names_that_are_no_variables_are_refused(self):
-        for name in ("__builtins__", "__name__", "a b", "", "1x"):
+        for name in ("__builtins__", "__name__", "a b", "", "1x", "class", "None", "ｉｆ", "＿_name__"):
             payload = json.dumps({"code": "", "variables": {name: 1}}).encode()
             with self.subTest(name), self.assertRaisesRegex(ValueError, "cannot be the name of a variable"):
                 values_in.parse_payload("exec", payload)
+
+    def test_names_are_normalised_as_in_a_program(self):
+        for kind, member in (("exec", "variables"), ("call", "kwargs")):
+            request = {"code": "", "module": "m", "function": "f", member: {"x": 1, "\u00b5": 0.3, "\ufb01t": 2}}
+            parsed = values_in.parse_payload(kind, json.dumps(request).encode())
+            self.assertEqual(parsed[member], {"x": 1, "\u03bc": 0.3, "fit": 2})
+            request[member] = {"\u00b5": 1, "\u03bc": 2}
+            with self.assertRaisesRegex(ValueError, "to Python"):
+                values_in.parse_payload(kind, json.dumps(request).encode())
+        self.assertEqual(values_in.parse_payload("call", b'{"module":"m","function":"f","kwargs":{"class":1}}')["kwargs"], {"class": 1})
 
     def test_payloads_of_the_wrong_shape_are_refused(self):
         for kind, payload in [

@@ -9,7 +9,8 @@ A `run` that says `keep` goes another way: kept_child.py.
 
 Everything after `run` happens with the caller's code in the same process, so nothing said here is believed beyond
 "succeeded or failed, with this value": see "Child frames are hostile input" in ARCHITECTURE.md. The worker measures,
-limits and kills from outside. The process ends by `_exit`: no atexit handlers, no waiting for the caller's threads.
+limits and kills from outside. The process ends by `_exit`; what plain Python does at exit has been done by then, before the
+result was final: program_end.py.
 """
 
 import gc

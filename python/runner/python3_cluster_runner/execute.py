@@ -2,12 +2,18 @@
 
 import sys
 from types import ModuleType
+from weakref import ref
 
 from . import check_syntax, guarded_builtins, policy_syntax, tracebacks, user_spans
 from .tracebacks import USER_FILE
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _PROGRAMS_MAX = 16
+_LEVELS_PER_FRAME = 3  # COMPILER_STACK_FRAME_SCALE
+_get_recursion_limit, _set_recursion_limit = sys.getrecursionlimit, sys.setrecursionlimit
+# What the runner's frames take is added, so that a program has as much as in plain Python. To count them, a dozen,
+# would cost a fresh child ten pages.
+_RECURSION_LIMIT = sys.getrecursionlimit() + 24
 
 # Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
 # the compiler look at, but the policy, with which it is emptied.
@@ -23,17 +29,35 @@ def remember_programs():
 
 
 def create_namespace(policy, variables):
-    """The globals of a fresh `__main__`, which pickle, dataclasses and enum look up by name."""
+    """The globals of a fresh `__main__`, which pickle, dataclasses, enum and inspect look up by name."""
     module = ModuleType("__main__")
     namespace = module.__dict__
     namespace.update(variables)
     namespace["__builtins__"] = guarded_builtins.use(policy)
+    namespace["__loader__"] = _Loader()
+    namespace["__file__"] = USER_FILE  # where `inspect` finds the source, by way of `linecache`
     sys.modules["__main__"] = module
     return namespace
 
 
+class _Loader:
+    """Lives as long as the globals do, which cannot be referred to weakly themselves."""
+
+    __slots__ = ("__weakref__",)
+
+
+def loader_of(namespace):
+    return ref(namespace["__loader__"])
+
+
+def no_loader():
+    """For a program that never had globals."""
+    return None
+
+
 def run(kind, request, policy, namespace):
     """Returns `(has_value, value)`; whatever the code raises goes through, except a clean `sys.exit()`."""
+    _set_recursion_limit(_RECURSION_LIMIT)
     if kind == "check":
         return True, {"errors": check_syntax.find_errors(request["code"])}
     if kind == "exec":
@@ -70,7 +94,14 @@ def _compile(source, form, request, policy):
 def _check_and_compile(source, form, request, policy):
     tree = compile(source, USER_FILE, form, _ONLY_AST, dont_inherit=True)
     policy_syntax.check(tree, policy, request["variables"])
-    return compile(tree, USER_FILE, form, dont_inherit=True)
+    # On its way back from the tree the compiler counts each level as a frame, and allows a third of what it allows a source.
+    # Deeper than a source may be the tree cannot be, so the stack has room for it.
+    limit = _get_recursion_limit()
+    _set_recursion_limit(limit * (_LEVELS_PER_FRAME + 1))
+    try:
+        return compile(tree, USER_FILE, form, dont_inherit=True)
+    finally:
+        _set_recursion_limit(limit)
 
 
 def _recall_or_compile(source, form, request, policy):

@@ -16,10 +16,12 @@ except ImportError:
 from . import (
     execute,
     exit_codes,
+    forked_copies,
     guarded_effects,
     job_environment,
     limits,
     policy,
+    program_end,
     report,
     standard_streams,
     user_spans,
@@ -32,8 +34,12 @@ _write = os.write
 _enter_environment = job_environment.enter
 _begin_spans, _executed = user_spans.begin, user_spans.executed
 _apply_limits, _out_of_memory = limits.apply, report.out_of_memory
+_begin_original, _is_copy = forked_copies.begin, forked_copies.is_copy
+_exit_code_of, _leave = forked_copies.exit_code_of, forked_copies.leave
+_close_threads, _close_program = program_end.close_threads, program_end.close
 _set_recursion_limit = sys.setrecursionlimit
-_RECURSION_LIMIT = sys.getrecursionlimit()
+# A level of a value takes up to five frames to render.
+_RECURSION_LIMIT_OF_RENDERING = sys.getrecursionlimit() + 6 * values_out.DEPTH_MAX
 _set_trace, _set_profile = sys.settrace, sys.setprofile
 _SIG_BLOCK = int(signal.SIG_BLOCK)
 _SIGNALS_OF_USER_CODE = tuple(
@@ -46,6 +52,7 @@ _SIGNALS_OF_USER_CODE = tuple(
 def run(channel, header, payload):
     """Returns the exit code; the result has been written if that is 0."""
     descriptor = channel.detach()
+    _begin_original(descriptor)
     return send(descriptor, answer(header, payload))
 
 
@@ -68,30 +75,60 @@ def answer(header, payload, keeps=False):
 
 
 def run_and_report(header, payload):
-    namespace = None
+    """The program from its first line to its end. Nothing of it is left but the frame that this returns."""
+    frame, loader = b"", execute.no_loader
+    try:
+        frame, loader = _run(header, payload)
+        return frame
+    finally:
+        try:
+            _close_program(loader)
+        except BaseException:
+            pass  # Python has said what goes wrong in the program's last functions; this is a signal between them
+        standard_streams.flush()
+        guarded_effects.end()
+        if _is_copy():
+            _leave(frame)
+
+
+def _run(header, payload):
+    """`(frame, loader of the globals)`; everything else that held a value of the program's is let go with this call.
+
+    In a copy that the program forked: its exit code instead of the frame.
+    """
+    namespace, loader = None, execute.no_loader
     try:
         request = values_in.parse_payload(header["kind"], payload)
         del payload
         lists = header["policy"]
         rules = policy.Policy(header["mode"], lists["allowedModules"], lists["blockedModules"])
         namespace = execute.create_namespace(rules, request.get("variables", {}))
+        loader = execute.loader_of(namespace)
         try:
             has_value, value = execute.run(header["kind"], request, rules, namespace)
+            _close_threads()
+        except BaseException as error:
+            _close_threads(error)
+            raise
         finally:
             _take_back_control()
             _executed()
+        if _is_copy():
+            return 0, loader
         body = None
         if has_value:
             body = values_out.encode_value(value, header["limits"]["valueBytes"])
-        return report.succeeded(header["nonce"], body)
+        return report.succeeded(header["nonce"], body), loader
     except BaseException as error:
+        if _is_copy():
+            return _exit_code_of(error), loader
         limits.release_reserve()
         if isinstance(error, MemoryError):
             report.release_locals(error, namespace)
-        return report.Report(header["nonce"]).from_exception(error)
-    finally:
-        standard_streams.flush()
-        guarded_effects.end()
+        place = None
+        if isinstance(error, values_out.NotRendered):
+            error, place = error.error, error.place
+        return report.Report(header["nonce"]).from_exception(error, place), loader
 
 
 def _take_back_control():
@@ -99,7 +136,7 @@ def _take_back_control():
     _block_signals(_SIG_BLOCK, _SIGNALS_OF_USER_CODE)
     _set_trace(None)
     _set_profile(None)
-    _set_recursion_limit(_RECURSION_LIMIT)
+    _set_recursion_limit(_RECURSION_LIMIT_OF_RENDERING)
 
 
 def send(descriptor, frame):

@@ -17,6 +17,9 @@ _environment, _modules, _change_folder = os.environ, sys.modules, os.chdir
 _VARIABLES = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
+    # The system knows no name of a slot's user, and `getpass.getuser` fails where it asks the system.
+    "USER": "python3",
+    "LOGNAME": "python3",
     "PYTHONDONTWRITEBYTECODE": "1",
     # One thread per job: a BLAS pool per child would fight over the node's cores, and count as leftovers.
     "OMP_NUM_THREADS": "1",

@@ -7,7 +7,7 @@ Modules that were imported stay as they are, patches included: that is what a ca
 as in a fresh child, or the process ends. The worker looks from outside too, and believes no `waiting` without.
 """
 
-from . import execute, exit_codes, frames, job, report
+from . import execute, exit_codes, forked_copies, frames, job, program_end, report
 from .surroundings import Surroundings
 
 _CONCATENATED_BYTES_MAX = 65_536
@@ -21,8 +21,10 @@ _waiting, _Surroundings, _remember_programs = report.waiting, Surroundings, exec
 
 def live(channel, run):
     """Answers `run` and those that come after it; returns the exit code."""
+    program_end.adopt()
     surroundings = _Surroundings()
     descriptor = channel.fileno()
+    forked_copies.begin(descriptor)
     policy = None
     while run is not None:
         header, payload = run

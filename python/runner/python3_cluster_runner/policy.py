@@ -16,6 +16,8 @@ _ADMIN_HINT = (
     '\nTo run this, use ADMIN mode: send "mode": "admin" with an admin key, or the header X-Python3-Admin-Key.'
 )
 
+_BLOCKED_HINT = "\nWhich modules are, the setting PYTHON3_BLOCKED_MODULES of the worker nodes says."
+
 REFUSED_BUILTINS = frozenset(
     "eval exec compile open input __import__ breakpoint globals locals vars help".split()
 )
@@ -95,7 +97,7 @@ class Policy:
         """Why `name` may not be imported, or None. The top-level name decides; relative imports have none."""
         top = name.partition(".")[0]
         if top in self._blocked:
-            return self.refusal(f"Module '{top}' is always blocked for security reasons", hint=False)
+            return self.refusal(f"Module '{top}' is always blocked for security reasons{_BLOCKED_HINT}", hint=False)
         if self.is_restricted and top not in self._allowed:
             return self.refusal(
                 f"{verb} '{top or name}' requires Administrator role. Allowed modules: {sorted(set(self._allowed))}"

@@ -1,6 +1,6 @@
 """The result frame: what the child may claim, within the bounds of a header."""
 
-from . import frames, policy, tracebacks, user_spans
+from . import frames, path_hints, policy, tracebacks, user_spans
 from .json_text import encode, quote
 
 TYPE_BYTES_MAX = 256
@@ -58,14 +58,27 @@ class Report:
         """For when `from_exception` itself failed, with `failure`."""
         return self.failed(tracebacks.type_name_of(failure), "the error could not be described")
 
-    def from_exception(self, error):
+    def from_exception(self, error, place=None):
+        """`place`: where in the value, if rendering it failed."""
         line = tracebacks.line_of(error)
         if isinstance(error, policy.SecurityError):
             return self.failed("SecurityError", tracebacks.message_of(error), error.line or line)
         errno = error.errno if isinstance(error, OSError) and type(error.errno) is int else None
-        return self.failed(
-            tracebacks.type_name_of(error), tracebacks.message_of(error), line, tracebacks.format_error(error), errno
-        )
+        message, text = tracebacks.message_of(error) + _hint(error), tracebacks.format_error(error)
+        if place is not None:
+            message = f"the result could not be rendered, at {place}: {message}"
+            text = f"{text}The result could not be rendered, at {place}\n"
+        return self.failed(tracebacks.type_name_of(error), message, line, text, errno)
+
+
+def _hint(error):
+    rules = policy.in_force()
+    if rules is None or rules.is_restricted or not isinstance(error, OSError):
+        return ""
+    try:
+        return path_hints.hint(error)
+    except BaseException:  # the attributes are the program's
+        return ""
 
 
 def release_locals(error, namespace):

@@ -6,6 +6,8 @@ The text objects over them are made once, in the template, and inherited: a chil
 import os
 import sys
 
+from .prompt_stream import PromptStream
+
 _streams = []
 _AS_MADE = (False, "utf-8", "backslashreplace", True, False)
 _open, _dup2, _close, _set_blocking = os.open, os.dup2, os.close, os.set_blocking
@@ -19,10 +21,13 @@ def prepare():
         # Made over a pipe, because the objects remember whether what they were made over can seek.
         log = os.dup(descriptor)
         os.dup2(writing, descriptor)
-        # Line by line: what was printed before a kill is there. backslashreplace: print must not fail.
+        # At once: what was printed before a kill is there. backslashreplace: print must not fail.
         _streams.append(
-            open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+            PromptStream(
+                open(descriptor, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", line_buffering=True
+            )
         )
+        _streams[-1].mode = "w"  # as `open` sets it
         os.dup2(log, descriptor)
         os.close(log)
     os.close(reading)

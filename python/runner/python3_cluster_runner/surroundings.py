@@ -1,9 +1,11 @@
 """What a call of a kept child may not leave to the next one: taken down before the first call, put back after each.
 
 Put back:     `__main__` and what only it held, environment, folder, umask, standard streams, signal handlers and mask,
-              `sys` hooks and paths, builtins, context variables (job.py), locale, garbage collector, random generators.
-Ends it:      Python's threads, child processes, timers, pending signals, changed limits or priority, streams that
-              cannot be used again, descriptors left open, and too much memory to run once more.
+              `sys`, builtins, context variables (job.py), locale, garbage collector, random generators, and what has no
+              module to be in (interpreter_state.py).
+Ends it:      exit functions that took modules down (program_end.py), Python's threads, child processes, timers, pending
+              signals, changed limits or priority, streams that cannot be used again, descriptors left open, too much memory
+              to run once more.
 Worker's:     threads of any kind, and processes. It looks into /proc after each call whatever is said here.
 Stays:        modules and everything in them; audit hooks, which Python cannot remove.
 """
@@ -13,12 +15,14 @@ import _thread
 import gc
 import linecache
 import os
+import resource
 import signal
 import sys
-import time
 from types import ModuleType
 
-from . import guarded_builtins, limits, scratch, standard_streams
+from . import guarded_builtins, limits, program_end, scratch, standard_streams
+from .c_environment import CEnvironment
+from .interpreter_state import InterpreterState
 from .process_control import die_with_parent
 from .tracebacks import USER_FILE
 
@@ -33,19 +37,14 @@ _SIG_SETMASK = int(signal.SIG_SETMASK)
 _ANY_CHILD = os.WNOHANG | getattr(os, "__WALL", 0x40000000)
 _SEED_BYTES = 32
 _TRACEPARENT = os.environ.encodekey("TRACEPARENT")
-_SYS_OBJECTS = (
-    "stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__",
-    "displayhook", "excepthook", "unraisablehook", "breakpointhook", "modules", "path", "argv", "meta_path", "path_hooks",
-)  # fmt: skip
 _SYS_LISTS = ("path", "argv", "meta_path", "path_hooks")
-_missing = object()
 _Module, _int_of = ModuleType, int.from_bytes
 
 # Bound here, because user code can replace the names in the modules.
 _chdir, _umask, _wait, _list, _fstat, _get_blocking = os.chdir, os.umask, os.waitpid, os.listdir, os.fstat, os.get_blocking
 _random_bytes, _count_threads, _empty_folder = os.urandom, _thread._count, scratch.empty
 _get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
-_set_timer, _pending, _forget_wakeup, _tzset = signal.setitimer, signal.sigpending, signal.set_wakeup_fd, time.tzset
+_set_timer, _pending, _forget_wakeup = signal.setitimer, signal.sigpending, signal.set_wakeup_fd
 _collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
 _get_thresholds, _set_thresholds, _set_gc_debug = gc.get_threshold, gc.set_threshold, gc.set_debug
 _set_trace, _set_profile, _set_recursion_limit = sys.settrace, sys.setprofile, sys.setrecursionlimit
@@ -55,6 +54,13 @@ _get_digits, _set_digits = (
 )
 _set_locale, _LC_ALL = _locale.setlocale, _locale.LC_ALL
 _limits_as_applied, _data_bytes, _take_reserve = limits.are_as_applied, limits.data_bytes, limits.take_reserve
+_is_spent = program_end.is_spent
+_get_limit = resource.getrlimit
+_OTHER_LIMITS = tuple(
+    getattr(resource, name)
+    for name in ("RLIMIT_AS", "RLIMIT_STACK", "RLIMIT_MEMLOCK")  # 1.5 µs each
+    if hasattr(resource, name)
+)
 _MONITORING_TOOLS = 6
 
 
@@ -70,11 +76,12 @@ class Surroundings:
         self._streams = _describe_streams()
         self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
         self._mask = _set_mask(int(signal.SIG_BLOCK), ())
-        self._sys = [(name, getattr(sys, name)) for name in _SYS_OBJECTS]
+        self._interpreter, self._c_environment = InterpreterState(), CEnvironment()
         self._lists = [(getattr(sys, name), list(getattr(sys, name))) for name in _SYS_LISTS]
         self._tables = [(table, dict(table)) for table in guarded_builtins.tables()]
         self._umask = _umask(0o077)
         _umask(self._umask)
+        self._other_limits = _get_other_limits()
         self._priority = _get_priority(os.PRIO_PROCESS, 0)
         self._affinity = _get_affinity(0)
         self._thresholds = _get_thresholds()
@@ -94,6 +101,8 @@ class Surroundings:
             return False
 
     def _restore(self, memory_bytes):
+        if _is_spent():
+            return False
         # First what can still run the caller's code: destructors.
         self._stop_watching()
         self._drop_program()
@@ -121,7 +130,7 @@ class Surroundings:
         _set_recursion_limit(_RECURSION_LIMIT)
 
     def _drop_program(self):
-        """Functions and their globals hold one another: without the collector they would pile up, call by call."""
+        """Its globals were let go at its end (program_end.py), and collected."""
         self._modules["__main__"] = _Module("__main__")
         self._source_cache.pop(USER_FILE, None)
         callbacks, kept = self._gc_callbacks
@@ -129,20 +138,16 @@ class Surroundings:
         _set_gc_debug(0)
         _set_thresholds(*self._thresholds)
         _enable_gc()
-        _collect()
         if self._is_first:
             self._is_first = False
+            _collect()
             _freeze()  # the modules it imported are here to stay; later collections need not look at them
 
     def _restore_interpreter(self):
         """Returns whether anything was taken out, whose destructors may have changed what was put back before it."""
         self._stop_watching()
         _set_digits(self._digits)
-        changed = False
-        for name, value in self._sys:
-            if getattr(sys, name, _missing) is not value:
-                setattr(sys, name, value)
-                changed = True
+        changed = self._interpreter.restore()
         for values, kept in self._lists:
             if values != kept:
                 values[:] = kept
@@ -199,7 +204,8 @@ class Surroundings:
         if raw != self._raw_variables:
             environ.clear()
             environ.update(self._variables)
-            _tzset()
+        self._c_environment.restore(self._raw_variables, ())
+        self._interpreter.restore_time_zone()
         _chdir(self._folder)
         if _list(b"."):
             _empty_folder(self._folder)
@@ -208,9 +214,15 @@ class Surroundings:
     def _has_own_limits(self):
         return (
             _limits_as_applied()
+            and _get_other_limits() == self._other_limits
             and _get_priority(os.PRIO_PROCESS, 0) == self._priority
             and _get_affinity(0) == self._affinity
         )
+
+
+def _get_other_limits():
+    """Those that `limits` does not set and that memory is refused by: who lowered one has lowered it for good."""
+    return [_get_limit(number) for number in _OTHER_LIMITS]
 
 
 def _is_alone():

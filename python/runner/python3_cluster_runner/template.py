@@ -25,7 +25,20 @@ import signal
 import sys
 import time
 
-from . import exit_codes, frames, job_environment, limits, preload, process_control, rehearsal, sandbox, standard_streams
+from . import (
+    error_hooks,
+    exit_codes,
+    frames,
+    job_environment,
+    limits,
+    own_frames,
+    preload,
+    process_control,
+    program_end,
+    rehearsal,
+    sandbox,
+    standard_streams,
+)
 from .json_text import quote
 from .reaper import Reaper
 
@@ -46,7 +59,9 @@ def serve_control_channel():
     control = _take_control_channel()
     process_control.adopt_orphans()
     standard_streams.prepare()
+    own_frames.rename()
     job_environment.prepare()
+    error_hooks.install()
     template = _Template(control)
     birth = template.serve()
     del template
@@ -187,6 +202,7 @@ class _Template:
         self._mode, self._socket_path = message["mode"], message["socketPath"]
         try:
             preload.import_preload(message["preload"])
+            program_end.prepare()
             rehearsal.rehearse(message["mode"], message["preload"])
             self._sandbox = sandbox.Sandbox(message["sandbox"], message["mode"])
             self._sandbox.enter_template()

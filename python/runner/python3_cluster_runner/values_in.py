@@ -6,10 +6,12 @@ surrogates survive. Node never touched these bytes; the signature covers them.
 
 import json
 import sys
+from keyword import iskeyword
 
 _set_int_max_str_digits = getattr(sys, "set_int_max_str_digits", None)
 _scan = json.JSONDecoder(strict=False).scan_once  # C; `decode` runs two regular expressions around it
 
+_BYTE_ORDER_MARK = "\ufeff"
 _MEMBERS = {
     "exec": (("code", str), ("variables", dict)),
     "eval": (("expression", str), ("variables", dict)),
@@ -55,7 +57,30 @@ def parse_payload(kind, payload):
         if type(value) is not kind_of:
             raise ValueError(f"'{name}' is missing or of the wrong type")
         request[name] = value
-    for name in request.get("variables", ()):
-        if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
-            raise ValueError(f"{name[:80]!r} cannot be the name of a variable")
+    for name in ("code", "expression"):
+        if name in request and request[name].startswith(_BYTE_ORDER_MARK):
+            request[name] = request[name][1:]  # as Python does with a file
+    names = request.get("variables") or request.get("kwargs")
+    if names:
+        for name in names:
+            if not name.isascii():
+                names = _normalise(request, "variables" if "variables" in request else "kwargs")
+                break
+        for name in names if "variables" in request else ():
+            if not name.isidentifier() or iskeyword(name) or (name.startswith("__") and name.endswith("__")):
+                raise ValueError(f"{name[:80]!r} cannot be the name of a variable")
     return request
+
+
+def _normalise(request, member):
+    """As Python does with the names in a program (PEP 3131), which would not find them otherwise."""
+    from unicodedata import normalize  # as late as the compiler loads it
+
+    names = {}
+    for name, value in request[member].items():
+        normal = normalize("NFKC", name)
+        if normal in names:
+            raise ValueError(f"two names of '{member}' are {normal[:80]!r} to Python")
+        names[normal] = value
+    request[member] = names
+    return names

@@ -6,18 +6,22 @@
     dict, Mapping                object; keys: str as is, int float bool None as JSON writes them, others str()
     everything in value_renderings.py         see there; anything else str()
 
-One pass, which stops at the first byte too many, at a cycle, or at a depth of 200. Runs of plain scalars are handed
-to the C encoder in pieces; that is where nearly all the time of a large value goes.
+One pass, which stops at the first byte too many, at a cycle, at a depth of 200, or where two keys are one name. Runs of
+plain scalars are handed to the C encoder in pieces; that is where nearly all the time of a large value goes.
 """
 
+import warnings
 from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from itertools import islice
 
 from . import json_text, value_renderings
+from .value_renderings import DuplicateNameError
 from .values_in import allow_any_digits, restore_digits
 
 DEPTH_MAX = 200
 _PIECE = 512
+_STEPS_SHOWN = 12
+_NAME_SHOWN = 80
 
 _SMALL = 1 << 60
 _text_of_int = int.__repr__
@@ -29,26 +33,46 @@ _NON_FINITE = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 class CircularReferenceError(ValueError):
     """The value contains itself."""
 
+    __module__ = "builtins"  # as programs and tracebacks see it
+
 
 class ValueTooDeepError(ValueError):
     """Containers nested more than DEPTH_MAX deep."""
+
+    __module__ = "builtins"
 
 
 class ValueTooLargeError(ValueError):
     """More bytes of JSON than the job may return."""
 
+    __module__ = "builtins"
+
+
+class NotRendered(Exception):
+    """`error` kept the value from being rendered; `place` is where in it."""
+
+    def __init__(self, error, place):
+        super().__init__()
+        self.error = error
+        self.place = place
+
 
 def encode_value(value, bytes_max):
-    """UTF-8 JSON. Raises one of the errors above, or whatever the caller's own `__str__` and its like raise."""
+    """UTF-8 JSON. Raises NotRendered for one of the errors above, or what the caller's own `__str__` and its like raise."""
     text = _encode_small(value)
     if text is not None and len(text) <= bytes_max:
         return text.encode("ascii")
     limit = allow_any_digits()
+    encoder = _Encoder(bytes_max)
     try:
-        encoder = _Encoder(bytes_max)
         encoder.encode(value, 0)
         return "".join(encoder.parts).encode("ascii")
+    except MemoryError:
+        raise
+    except BaseException as error:
+        raise NotRendered(error, encoder.place()) from None
     finally:
+        encoder.hear_warnings()
         restore_digits(limit)
 
 
@@ -72,6 +96,25 @@ class _Encoder:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._ancestors = set()
+        self._steps = []  # from a failure outwards
+        self._silence = None
+
+    def place(self):
+        """Where in the value the failure is, as one would write it."""
+        steps = self._steps[::-1]
+        if len(steps) > _STEPS_SHOWN:
+            steps[_STEPS_SHOWN // 2 : -_STEPS_SHOWN // 2] = [" … "]
+        return "result" + "".join(steps)
+
+    def _ignore_warnings(self):
+        """What libraries warn of here is no doing of the program's."""
+        self._silence = warnings.catch_warnings()
+        self._silence.__enter__()
+        warnings.simplefilter("ignore")
+
+    def hear_warnings(self):
+        if self._silence is not None:
+            self._silence.__exit__(None, None, None)
 
     def _write(self, text):
         self._bytes += len(text)
@@ -117,6 +160,8 @@ class _Encoder:
         return int.__repr__(value)
 
     def _encode_other(self, value, depth):
+        if self._silence is None:
+            self._ignore_warnings()
         if isinstance(value, (set, frozenset)):
             self._expect(2 * len(value))
             self._encode_sequence(value, _sorted_if_possible(value), depth)
@@ -164,7 +209,11 @@ class _Encoder:
             for index, item in enumerate(piece):
                 if index:
                     self._write(",")
-                self.encode(item, depth + 1)
+                try:
+                    self.encode(item, depth + 1)
+                except BaseException:
+                    self._steps.append(f"[{start + index}]")
+                    raise
         self._write("]")
         self._ancestors.discard(key)
 
@@ -173,24 +222,40 @@ class _Encoder:
         self._expect(4 * len(mapping))
         self._write("{")
         items = iter(mapping.items())
+        # Only here can two keys be one name.
+        names = None if type(mapping) is dict and all(type(name) is str for name in mapping) else {}
         first = True
         while piece := list(islice(items, _PIECE)):
             if not first:
                 self._write(",")
             first = False
-            if all(type(name) is str for name, _ in piece):
+            if names is None:
                 self._expect(sum(len(name) for name, _ in piece))
                 plain = self._plain([item for _, item in piece], dict(piece), len(piece))
                 if plain is not None:
                     self._write(plain[1:-1])
                     continue
-            for index, (name, item) in enumerate(piece):
+            for index, (key_of_item, item) in enumerate(piece):
                 if index:
                     self._write(",")
-                self._write(_quote(_key(name)) + ":")
-                self.encode(item, depth + 1)
+                name = _key(key_of_item)
+                if names is not None:
+                    self._note_name(names, name, key_of_item)
+                self._write(_quote(name) + ":")
+                try:
+                    self.encode(item, depth + 1)
+                except BaseException:
+                    self._steps.append(f"[{_quote(name[:_NAME_SHOWN])}]")
+                    raise
         self._write("}")
         self._ancestors.discard(key)
+
+    def _note_name(self, names, name, key):
+        if name in names:
+            raise DuplicateNameError(
+                f"two keys are the name {_quote(name[:_NAME_SHOWN])} in JSON: {_shown(names[name])} and {_shown(key)}"
+            )
+        names[name] = key
 
     def _plain(self, items, container, length=None):
         """The container by the C encoder, if it holds nothing but plain scalars it can write exactly; else None."""
@@ -208,6 +273,10 @@ class _Encoder:
             return json_text.encode(container)
         except ValueError:  # nan or an infinity among them
             return None
+
+
+def _shown(key):
+    return repr(key)[:_NAME_SHOWN]
 
 
 def _float(value):

@@ -1,5 +1,6 @@
 import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
 import { namesIn } from './names-in';
+import { assertPythonNames, type NameRule } from './python-names';
 import type { Members } from './read-body';
 
 /**
@@ -72,12 +73,12 @@ export function readArray(members: Members, name: string): Buffer | undefined {
   return slice;
 }
 
-/** A member that must be an object whose names Python can use as variables; its slice. */
-export function readNamedValues(members: Members, name: string): Buffer | undefined {
+/** A member that must be an object whose names Python can use; its slice. */
+export function readNamedValues(members: Members, name: string, rule: NameRule): Buffer | undefined {
   const slice = members.get(name);
   if (slice === undefined) return undefined;
   if (slice[0] !== OPEN_BRACE) throw wrongType(name, 'an object');
-  for (const key of namesIn(slice)) assertVariableName(name, key);
+  assertPythonNames(name, namesIn(slice), rule);
   return slice;
 }
 
@@ -96,21 +97,8 @@ function slicesOf(slice: Buffer, name: string): Iterable<[string, Buffer]> {
   }
 }
 
-function assertVariableName(field: string, key: string): void {
-  if (PLAIN_IDENTIFIER.test(key)) return;
-  const shown = JSON.stringify(key.slice(0, 100));
-  if (!IDENTIFIER.test(key))
-    throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which is not a Python identifier.`);
-  // Python compares identifiers in their NFKC form
-  if (/^__.*__$/.test(key.normalize('NFKC')))
-    throw new ClusterError('REQUEST_INVALID', `'${field}' has the name ${shown}, which Python keeps for itself.`);
-}
-
 const CONTROL_CHARACTER = /\p{Cc}/u;
 /** Control characters, and halves of surrogate pairs. */
 const UNFIT_FOR_TEXT = /[\p{Cc}\p{Cs}]/u;
-/** In ASCII, and not one of the names Python keeps for itself; the long way says which. */
-const PLAIN_IDENTIFIER = /^(?!__)[A-Za-z_][A-Za-z0-9_]*$/;
-const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;

@@ -26,13 +26,16 @@ export function readProgram(kind: RunKind, members: Members): string | undefined
 }
 
 const payloadMembers: Readonly<Record<RunKind, (members: Members) => Readonly<Record<string, Buffer>>>> = {
-  exec: (members) => ({ code: readCode(members, 'code'), variables: readNamedValues(members, 'variables') ?? EMPTY_OBJECT }),
-  eval: (members) => ({ expression: readCode(members, 'expression'), variables: readNamedValues(members, 'variables') ?? EMPTY_OBJECT }),
+  exec: (members) => ({ code: readCode(members, 'code'), variables: readNamedValues(members, 'variables', VARIABLES) ?? EMPTY_OBJECT }),
+  eval: (members) => ({
+    expression: readCode(members, 'expression'),
+    variables: readNamedValues(members, 'variables', VARIABLES) ?? EMPTY_OBJECT,
+  }),
   call: (members) => ({
     module: readName(members, 'module'),
     function: readName(members, 'function'),
     args: readArray(members, 'args') ?? EMPTY_ARRAY,
-    kwargs: readNamedValues(members, 'kwargs') ?? EMPTY_OBJECT,
+    kwargs: readNamedValues(members, 'kwargs', KEYWORD_ARGUMENTS) ?? EMPTY_OBJECT,
   }),
   check: (members) => ({ code: readCode(members, 'code') }),
 };
@@ -54,5 +57,7 @@ function joinMembers(members: Readonly<Record<string, Buffer>>): Buffer {
   return Buffer.concat([...parts, Buffer.from('}')]);
 }
 
+const VARIABLES = { mayBeKeyword: false };
+const KEYWORD_ARGUMENTS = { mayBeKeyword: true };
 const EMPTY_OBJECT = Buffer.from('{}');
 const EMPTY_ARRAY = Buffer.from('[]');

@@ -68,7 +68,7 @@ describe('defaults', () => {
     }); // prettier-ignore
     expect(config.poolMax).toBeGreaterThanOrEqual(3);
     expect(config.poolMax).toBeLessThanOrEqual(20);
-    expect(config.blockedModules).toHaveLength(18);
+    expect(config.blockedModules).toHaveLength(15);
   });
 
   it('hold where a variable is empty, as Compose files leave it', () => {

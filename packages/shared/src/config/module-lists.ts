@@ -17,8 +17,11 @@ const HARMLESS_MODULES = [
 /** What RESTRICTED code may import; `PYTHON3_RESTRICTED_MODULES` adds to it. */
 export const RESTRICTED_MODULES: readonly string[] = [...PREDECESSOR_SAFE_MODULES, ...HARMLESS_MODULES];
 
-/** What user code may import itself in no mode. */
+/**
+ * What user code may import itself in no mode: `PYTHON3_BLOCKED_MODULES`. Threads and what is built on them (`threading`,
+ * `asyncio`, `concurrent`) are not among them: the process limit counts and bounds threads, and the kernel refuses them to RESTRICTED code.
+ */
 export const ALWAYS_BLOCKED_MODULES: readonly string[] = [
   'telnetlib', 'paramiko', 'pty', 'tty', 'termios', 'fcntl', 'pipes', 'posix', 'pwd', 'grp', 'crypt', 'ctypes',
-  'multiprocessing', 'threading', 'asyncio', 'concurrent', '__builtin__', 'builtins',
+  'multiprocessing', '__builtin__', 'builtins',
 ]; // prettier-ignore
