@@ -37,7 +37,7 @@ export interface Fight {
 const PLAIN_USER = process.getuid?.() === 0 ? 64_990 : undefined;
 
 /** Nobody's patience, and what a test allows. */
-const WITHOUT_LIMITS = { timeoutMs: 20_000, memoryMb: 2_048, cpuSeconds: 20 };
+const WITHOUT_LIMITS = { timeoutMs: 60_000, memoryMb: 2_048, cpuSeconds: 20 };
 const WITH_LIMITS = { timeoutMs: 1_500, memoryMb: 128, cpuSeconds: 1 };
 
 const LOW_OUTPUT = 65_536;

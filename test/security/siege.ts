@@ -11,6 +11,9 @@ import { Battlefield, type Fight } from './battlefield';
 import { WORKSPACES } from './lodgings';
 import type { World } from './worlds';
 
+/** Dozens of programs, some of which take all the time that a busy host does not give to others. */
+const GROUP_MS = 240_000;
+
 export type Chosen = readonly [attack: AttackProgram, mode: JobMode];
 
 const isRoot = process.getuid?.() === 0;
@@ -68,17 +71,21 @@ export function describeWorld(siege: Siege, world: World, chosen: readonly Chose
     for (const group of GROUPS) {
       const ofGroup = chosen.filter(([attack]) => attack.group === group && (attack.user ?? world.user) === world.user);
       if (ofGroup.length === 0) continue;
-      itIf(canTest, 'this takes root')(`${group} (${ofGroup.length})`, async () => {
-        // A layer that this host does not have is named where the worker node starts, not here.
-        if (!siege.offers(world)) return;
-        for (const one of ofGroup.filter(([attack]) => !attack.isSlow)) judge(one, await field.fight(...one));
-        const slow = ofGroup.filter(([attack]) => attack.isSlow);
-        await Promise.all(
-          Array.from({ length: BESIDE }, async () => {
-            for (let one = slow.shift(); one !== undefined; one = slow.shift()) judge(one, await field.fight(...one));
-          }),
-        );
-      });
+      itIf(canTest, 'this takes root')(
+        `${group} (${ofGroup.length})`,
+        async () => {
+          // A layer that this host does not have is named where the worker node starts, not here.
+          if (!siege.offers(world)) return;
+          for (const one of ofGroup.filter(([attack]) => !attack.isSlow)) judge(one, await field.fight(...one));
+          const slow = ofGroup.filter(([attack]) => attack.isSlow);
+          await Promise.all(
+            Array.from({ length: BESIDE }, async () => {
+              for (let one = slow.shift(); one !== undefined; one = slow.shift()) judge(one, await field.fight(...one));
+            }),
+          );
+        },
+        GROUP_MS,
+      );
     }
   });
 }
@@ -108,8 +115,9 @@ export function chooseAttacks({ modes, slowIn, ofLanguage = true, onceEach = fal
 }
 
 export function assertReached(chosen: Chosen, { reached, report }: Fight): void {
-  const error = report.answer?.result.error;
-  expect([nameOf(chosen), reached, error?.message]).toEqual([nameOf(chosen), expect.arrayContaining([chosen[0].reaches]), error?.message]);
+  // For the message of a failure.
+  const why = [report.killReason, report.exit, report.answer?.result.error?.message];
+  expect([nameOf(chosen), reached, why]).toEqual([nameOf(chosen), expect.arrayContaining([chosen[0].reaches]), why]);
 }
 
 export function assertStopped(chosen: Chosen, { reached }: Fight): void {

@@ -141,7 +141,7 @@ export const optionTable = {
   }),
   maxScratchMb: option({
     name: 'PYTHON3_MAX_SCRATCH_MB', parse: integerBetween(1, 1_048_576), default: 512, accepts: 'MiB, 1 to 1,048,576',
-    description: 'How much a job’s scratch folder may hold, files without a name included; looked at once a second, and a job over it is ended.',
+    description: 'How much a job’s scratch folder may hold, files without a name included; looked at twice a second, and a job over it is ended.',
   }),
   maxOpenFiles: option({
     name: 'PYTHON3_MAX_OPEN_FILES', parse: integerBetween(16, 65_536), default: 256, accepts: '16 to 65,536',

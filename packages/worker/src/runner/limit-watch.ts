@@ -35,7 +35,7 @@ const LOOK_MS = 100;
 const FIRST_KERNEL_LOOK_MS = 150;
 const KERNEL_LOOK_MS = 400;
 const FIRST_SCRATCH_LOOK_MS = 350;
-const SCRATCH_LOOK_MS = 950;
+const SCRATCH_LOOK_MS = 400;
 
 /** A tree of hundreds of processes takes long to look at: a fifth of the time at most goes into that. */
 const PAUSE_PER_LOOK = 4;
@@ -49,7 +49,7 @@ const SECOND_LOOK_MS = 10;
 
 /**
  * Watches a job from outside, until the process is gone and not only until it has answered: wall clock by a timer, CPU and
- * memory of its whole process tree by looking into /proc, and once a second its scratch folder. Calls `onBreach` once.
+ * memory of its whole process tree by looking into /proc, and twice a second its scratch folder. Calls `onBreach` once.
  * Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and of allocation speed; the
  * child's own rlimits stop a single process earlier.
  */
@@ -71,7 +71,7 @@ export class LimitWatch {
     this.limits = limits;
     this.onBreach = onBreach;
     this.wall = setTimeout(() => this.breach('wall'), limits.timeoutMs);
-    this.looks = setTimeout(() => void this.look(), FIRST_LOOK_MS);
+    this.lookIn(FIRST_LOOK_MS);
   }
 
   /** Highest memory seen over the tree; 0 if the job was over before the first look. */
@@ -92,22 +92,30 @@ export class LimitWatch {
     if (startedAt > this.kernelLookAt) await this.lookAtKernel(usage.pids);
     if (await this.isTooMuch(usage)) return this.breach('memory');
     if (this.ended) return;
-    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids);
+    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids).catch(() => this.breach('scratch'));
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
-    this.looks = setTimeout(() => void this.look(), pauseMs);
+    this.lookIn(pauseMs);
+  }
+
+  /** A look that fails has seen nothing, and nobody knows what there was. */
+  private lookIn(pauseMs: number): void {
+    this.looks = setTimeout(() => void this.look().catch(() => this.breach('memory')), pauseMs);
   }
 
   /** The cheap figure counts shared pages too, so only one that is over the limit needs the exact one. */
   private async isTooMuch(first: TreeUsage): Promise<boolean> {
     // No second look: what two processes have both open counts once.
-    if (this.kernelBytes > this.limits.memoryBytes) return true;
+    if (this.kernelBytes > this.limits.memoryBytes) {
+      this.notePeak(this.kernelBytes);
+      return true;
+    }
     let usage = first;
     for (let look = 0; ; look += 1) {
-      const cheap = usage.residentBytes + this.kernelBytes + this.readScratchMemory();
+      const cheap = this.kernelBytes + this.withScratch(usage.residentBytes, usage.shmemBytes, usage.largestShmemBytes);
       const bytes = cheap > this.limits.memoryBytes ? await this.readExactly(usage.pids) : cheap;
       const isOver = bytes > this.limits.memoryBytes;
       if (!isOver || usage.pids.length === 1 || look === SECOND_LOOKS || this.ended) {
-        if (Number.isFinite(bytes)) this.peakBytes = Math.max(this.peakBytes, bytes);
+        this.notePeak(bytes);
         return isOver;
       }
       await sleep(SECOND_LOOK_MS);
@@ -118,8 +126,17 @@ export class LimitWatch {
   private async readExactly(pids: readonly number[]): Promise<number> {
     if (performance.now() > this.kernelLookAt) await this.lookAtKernel(pids);
     const { bytes, shmemBytes } = await inTurns(readingTreeMemory(pids));
-    // What is mapped of files in memory is in the scratch folder: there is no other way to have any.
-    return bytes - shmemBytes + Math.max(shmemBytes, this.readScratchMemory()) + this.kernelBytes;
+    return this.kernelBytes + this.withScratch(bytes, shmemBytes, shmemBytes);
+  }
+
+  /** What is mapped of files in memory is in the scratch folder, if that is one in memory: there is no other way to have any. */
+  private withScratch(bytes: number, shmemBytes: number, leastShmemBytes: number): number {
+    if (this.limits.scratch?.isMemory !== true) return bytes;
+    return bytes - shmemBytes + Math.max(leastShmemBytes, this.readScratchMemory());
+  }
+
+  private notePeak(bytes: number): void {
+    if (Number.isFinite(bytes)) this.peakBytes = Math.max(this.peakBytes, bytes);
   }
 
   private async lookAtKernel(pids: readonly number[]): Promise<void> {

@@ -9,6 +9,8 @@ export interface LivingProcess {
   readonly threads: number;
   /** All that is in its page tables, shared pages in full, and what the kernel keeps for that. */
   readonly mostBytes: number;
+  /** Of these, files in memory and shared memory. */
+  readonly shmemBytes: number;
 }
 
 /** A kernel stack of 16 KiB, and what describes a thread or process. */
@@ -44,7 +46,8 @@ function readThread(pid: number, path: string): LivingProcess | typeof UNREADABL
   if (status === undefined || !status.includes('\nVmRSS:')) return undefined;
   const threads = readNumber(status, 'Threads');
   const kibibytes = ['VmRSS', 'VmSwap', 'VmPTE', 'HugetlbPages'].reduce((sum, name) => sum + readNumber(status, name), 0);
-  return { pid, path, status, threads, mostBytes: kibibytes * KIB + threads * THREAD_BYTES };
+  const shmemBytes = readNumber(status, 'RssShmem') * KIB;
+  return { pid, path, status, threads, mostBytes: kibibytes * KIB + threads * THREAD_BYTES, shmemBytes };
 }
 
 /**

@@ -174,7 +174,7 @@ print("looked", flush=True); ${SLEEP}`,
   });
 
   it.each([0, -1, 2 ** 22 + 1, NaN])('of a process that is not there is nothing: %p', (pid) => {
-    expect(readTreeUsage(pid)).toEqual({ cpuMs: 0, residentBytes: 0, pids: [] });
+    expect(readTreeUsage(pid)).toMatchObject({ cpuMs: 0, residentBytes: 0, pids: [] });
     expect(readPrivateBytes([pid])).toBe(0);
   });
 
@@ -308,6 +308,7 @@ print("mapped", flush=True); ${SLEEP}`;
         await waitFor('the breach', () => breaches.length > 0);
         await waitFor('a look', () => roomy.watch.peakMemoryBytes > 60 << 20);
         expect([breaches, roomy.breaches]).toEqual([['memory'], []]);
+        expect(roomy.watch.peakMemoryBytes).toBeLessThan(90 << 20);
       } finally {
         execFileSync('umount', ['-l', path]);
         rmSync(path, { recursive: true });
@@ -315,7 +316,7 @@ print("mapped", flush=True); ${SLEEP}`;
     },
   );
 
-  it('tells of a scratch folder that holds too much, after about a second', async () => {
+  it('tells of a scratch folder that holds too much', async () => {
     const path = mkdtempSync(join(tmpdir(), 'python3-scratch-'));
     const { breaches } = watch(await start(SLEEP), { scratch: { path, maxBytes: 1 << 20 } });
     writeFileSync(join(path, 'large'), Buffer.alloc(2 << 20, 1));

@@ -10,6 +10,9 @@ export interface TreeUsage {
   readonly cpuMs: number;
   /** Upper bound of the memory: resident pages of all processes, shared ones counted once per process; page tables, stacks. */
   readonly residentBytes: number;
+  /** Of these, files in memory and shared memory; and the most that one process has of them. */
+  readonly shmemBytes: number;
+  readonly largestShmemBytes: number;
   readonly pids: readonly number[];
 }
 
@@ -31,21 +34,31 @@ export function* readingTreeUsage(rootPid: number): Steps<TreeUsage> {
   const pids: number[] = [];
   let cpuMs = 0;
   let residentBytes = 0;
+  let shmemBytes = 0;
+  let largestShmemBytes = 0;
   const queue = [rootPid];
   while (queue.length > 0) {
-    if (pids.length >= MAX_TREE) return { cpuMs, residentBytes: TOO_MUCH, pids };
+    if (pids.length >= MAX_TREE) return { cpuMs, residentBytes: TOO_MUCH, shmemBytes, largestShmemBytes, pids };
     const pid = queue.pop() as number;
     const stat = readStat(pid);
     if (stat === undefined && !isAlive(pid)) continue;
     if (pids.push(pid) % TURN_PROCESSES === 0) yield;
-    const living = readLiving(pid);
+    const memory = readMost(pid);
     cpuMs += stat?.cpuMs ?? 0;
-    residentBytes += stat === undefined || living === UNREADABLE ? TOO_MUCH : (living?.mostBytes ?? 0);
+    residentBytes += stat === undefined ? TOO_MUCH : memory.bytes;
+    shmemBytes += memory.shmemBytes;
+    largestShmemBytes = Math.max(largestShmemBytes, memory.shmemBytes);
     const children = readChildren(pid);
     if (children === UNREADABLE) residentBytes = TOO_MUCH;
     else queue.push(...children);
   }
-  return { cpuMs, residentBytes, pids };
+  return { cpuMs, residentBytes, shmemBytes, largestShmemBytes, pids };
+}
+
+function readMost(pid: number): MemoryShare {
+  const living = readLiving(pid);
+  if (living === UNREADABLE) return { bytes: TOO_MUCH, shmemBytes: 0 };
+  return { bytes: living?.mostBytes ?? 0, shmemBytes: living?.shmemBytes ?? 0 };
 }
 
 /** Of one process alone; 0 when it is gone. */
