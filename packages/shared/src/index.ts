@@ -11,6 +11,8 @@ export * from './config/option-table';
 export * from './config/redis-target';
 export * from './errors/cluster-error';
 export * from './errors/error-table';
+export * from './http/sound-server';
+export * from './http/unsound-request';
 export * from './jobs/job';
 export * from './jobs/job-id';
 export * from './jobs/job-seals';
