@@ -40,6 +40,7 @@ export * from './protocol/control-messages';
 export * from './protocol/frames';
 export * from './protocol/job-messages';
 export * from './protocol/json-slices';
+export * from './protocol/json-text';
 export * from './protocol/utf8';
 export * from './quarantine/find-quarantine';
 export * from './quarantine/quarantine-evidence';

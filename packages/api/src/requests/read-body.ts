@@ -2,8 +2,9 @@ import { ClusterError, findTrailers, inTurns, isClusterError, JsonScanError, sli
 import type { Request, RequestHandler, Response } from 'express';
 import type { BodyBudget, BodyShare } from './body-budget';
 import { isJsonMediaType } from './media-type';
-import { findNames } from './names-in';
+import { measureLongCode } from './code-field';
 import { readRequestState } from './request-state';
+import { checkLargeNames } from './variable-names';
 
 /** The members of the request's JSON object, each as the caller wrote it. */
 export type Members = ReadonlyMap<string, Buffer>;
@@ -77,7 +78,13 @@ export interface ReadMembersOptions {
   readonly lenientMediaType: boolean;
 }
 
-/** @throws ClusterError REQUEST_MEDIA_TYPE, REQUEST_INVALID_JSON, REQUEST_TOO_DEEP */
+/** No request has so many fields, nor such long names of fields. */
+const FIELD_BOUNDS = { mostNames: 64, mostNameBytes: 1_024 };
+
+/**
+ * Looks through all that may be large in turns of the event loop. What reads the fields later finds them small, or looked through.
+ * @throws ClusterError REQUEST_MEDIA_TYPE, REQUEST_INVALID_JSON, REQUEST_TOO_DEEP, REQUEST_TOO_MANY_NAMES, and of large fields those of `readCode` and `assertVariableNames`
+ */
 export async function readMembers(request: Request, options: ReadMembersOptions): Promise<Members> {
   assertMediaType(request.headers['content-type'], options);
   const body: unknown = request.body;
@@ -88,11 +95,13 @@ export async function readMembers(request: Request, options: ReadMembersOptions)
 
 async function sliceMembers(body: Buffer): Promise<Members> {
   try {
-    const members = await inTurns(slicingJsonObject(body));
-    await findNames(members);
+    const members = await inTurns(slicingJsonObject(body, 'refuse', FIELD_BOUNDS));
+    await measureLongCode(members);
+    await checkLargeNames(members);
     return members;
   } catch (error) {
     if (!(error instanceof JsonScanError)) throw error;
+    if (error.code === 'names') throw new ClusterError('REQUEST_TOO_MANY_NAMES', `The request body is not accepted: ${error.message}.`);
     if (error.code === 'depth') throw new ClusterError('REQUEST_TOO_DEEP', `The request body is not accepted: ${error.message}.`);
     throw new ClusterError('REQUEST_INVALID_JSON', `The request body is not valid JSON: ${error.message}.`);
   }

@@ -60,15 +60,11 @@ function afterAnswer(response: ServerResponse, then: () => void): void {
 }
 
 function toClusterError({ code, reason = '' }: ParserError): ClusterError {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new ClusterError('REQUEST_HEADERS_TOO_LARGE');
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new ClusterError('REQUEST_TOO_LARGE', 'The extensions of the body’s chunks are too long.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ClusterError('REQUEST_TIMEOUT');
-    case 'HPE_INVALID_TRANSFER_ENCODING':
-      if (!reason.includes('Content-Length')) return new ClusterError('REQUEST_TRANSFER_ENCODING');
-  }
+  if (code === 'HPE_HEADER_OVERFLOW') return new ClusterError('REQUEST_HEADERS_TOO_LARGE');
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return new ClusterError('REQUEST_TOO_LARGE', 'The extensions of the body’s chunks are too long.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ClusterError('REQUEST_TIMEOUT');
+  // The same code stands for a length beside chunks.
+  if (code === 'HPE_INVALID_TRANSFER_ENCODING' && !reason.includes('Content-Length')) return new ClusterError('REQUEST_TRANSFER_ENCODING');
   return new ClusterError('REQUEST_MALFORMED', reason === '' ? undefined : `The request cannot be read: ${reason}.`);
 }
