@@ -46,8 +46,8 @@ for _ in range(200):
 time.sleep(1.5)
 `;
 
-/** More is worth a look; done at once, each of these would be many times as much. */
-const MOST = { bytes: 1_048_576, fileCalls: 400, pausesSkipped: 0 };
+/** Twice and more of what it is; done at once, each of these would be many times as much. */
+const MOST = { bytes: 2 * 1_048_576, fileCalls: 1_000 };
 /** Two outputs of a MiB, each byte of them made a character of three, in calls of Node that take a buffer whole. */
 const MOST_OF_OUTPUT = { ...MOST, bytes: 12 * 1_048_576 };
 
@@ -72,10 +72,10 @@ it('what is done at once is seen', async () => {
   const program = `
     const { assertJsonValue } = require(${JSON.stringify(SHARED)});
     const fs = require('node:fs');
-    const text = JSON.stringify(Array.from({ length: 300_000 }, (_, index) => index));
+    const text = JSON.stringify(Array.from({ length: 600_000 }, (_, index) => index));
     assertJsonValue(Buffer.from(text));
     JSON.parse(text);
-    for (let index = 0; index < 1_000; index += 1) fs.existsSync('/');
+    for (let index = 0; index < 5_000; index += 1) fs.existsSync('/');
     process.kill(process.pid, 'SIGUSR2');
     setInterval(() => undefined, 1_000);`;
   const env = { ...process.env, NODE_OPTIONS: `--require=${COUNTER}`, WORK_PER_TURN_DIRECTORY: directory };

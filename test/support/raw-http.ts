@@ -12,7 +12,7 @@ export interface RawAnswer {
 export class RawConnection {
   readonly socket: Socket;
   readonly closed: Promise<void>;
-  private received = Buffer.alloc(0);
+  private received: Buffer = Buffer.alloc(0);
   private wake: (() => void) | undefined;
 
   constructor(port: number) {
