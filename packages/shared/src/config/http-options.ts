@@ -7,8 +7,8 @@ export const httpOptions = {
     description: 'Largest request body the API reads.',
   }),
   maxInflightBodyMb: option({
-    name: 'PYTHON3_MAX_INFLIGHT_BODY_MB', parse: integerBetween(1, 65_536), default: 128, accepts: 'MiB, 1 to 65,536',
-    description: 'Bytes of request bodies that an API replica holds at once, from the first until the job is queued (`BODIES_FULL`). A body alone is always taken. Memory is needed for about five times as much.',
+    name: 'PYTHON3_MAX_INFLIGHT_BODY_MB', parse: integerBetween(1, 65_536), default: 64, accepts: 'MiB, 1 to 65,536',
+    description: 'Bytes of request bodies that an API replica holds at once, from the first until the job is queued (`BODIES_FULL`). A body alone is always taken. It takes about six times as much memory.',
   }),
   answerStallSeconds: option({
     name: 'PYTHON3_ANSWER_STALL_SECONDS', parse: integerBetween(1, 3_600), default: 30, accepts: 'seconds, 1 to 3,600',
