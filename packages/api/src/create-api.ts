@@ -27,6 +27,7 @@ import { JobWatches } from './events/job-watches';
 import { HttpListener, type Address } from './http-listener';
 import { createMetrics } from './metrics/create-metrics';
 import { createQuarantineGate } from './quarantine/quarantine-gate';
+import { BodyBudget } from './requests/body-budget';
 import { InFlight } from './requests/in-flight';
 import { DeferredTraces } from './traces/deferred-traces';
 
@@ -100,6 +101,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
+  const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({
     config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
@@ -114,9 +116,9 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
   const application = createApplication({
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
-    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
+    replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
   }); // prettier-ignore
-  const listener = new HttpListener(application, config);
+  const listener = new HttpListener(application, { config, logger });
 
   /**
    * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → event streams end → callers

@@ -24,10 +24,12 @@ import { measureRequests } from './metrics/measure-requests';
 import type { DeferredTraces } from './traces/deferred-traces';
 import { createRequestTracing } from './traces/trace-requests';
 import { assignRequestId } from './requests/assign-request-id';
+import type { BodyBudget } from './requests/body-budget';
 import type { InFlight } from './requests/in-flight';
+import { createUnsoundRefusal } from './requests/refuse-unsound';
 import { createAccessLog } from './responses/access-log';
 import { createErrorHandler, modernErrorBody } from './responses/error-response';
-import { createSecurityHeaders } from './responses/security-headers';
+import { setSecurityHeaders } from './responses/security-headers';
 import { createAlertRoutes } from './routes/alert-routes';
 import { createDirectRoutes } from './routes/direct-routes';
 import { createEventRoutes } from './routes/event-routes';
@@ -61,6 +63,7 @@ export interface ApplicationParts {
   readonly quarantine: QuarantineList;
   readonly alerts: AlertStore;
   readonly inFlight: InFlight;
+  readonly bodies: BodyBudget;
   readonly waitsEnd: AbortSignal;
   readonly tracing: Tracing | undefined;
   readonly deferredTraces: DeferredTraces | undefined;
@@ -91,10 +94,11 @@ export function createApplication(parts: ApplicationParts): RequestListener {
   const measure = measureRequests(parts.metrics, new Set(routes.filter(({ isDirect }) => isDirect).map(({ path }) => path)));
   const first = [
     assignRequestId,
-    createSecurityHeaders(),
+    setSecurityHeaders,
     createRequestTracing(parts.tracing, parts.deferredTraces),
     createAccessLog(parts.logger),
     measure,
+    createUnsoundRefusal(),
   ];
   app.use(...first);
   // health and metrics answer also while draining

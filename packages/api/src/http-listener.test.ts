@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { connect } from 'node:net';
+import { createLogger } from '@python3-cluster/shared';
 import { HttpListener } from './http-listener';
 
 it('a client that offers h2c with its request, as Java does, is answered as HTTP/1.1', async () => {
@@ -9,7 +10,7 @@ it('a client that offers h2c with its request, as Java does, is answered as HTTP
       request.on('data', (chunk) => (body += String(chunk)));
       request.on('end', () => response.end(`got ${body}`));
     },
-    { host: '127.0.0.1', port: 0 },
+    { config: { host: '127.0.0.1', port: 0, answerStallSeconds: 30 }, logger: createLogger('api', 'silent') },
   );
   await listener.start();
   const head = [

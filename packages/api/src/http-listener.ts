@@ -1,9 +1,18 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { ClusterError, type Config } from '@python3-cluster/shared';
+import type { RequestListener, Server } from 'node:http';
+import { ClusterError, createSoundServer, type Config, type Logger } from '@python3-cluster/shared';
+import { modernErrorBody } from './responses/error-response';
+import { toJsonBuffer } from './responses/raw-json';
+import { SECURITY_HEADERS } from './responses/security-headers';
+import { StalledAnswers } from './responses/stalled-answers';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+export interface HttpListenerOptions {
+  readonly config: Pick<Config, 'host' | 'port' | 'answerStallSeconds'>;
+  readonly logger: Logger;
 }
 
 /** A whole request must have come within this; answers may take longer. */
@@ -22,17 +31,27 @@ const KEEP_ALIVE_MS = 65_000;
  */
 export class HttpListener {
   private readonly server: Server;
-  private readonly config: Pick<Config, 'host' | 'port'>;
+  private readonly options: HttpListenerOptions;
+  private readonly stalled: StalledAnswers;
 
-  constructor(listener: RequestListener, config: Pick<Config, 'host' | 'port'>) {
-    this.config = config;
+  constructor(listener: RequestListener, options: HttpListenerOptions) {
+    this.options = options;
     const timeouts = {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     };
-    this.server = createServer(timeouts, listener);
+    this.server = createSoundServer(timeouts, listener, {
+      headers: SECURITY_HEADERS,
+      render: (error, requestId) => ({
+        type: 'application/json; charset=utf-8',
+        text: toJsonBuffer(modernErrorBody(error, { requestId, traceId: undefined })).toString('utf8'),
+      }),
+      onRefused: ({ code, message }, requestId) =>
+        options.logger.info({ errorCode: code, reason: message, requestId }, 'a request could not be read'),
+    });
+    this.stalled = new StalledAnswers(this.server, options.config.answerStallSeconds * 1_000);
   }
 
   get address(): Address | undefined {
@@ -42,7 +61,7 @@ export class HttpListener {
 
   /** @throws ClusterError PORT_IN_USE */
   async start(): Promise<void> {
-    const { host, port } = this.config;
+    const { host, port } = this.options.config;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (error: NodeJS.ErrnoException) => {
         reject(
@@ -51,6 +70,7 @@ export class HttpListener {
       });
       this.server.listen(port, host, resolve);
     });
+    this.stalled.start();
   }
 
   /** Ends idle connections, too. */
@@ -60,6 +80,7 @@ export class HttpListener {
 
   /** Cuts what is left. */
   closeConnections(): void {
+    this.stalled.stop();
     this.server.closeAllConnections();
   }
 }

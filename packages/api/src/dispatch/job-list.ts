@@ -1,5 +1,5 @@
 import {
-  ClusterError, laneOfJobId, openJobHead, openOutcome, RECORD_FIELDS,
+  ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, RECORD_FIELDS,
   type Attempt, type Job, type JobState, type KeyRing, type Logger, type Outcome, type OutcomeStatus, type RedisKeys, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -197,5 +197,5 @@ async function readOutcome({ redis, keys, keyRing }: Tools, { outcomeBytes, ...h
   if (outcomeBytes === 0) return { ...head, outcome: undefined };
   const { id, lane } = head.job;
   const sealed = await redis.hgetBuffer(keys.jobRecord(lane, id), RECORD_FIELDS.outcome);
-  return { ...head, outcome: sealed ? openOutcome(keyRing, id, sealed)?.outcome : undefined };
+  return { ...head, outcome: sealed ? (await inTurns(openingOutcome(keyRing, id, sealed)))?.outcome : undefined };
 }

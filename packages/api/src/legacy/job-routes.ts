@@ -6,6 +6,7 @@ import { asksForAdminMode } from '../auth/key-source';
 import { callerOf, requireRole } from '../auth/require-role';
 import type { JobOrder } from '../dispatch/build-job';
 import type { Dispatcher } from '../dispatch/dispatcher';
+import type { BodyBudget } from '../requests/body-budget';
 import type { JobRequest } from '../requests/job-request';
 import { assertSupportedHeaders } from '../requests/known-fields';
 import { createBodyReader, readMembers, type Members } from '../requests/read-body';
@@ -25,24 +26,26 @@ export interface LegacyJobRouteOptions {
   readonly config: Config;
   readonly authenticator: Authenticator;
   readonly dispatcher: Dispatcher;
+  readonly bodies: BodyBudget;
 }
 
 /** The predecessor's routes that run something. They answer 200 for whatever the code did. */
 export function createLegacyJobRoutes(options: LegacyJobRouteOptions): Route[] {
-  const { authenticator, config } = options;
+  const { authenticator, config, bodies } = options;
+  const readBody = createBodyReader({ maxBodyBytes: config.maxBodyBytes, bodies });
   const mayRun = [refuseQuery, requireRole(authenticator, 'developer')];
   const post = (name: string, handler: RequestHandler): Route => ({
     method: 'post',
     path: `${LEGACY_BASE}/${name}`,
     isDirect: true,
-    handlers: [...mayRun, createBodyReader(config.maxBodyBytes), handler],
+    handlers: [...mayRun, readBody, handler],
   });
   return [
     post('exec', run(options, 'exec')),
     post('eval', run(options, 'eval')),
     post('call-module', run(options, 'call')),
     post('check-syntax', checkSyntax(options)),
-    { method: 'get', path: `${LEGACY_BASE}/example`, handlers: [...mayRun, runExample(options)] },
+    { method: 'get', path: `${LEGACY_BASE}/example`, hasEffect: true, handlers: [...mayRun, runExample(options)] },
   ];
 }
 
@@ -50,8 +53,9 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
   const { config } = options;
   return async (request, response) => {
     const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
-    const order = createOrder(request, response, readLegacyRequest(kind, await membersOf(request, config), config));
-    const { job, parts } = await runAndWait(options, order, response);
+    const readOrder = async (): Promise<JobOrder> =>
+      createOrder(request, response, readLegacyRequest(kind, await membersOf(request, config), config));
+    const { job, parts } = await runAndWait(options, readOrder, request, response);
     sendJson(response, 200, toLegacyAnswer(job, parts, form, config.jaegerUiUrl));
   };
 }
@@ -59,11 +63,14 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
 function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
   const { config } = options;
   return async (request, response) => {
-    const checkRequest = readCheckRequest(await membersOf(request, config), config);
-    if (checkRequest === undefined) return sendJson(response, 200, { success: true, errors: [] });
-    // parsing needs no rights, whatever the headers ask for
-    const order = createOrder(request, response, checkRequest, checkRequest.mode ?? 'restricted');
-    const { job, parts } = await runAndWait(options, order, response);
+    const readOrder = async (): Promise<JobOrder | undefined> => {
+      const checkRequest = readCheckRequest(await membersOf(request, config), config);
+      // parsing needs no rights, whatever the headers ask for
+      return checkRequest && createOrder(request, response, checkRequest, checkRequest.mode ?? 'restricted');
+    };
+    const ended = await runAndWait(options, readOrder, request, response);
+    if (ended === undefined) return sendJson(response, 200, { success: true, errors: [] });
+    const { job, parts } = ended;
     const isChecked = parts.outcome.status === 'succeeded';
     sendJson(
       response,
@@ -87,8 +94,8 @@ function readCheckRequest(members: Members, config: Config): JobRequest | undefi
 function runExample(options: LegacyJobRouteOptions): RequestHandler {
   const members: Members = new Map([['expression', Buffer.from('"2**100"')]]);
   return async (request, response) => {
-    const order = createOrder(request, response, readLegacyRequest('eval', members, options.config), 'restricted');
-    const { job, parts } = await runAndWait(options, order, response);
+    const readOrder = (): JobOrder => createOrder(request, response, readLegacyRequest('eval', members, options.config), 'restricted');
+    const { job, parts } = await runAndWait(options, readOrder, request, response);
     const hasWorked = parts.outcome.status === 'succeeded';
     const result = hasWorked
       ? `Python 3 is working! 2^100 = ${parts.value.toString('utf8')}`

@@ -32,7 +32,9 @@ export function readLegacyRequest(kind: RunKind, members: Members, config: Confi
 /** The predecessor wrote RESTRICTED and ADMIN. */
 function readMode(members: Members): JobMode | undefined {
   const slice = members.get('mode');
-  return slice && readChoice(new Map([['mode', Buffer.from(slice.toString('utf8').toLowerCase())]]), 'mode', JOB_MODES);
+  if (slice === undefined || slice.length > MAX_MODE_BYTES) return readChoice(members, 'mode', JOB_MODES);
+  return readChoice(new Map([['mode', Buffer.from(slice.toString('utf8').toLowerCase())]]), 'mode', JOB_MODES);
 }
 
+const MAX_MODE_BYTES = 64;
 const NULL = Buffer.from('null');

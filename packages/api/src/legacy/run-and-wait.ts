@@ -1,13 +1,19 @@
 import { CANCEL_WAIT_MS, ClusterError, REPLY_GRACE_MS, type Config, type Job, type OutcomeParts } from '@python3-cluster/shared';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import type { JobOrder } from '../dispatch/build-job';
-import type { Dispatcher } from '../dispatch/dispatcher';
+import type { Dispatched, Dispatcher } from '../dispatch/dispatcher';
 import type { ExpectedReply } from '../dispatch/expected-reply';
+import { releaseBody } from '../requests/read-body';
 import { readRequestState } from '../requests/request-state';
 import { assertHasRun } from './failure-text';
 
+interface RunEnd {
+  readonly job: Job;
+  readonly parts: OutcomeParts;
+}
+
 /**
- * Runs a job for a caller that waits for its end. Without the caller it makes no sense: nothing acts on the plant later.
+ * Runs a job for a caller that waits for its end, if `readOrder` finds one in its request. Without the caller it makes no sense: nothing acts on the plant later.
  *
  *   queued ──queue wait + grace──▶ not started: taken back, POOL_BUSY
  *      ├──────queue wait + time limit + grace──────▶ no outcome: cancelled, else OUTCOME_UNKNOWN
@@ -15,12 +21,16 @@ import { assertHasRun } from './failure-text';
  *
  * @throws ClusterError also those of `Dispatcher.dispatch`, and what a job was rejected with
  */
-export async function runAndWait(
+export async function runAndWait<O extends JobOrder | undefined>(
   { config, dispatcher }: { readonly config: Config; readonly dispatcher: Dispatcher },
-  order: JobOrder,
+  readOrder: () => O | Promise<O>,
+  request: Request,
   response: Response,
-): Promise<{ readonly job: Job; readonly parts: OutcomeParts }> {
-  const { job, reply } = await dispatcher.dispatch(order);
+): Promise<RunEnd | (O extends JobOrder ? never : undefined)> {
+  const dispatched = await readAndDispatch(dispatcher, readOrder);
+  releaseBody(request, response);
+  if (dispatched === undefined) return undefined as O extends JobOrder ? never : undefined;
+  const { job, reply } = dispatched;
   if (reply === undefined) throw new Error('a caller that waits needs a reply');
   readRequestState(response).jobId = job.id;
   let hasEnded = false;
@@ -34,13 +44,22 @@ export async function runAndWait(
   else response.once('close', onClose);
   try {
     const parts = await awaitOutcome(reply, job, config, dispatcher, isGone);
-    order.trace?.noteOutcome(parts.outcome);
+    readRequestState(response).trace?.noteOutcome(parts.outcome);
     assertHasRun(parts.outcome, job.id);
     return { job, parts };
   } finally {
     hasEnded = true;
     reply.cancel();
   }
+}
+
+/** A function of its own, so that nothing of the body is left while its caller waits. */
+async function readAndDispatch(
+  dispatcher: Dispatcher,
+  readOrder: () => JobOrder | undefined | Promise<JobOrder | undefined>,
+): Promise<Dispatched | undefined> {
+  const order = await readOrder();
+  return order && dispatcher.dispatch(order);
 }
 
 async function awaitOutcome(

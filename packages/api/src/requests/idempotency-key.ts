@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { ClusterError, type JobMode } from '@python3-cluster/shared';
+import { createHash, type Hash } from 'node:crypto';
+import { ClusterError, inTurns, TURN_BYTES, type JobMode, type Steps } from '@python3-cluster/shared';
 import type { Request } from 'express';
 
 /** The header `Idempotency-Key`, or undefined. @throws ClusterError REQUEST_INVALID */
@@ -13,8 +13,16 @@ export function readIdempotencyKey(request: Request): string | undefined {
 }
 
 /** What makes two requests the same: route, body as sent, and the mode, which headers may decide. */
-export function fingerprintOf(request: Request, mode: JobMode): string {
+export async function fingerprintOf(request: Request, mode: JobMode): Promise<string> {
   const body: unknown = request.body;
   const hash = createHash('sha256').update(`${request.method} ${request.path}\n${mode}\n`);
-  return (Buffer.isBuffer(body) ? hash.update(body) : hash).digest('base64url');
+  if (Buffer.isBuffer(body)) await inTurns(hashing(hash, body));
+  return hash.digest('base64url');
+}
+
+function* hashing(hash: Hash, bytes: Buffer): Steps<void> {
+  for (let start = 0; start < bytes.length; start += TURN_BYTES) {
+    if (start > 0) yield;
+    hash.update(bytes.subarray(start, start + TURN_BYTES));
+  }
 }

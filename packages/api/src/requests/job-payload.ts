@@ -2,6 +2,7 @@ import { ClusterError, programOf, type RunKind } from '@python3-cluster/shared';
 import { readCode } from './code-field';
 import { readArray, readNamedValues, readText } from './fields';
 import type { Members } from './read-body';
+import { KEYWORD_ARGUMENTS, VARIABLES } from './variable-names';
 
 const MAX_NAME_LENGTH = 255;
 
@@ -57,7 +58,5 @@ function joinMembers(members: Readonly<Record<string, Buffer>>): Buffer {
   return Buffer.concat([...parts, Buffer.from('}')]);
 }
 
-const VARIABLES = { mayBeKeyword: false };
-const KEYWORD_ARGUMENTS = { mayBeKeyword: true };
 const EMPTY_OBJECT = Buffer.from('{}');
 const EMPTY_ARRAY = Buffer.from('[]');

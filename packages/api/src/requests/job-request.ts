@@ -35,6 +35,7 @@ export interface JobRequest {
 
 export const DEFAULT_LANE = 'default';
 const MAX_LANE_LENGTH = 32;
+const SCRIPT = Buffer.from('"script"');
 const RESULT_TTL_SECONDS = { least: 60, most: 604_800 };
 
 const COMMON_FIELDS = [
@@ -74,7 +75,7 @@ export function readLane(members: Members): string {
 }
 
 function readKind(members: Members): JobKind {
-  if (members.get('kind')?.toString('utf8') === '"script"')
+  if (members.get('kind')?.equals(SCRIPT) === true)
     throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', "This version does not support 'kind': 'script'.");
   const kind = readChoice(members, 'kind', JOB_KINDS);
   if (kind !== undefined) return kind;

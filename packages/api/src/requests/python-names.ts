@@ -1,4 +1,4 @@
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, TURN_NAMES, type Steps } from '@python3-cluster/shared';
 
 /**
  * Names that become Python's: of variables and of keyword arguments. Python compares identifiers in their NFKC form
@@ -10,11 +10,14 @@ export interface NameRule {
   readonly mayBeKeyword: boolean;
 }
 
-/** @throws ClusterError REQUEST_INVALID, saying which name and why */
-export function assertPythonNames(field: string, names: Iterable<string>, { mayBeKeyword }: NameRule): void {
+/** In turns of the event loop. @throws ClusterError REQUEST_INVALID, saying which name and why */
+export function* checkingPythonNames(field: string, names: Iterable<string>, { mayBeKeyword }: NameRule): Steps<void> {
+  let count = 0;
   let spellings: Map<string, string> | undefined;
   const seen: string[] = [];
   for (const name of names) {
+    count += 1;
+    if (count % TURN_NAMES === 0) yield;
     if (!PLAIN_IDENTIFIER.test(name)) {
       assertIdentifier(field, name);
       spellings ??= new Map(seen.map((plain) => [plain, plain]));

@@ -2,15 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-/** Puts the security headers on every response, whatever becomes of it. */
-export function createSecurityHeaders(): RequestHandler {
-  const headers = [...collectHeaders(HELMET), ['Permissions-Policy', 'geolocation=(), microphone=(), camera=(), payment=()']] as const;
-  return (_request, response, next) => {
-    for (const [name, value] of headers) response.setHeader(name, value);
-    next();
-  };
-}
-
 const HELMET = helmet({
   contentSecurityPolicy: {
     // helmet's defaults would allow inline styles, and upgrade plain-HTTP plants to an HTTPS nobody serves
@@ -38,3 +29,15 @@ function collectHeaders(handler: typeof HELMET): readonly (readonly [string, str
   if (!isDone || headers.length === 0) throw new Error('helmet gave no headers');
   return headers;
 }
+
+/** On every response, also those to what could not be read as a request. */
+export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ...collectHeaders(HELMET),
+  ['Permissions-Policy', 'geolocation=(), microphone=(), camera=(), payment=()'],
+];
+
+/** Puts the security headers on a response, whatever becomes of it. */
+export const setSecurityHeaders: RequestHandler = (_request, response, next) => {
+  for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
+  next();
+};

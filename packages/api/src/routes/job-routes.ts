@@ -13,11 +13,12 @@ import type { ExpectedReply } from '../dispatch/expected-reply';
 import type { IdempotencyRecords } from '../dispatch/idempotency-records';
 import type { JobList } from '../dispatch/job-list';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
+import type { BodyBudget } from '../requests/body-budget';
 import { fingerprintOf, readIdempotencyKey } from '../requests/idempotency-key';
 import { formatCursor, readListQuery } from '../requests/job-list-query';
 import { readJobRequest } from '../requests/job-request';
 import { readPreferredWait } from '../requests/prefer-wait';
-import { createBodyReader, readMembers } from '../requests/read-body';
+import { createBodyReader, readMembers, releaseBody } from '../requests/read-body';
 import { refuseQuery } from '../requests/refuse-query';
 import { readRequestState } from '../requests/request-state';
 import { jobPath, toJobView, toListedView, type JobViewParts } from '../responses/job-view';
@@ -31,18 +32,20 @@ export interface JobRouteOptions {
   readonly store: OutcomeStore;
   readonly list: JobList;
   readonly idempotency: IdempotencyRecords;
+  readonly bodies: BodyBudget;
   /** Aborted when this replica lets go of everyone who still waits. */
   readonly waitsEnd: AbortSignal;
 }
 
 export function createJobRoutes(options: JobRouteOptions): Route[] {
-  const { authenticator, config } = options;
+  const { authenticator, config, bodies } = options;
+  const readBody = createBodyReader({ maxBodyBytes: config.maxBodyBytes, bodies });
   return [
     {
       method: 'post',
       path: '/api/v1/jobs',
       isDirect: true,
-      handlers: [refuseQuery, requireRole(authenticator, 'developer'), createBodyReader(config.maxBodyBytes), createJob(options)],
+      handlers: [refuseQuery, requireRole(authenticator, 'developer'), readBody, createJob(options)],
     },
     { method: 'get', path: '/api/v1/jobs', handlers: [requireRole(authenticator, 'viewer'), listJobs(options)] },
     { method: 'get', path: '/api/v1/jobs/:id', handlers: [refuseQuery, requireRole(authenticator, 'operator'), showJob(options)] },
@@ -51,25 +54,34 @@ export function createJobRoutes(options: JobRouteOptions): Route[] {
 }
 
 function createJob(options: JobRouteOptions): RequestHandler {
-  const { config, dispatcher, store, waitsEnd } = options;
+  const { config, store, waitsEnd } = options;
   return async (request, response) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
-    const key = readIdempotencyKey(request);
-    const order = await readOrder(request, response, config, waitSeconds === undefined ? 'none' : 'preferred');
-    const dispatched =
-      key === undefined
-        ? await dispatcher.dispatch(order)
-        : await dispatchOnce(options, order, { key, fingerprint: fingerprintOf(request, order.mode) });
+    const dispatched = await dispatchRequest(options, request, response, waitSeconds === undefined ? 'none' : 'preferred');
+    releaseBody(request, response);
     if ('replayed' in dispatched) return answerReplayed({ config, store, waitsEnd }, dispatched.replayed, response, waitSeconds);
     const { job, reply } = dispatched;
     readRequestState(response).jobId = job.id;
     if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
     const parts = await waitFor(reply, response, waitSeconds);
-    if (parts !== undefined) order.trace?.noteOutcome(parts.outcome);
+    if (parts !== undefined) readRequestState(response).trace?.noteOutcome(parts.outcome);
     if (parts !== undefined) return sendJson(response, 200, toJobView({ job, state: 'finished', attempts: [], parts }, config.jaegerUiUrl));
     response.setHeader('Location', jobPath(job.id));
     sendJson(response, 202, toJobView(waitSeconds === undefined ? accepted(job) : await currentOrAccepted(store, job), config.jaegerUiUrl));
   };
+}
+
+/** A function of its own, so that nothing of the body is left once the job is queued. */
+async function dispatchRequest(
+  options: JobRouteOptions,
+  request: Request,
+  response: Response,
+  waiting: Waiting,
+): Promise<Awaited<ReturnType<typeof dispatchOnce>>> {
+  const key = readIdempotencyKey(request);
+  const order = await readOrder(request, response, options.config, waiting);
+  if (key === undefined) return options.dispatcher.dispatch(order);
+  return dispatchOnce(options, order, { key, fingerprint: await fingerprintOf(request, order.mode) });
 }
 
 async function readOrder(request: Request, response: Response, config: Config, waiting: Waiting): Promise<JobOrder> {

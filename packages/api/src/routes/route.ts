@@ -1,5 +1,6 @@
 import { ClusterError } from '@python3-cluster/shared';
 import type { Application, RequestHandler } from 'express';
+import { refuseUnasked } from '../requests/refuse-unasked';
 
 export interface Route {
   readonly method: 'get' | 'post' | 'delete';
@@ -7,14 +8,18 @@ export interface Route {
   readonly handlers: readonly RequestHandler[];
   /** Whether a request for exactly this path may take the short cut past Express (`direct-routes.ts`). */
   readonly isDirect?: boolean;
+  /** Of a GET that changes something, or runs something: it is not done for HEAD, nor beforehand (`refuse-unasked.ts`). */
+  readonly hasEffect?: boolean;
 }
 
 /** Mounts routes. A known path with another method answers 405 and names the methods it takes. */
 export function mountRoutes(app: Application, routes: readonly Route[]): void {
-  for (const route of routes) app[route.method](route.path, ...route.handlers);
+  for (const { method, path, handlers, hasEffect } of routes) app[method](path, ...(hasEffect ? [refuseUnasked] : []), ...handlers);
   for (const path of new Set(routes.map((route) => route.path))) {
-    const methods = routes.filter((route) => route.path === path).map((route) => route.method.toUpperCase());
-    app.all(path, refuseMethod(methods.includes('GET') ? [...methods, 'HEAD'] : methods));
+    const here = routes.filter((route) => route.path === path);
+    const methods = here.map((route) => route.method.toUpperCase());
+    const hasHead = here.some(({ method, hasEffect }) => method === 'get' && !hasEffect);
+    app.all(path, refuseMethod(hasHead ? [...methods, 'HEAD'] : methods));
   }
 }
 

@@ -6,6 +6,7 @@ import { isSameOrigin } from '../auth/same-origin';
 import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
 import { openSession, sealSession, type SessionClaim } from '../auth/session-seals';
 import { openSessionCookie } from '../auth/session-source';
+import { readQuery } from '../requests/query-parameters';
 import type { Route } from './route';
 
 export interface SignInRouteOptions {
@@ -17,15 +18,15 @@ export interface SignInRouteOptions {
 /** Turns the link `npm start` prints into a browser session, once. */
 export function createSignInRoutes(options: SignInRouteOptions): Route[] {
   return [
-    { method: 'get', path: '/sign-in', handlers: [signIn(options)] },
+    { method: 'get', path: '/sign-in', hasEffect: true, handlers: [signIn(options)] },
     { method: 'post', path: '/sign-out', handlers: [signOut] },
   ];
 }
 
 function signIn({ keyRing, redis, keys }: SignInRouteOptions): RequestHandler {
   return async (request, response) => {
-    const token = request.query['token'];
-    const claim = typeof token === 'string' ? openSession(keyRing, 'sign-in', token) : undefined;
+    const token = readQuery(request.originalUrl, ['token']).get('token');
+    const claim = token !== undefined ? openSession(keyRing, 'sign-in', token) : undefined;
     if (claim === undefined || !(await useUp(redis, keys, claim))) return refuseLink(request, response, keyRing);
     const session = sealSession(keyRing, 'cookie', { role: claim.role, nonce: claim.nonce, expiresAt: Date.now() + SESSION_LIFETIME_MS });
     response.setHeader('Set-Cookie', formatSessionCookie(request, session));

@@ -1,5 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { alertOptions } from './alert-options';
+import { httpOptions } from './http-options';
 import { isolationOptions } from './isolation-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { metricsOptions } from './metrics-options';
@@ -131,10 +132,7 @@ export const optionTable = {
     name: 'PYTHON3_MAX_VALUE_BYTES', parse: integerBetween(1_024, 67_108_864), default: 16_777_216, accepts: 'bytes, 1,024 to 67,108,864',
     description: 'Largest value a job may return, as JSON.',
   }),
-  maxBodyBytes: option({
-    name: 'PYTHON3_MAX_BODY_BYTES', parse: integerBetween(1_024, 67_108_864), default: 16_777_216, accepts: 'bytes, 1,024 to 67,108,864',
-    description: 'Largest request body the API reads.',
-  }),
+  ...httpOptions,
   maxFileBytes: option({
     name: 'PYTHON3_MAX_FILE_BYTES', parse: integerBetween(4_096, 1_099_511_627_776), default: 67_108_864, accepts: 'bytes, 4,096 to 1 TiB',
     description: 'Largest file a job may write.',

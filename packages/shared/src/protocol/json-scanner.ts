@@ -3,13 +3,16 @@ import { TURN_BYTES, type Steps } from '../lifecycle/turns';
 /** Nesting allowed in requests and values; well below what Python's own parser takes. */
 export const MAX_JSON_DEPTH = 200;
 
+/** `names`: more of them, or longer ones, than the reader takes. */
+export type JsonFault = 'syntax' | 'depth' | 'duplicate' | 'names';
+
 export class JsonScanError extends Error {
   override readonly name = 'JsonScanError';
-  readonly code: 'syntax' | 'depth' | 'duplicate';
+  readonly code: JsonFault;
   /** Byte offset. */
   readonly position: number;
 
-  constructor(code: 'syntax' | 'depth' | 'duplicate', message: string, position: number) {
+  constructor(code: JsonFault, message: string, position: number) {
     super(`${message} at byte ${position}`);
     this.code = code;
     this.position = position;
@@ -41,15 +44,22 @@ export const JSON_BYTES = { OPEN_BRACE, CLOSE_BRACE, COLON, COMMA } as const;
 const SHORT_RUN_BYTES = 64;
 const FIRST_WINDOW_BYTES = 256;
 const WINDOW_BYTES = 16_384;
+/** Runs of space or of digits are passed in one go, so there is an end to them: nobody writes such ones. */
+export const MAX_RUN_BYTES = 1_048_576;
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const ENDS_PLAIN_TEXT = /[\u0000-\u001f"\\]/;
 const ENDS_SPACE = /[^ \n\r\t]/;
 const ENDS_DIGITS = /[^0-9]/;
 
-/** Walks over JSON text (RFC 8259) and checks it; every step fails with a `JsonScanError` at the first wrong byte. */
+/**
+ * Walks over JSON text (RFC 8259) and checks it; every step fails with a `JsonScanError` at the first wrong byte. It pauses
+ * after each `TURN_BYTES`, however many values, names or strings these are: between two pauses it passes no more than that
+ * and a few of the longest runs.
+ */
 export class JsonScanner {
   position = 0;
   private readonly bytes: Buffer;
+  private pauseAt = TURN_BYTES;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -58,19 +68,12 @@ export class JsonScanner {
   /** One value that stands at this depth. Iterative: nesting is the text's choice, our stack is not. */
   *value(depth: number): Steps<void> {
     const around: number[] = [];
-    let pauseAt = this.position + TURN_BYTES;
     for (let isName = false; ;) {
-      if (this.position >= pauseAt) {
-        yield;
-        pauseAt = this.position + TURN_BYTES;
-      }
+      if (this.isTired) yield* this.pause();
       const byte = this.bytes[this.position];
       if (byte === QUOTE || isName) {
         this.expect(QUOTE, 'a string');
-        while (!this.skipText(pauseAt)) {
-          yield;
-          pauseAt = this.position + TURN_BYTES;
-        }
+        while (!this.skipText()) yield* this.pause();
         if (isName) {
           isName = this.beginMember();
           continue;
@@ -83,7 +86,11 @@ export class JsonScanner {
           continue;
         }
       } else this.skipScalar(byte);
-      const next = this.leaveValue(around);
+      let next = this.leaveValue(around);
+      while (next === LEFT) {
+        if (this.isTired) yield* this.pause();
+        next = this.leaveValue(around);
+      }
       if (next === undefined) return;
       isName = next === OPEN_BRACE;
     }
@@ -91,7 +98,16 @@ export class JsonScanner {
 
   *string(): Steps<void> {
     this.expect(QUOTE, 'a string');
-    while (!this.skipText(this.position + TURN_BYTES)) yield;
+    while (!this.skipText()) yield* this.pause();
+  }
+
+  *pause(): Steps<void> {
+    yield;
+    this.pauseAt = this.position + TURN_BYTES;
+  }
+
+  get isTired(): boolean {
+    return this.position >= this.pauseAt;
   }
 
   skipSpace(): void {
@@ -100,7 +116,7 @@ export class JsonScanner {
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
       this.position += 1;
     }
-    this.skipUntil(ENDS_SPACE, Infinity);
+    this.skipRun(ENDS_SPACE, 'space');
   }
 
   take(byte: number): boolean {
@@ -137,23 +153,27 @@ export class JsonScanner {
     return false;
   }
 
-  /** Past what may follow a value. @returns what is still open and has another member; undefined where nothing is */
+  /**
+   * Past what may follow a value.
+   * @returns what is still open and has another member, `LEFT` where that was its last, undefined where nothing is open
+   */
   private leaveValue(around: number[]): number | undefined {
-    for (let container = around.at(-1); container !== undefined; container = around.at(-1)) {
+    const container = around.at(-1);
+    if (container === undefined) return undefined;
+    this.skipSpace();
+    if (this.take(COMMA)) {
       this.skipSpace();
-      if (this.take(COMMA)) {
-        this.skipSpace();
-        return container;
-      }
-      if (container === OPEN_BRACE) this.expect(CLOSE_BRACE, "',' or '}'");
-      else this.expect(CLOSE_BRACKET, "',' or ']'");
-      around.pop();
+      return container;
     }
-    return undefined;
+    if (container === OPEN_BRACE) this.expect(CLOSE_BRACE, "',' or '}'");
+    else this.expect(CLOSE_BRACKET, "',' or ']'");
+    around.pop();
+    return LEFT;
   }
 
-  /** The rest of a string. @returns false if it paused there: call it again */
-  private skipText(pauseAt: number): boolean {
+  /** The rest of a string. @returns false if it is time to pause there: then call it again */
+  private skipText(): boolean {
+    const { pauseAt } = this;
     let plainFrom = this.position;
     while (this.position < pauseAt) {
       const byte = this.bytes[this.position];
@@ -177,6 +197,12 @@ export class JsonScanner {
       this.position += end < 0 ? window.length : end;
       if (end >= 0 || window === '') return;
     }
+  }
+
+  private skipRun(what: RegExp, words: string): void {
+    const end = this.position + MAX_RUN_BYTES;
+    this.skipUntil(what, end);
+    if (this.position >= end) this.fail(`more than ${MAX_RUN_BYTES} bytes of ${words}`);
   }
 
   private skipEscape(): void {
@@ -214,13 +240,16 @@ export class JsonScanner {
       if (!isDigit(this.bytes[this.position])) return;
       this.position += 1;
     }
-    this.skipUntil(ENDS_DIGITS, Infinity);
+    this.skipRun(ENDS_DIGITS, 'digits');
   }
 
   private fail(message: string): never {
     throw new JsonScanError('syntax', message, this.position);
   }
 }
+
+/** No byte: an array or object was closed. */
+const LEFT = -1;
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte <= NINE;
 const isHexDigit = (byte: number | undefined): boolean =>

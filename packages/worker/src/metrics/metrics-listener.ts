@@ -1,6 +1,8 @@
-import { hash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { ClusterError, type Config, type Logger, type ProcessMetrics } from '@python3-cluster/shared';
+import { hash, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import {
+  ClusterError, createSoundServer, errorDefinition, findUnsoundness, type Config, type Logger, type ProcessMetrics,
+} from '@python3-cluster/shared'; // prettier-ignore
 
 export interface MetricsListenerOptions {
   readonly config: Pick<Config, 'workerMetricsHost' | 'workerMetricsPort' | 'metricsToken'>;
@@ -10,6 +12,7 @@ export interface MetricsListenerOptions {
 
 /** Whoever connects gets this long to ask. */
 const REQUEST_TIMEOUT_MS = 5_000;
+const TIMEOUT_CHECK_MS = 1_000;
 const MOST_CONNECTIONS = 64;
 
 /**
@@ -22,13 +25,24 @@ export class MetricsListener {
 
   constructor(options: MetricsListenerOptions) {
     this.options = options;
-    this.server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const timeouts = {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    };
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
       this.answer(request, response).catch((error: unknown) => {
         this.options.logger.error({ err: error }, 'metrics could not be told');
-        send(response, 500, 'internal error\n');
+        refuse(response, new ClusterError('INTERNAL'));
       });
+    };
+    this.server = createSoundServer(timeouts, handle, {
+      headers: HEADERS,
+      render: (error, requestId) => ({ type: JSON_TYPE, text: renderError(error, requestId) }),
     });
     this.server.maxConnections = MOST_CONNECTIONS;
+    // Of a reader that takes nothing; longer than the others, which have an answer.
+    this.server.timeout = 3 * REQUEST_TIMEOUT_MS;
   }
 
   /** Does nothing where no port is set. @throws ClusterError PORT_IN_USE */
@@ -52,11 +66,19 @@ export class MetricsListener {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'GET') return send(response, 405, 'method not allowed\n', { allow: 'GET' });
-    if (request.url === '/health/live') return send(response, 200, 'live\n');
-    if (request.url !== '/metrics') return send(response, 404, 'not found\n');
-    if (!this.isAllowed(request)) return send(response, 401, 'a token is needed\n', { 'www-authenticate': 'Bearer' });
-    send(response, 200, await this.options.metrics.toPrometheus(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    const unsound = findUnsoundness(request);
+    if (unsound !== undefined) return refuse(response, unsound, { Connection: 'close' });
+    if (request.method !== 'GET') return refuse(response, new ClusterError('METHOD_NOT_ALLOWED'), { Allow: 'GET' });
+    if (request.url === '/health/live') return send(response, 200, TEXT_TYPE, 'live\n');
+    if (request.url !== '/metrics') return refuse(response, new ClusterError('ROUTE_NOT_FOUND'));
+    if (!this.isAllowed(request)) {
+      const isMissing = request.headers.authorization === undefined;
+      const error = isMissing
+        ? new ClusterError('AUTH_REQUIRED', 'Send the token: Authorization: Bearer <token>.')
+        : new ClusterError('AUTH_KEY_INVALID');
+      return refuse(response, error, { 'WWW-Authenticate': 'Bearer' });
+    }
+    send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await this.options.metrics.toPrometheus());
   }
 
   private isAllowed({ headers }: IncomingMessage): boolean {
@@ -67,6 +89,34 @@ export class MetricsListener {
   }
 }
 
-function send(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers }).end(text);
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Nothing here is a page, so a browser may do nothing with it. */
+const HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['Cross-Origin-Opener-Policy', 'same-origin'],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
+  ['Permissions-Policy', 'geolocation=(), microphone=(), camera=(), payment=()'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'DENY'],
+  ['X-XSS-Protection', '0'],
+];
+
+const renderError = ({ code, message }: ClusterError, requestId: string): string => JSON.stringify({ error: { code, message, requestId } });
+
+function refuse(response: ServerResponse, error: ClusterError, headers: Record<string, string> = {}): void {
+  const requestId = randomUUID();
+  response.setHeader('X-Request-Id', requestId);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  send(response, errorDefinition(error.code).status ?? 500, JSON_TYPE, renderError(error, requestId));
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  for (const [name, value] of HEADERS) response.setHeader(name, value);
+  response.setHeader('Cache-Control', 'no-store');
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.end(response.req.method === 'HEAD' ? undefined : text);
 }
