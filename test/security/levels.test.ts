@@ -89,7 +89,7 @@ time.sleep(4)
 `;
 
 /** What every level that runs code promises; and the limit on scratch folders, the kernel's where there are namespaces. */
-async function assertWorksAt(level: string, layers: { readonly namespaces: boolean } & object): Promise<void> {
+async function assertWorksAt(level: string, layers: Readonly<Record<'uid' | 'namespaces' | 'seccomp', boolean>>): Promise<void> {
   await cluster.waitForWorkers(1);
   const [worker] = (await call(cluster, '/api/v1/workers', undefined, { key: ADMIN_KEY })).json.workers as {
     level: string;
