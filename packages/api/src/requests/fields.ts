@@ -1,5 +1,5 @@
 import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
-import type { Members } from './read-body';
+import type { Members } from './members';
 import { assertVariableNames } from './variable-names';
 
 /**

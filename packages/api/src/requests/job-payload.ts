@@ -1,7 +1,7 @@
 import { ClusterError, programOf, type RunKind } from '@python3-cluster/shared';
 import { readCode } from './code-field';
 import { readArray, readNamedValues, readText } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 const MAX_NAME_LENGTH = 255;
 

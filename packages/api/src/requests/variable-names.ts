@@ -1,5 +1,5 @@
 import { atOnce, ClusterError, inTurns, JsonScanError, slicingJsonObject, TURN_NAMES, type Steps } from '@python3-cluster/shared';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 /** Of `variables` and `kwargs`, those given twice counted twice. */
 export const MAX_NAMES = 10_000;
