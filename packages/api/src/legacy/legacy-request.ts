@@ -4,7 +4,7 @@ import { LIMIT_FIELDS, readLimits } from '../requests/job-limits';
 import { PAYLOAD_FIELDS, readPayload, readProgram } from '../requests/job-payload';
 import { defaultIsolation, readLane, type JobRequest } from '../requests/job-request';
 import { assertKnownFields } from '../requests/known-fields';
-import type { Members } from '../requests/read-body';
+import type { Members } from '../requests/members';
 
 /** What the modern surface also takes, and the predecessor's did not know. */
 const SUPERSET_FIELDS: readonly string[] = ['mode', 'lane', ...LIMIT_FIELDS];

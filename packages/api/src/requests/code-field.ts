@@ -1,6 +1,6 @@
 import { ClusterError, inTurns, measuringJsonText, type TextMeasure } from '@python3-cluster/shared';
 import { wrongType } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 /** In UTF-8; the predecessor counted characters but said bytes. */
 export const MAX_CODE_BYTES = 1_048_576;

@@ -1,6 +1,6 @@
 import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/shared';
 import type { NameRule } from './python-names';
-import type { Members } from './read-body';
+import type { Members } from './members';
 import { assertVariableNames } from './variable-names';
 
 /**

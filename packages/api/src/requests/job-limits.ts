@@ -1,6 +1,6 @@
 import { ClusterError, optionTable, type Config, type JobLimits } from '@python3-cluster/shared';
 import { readInteger } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 export const LIMIT_FIELDS = ['timeoutMs', 'memoryMb', 'cpuSeconds'] as const;
 

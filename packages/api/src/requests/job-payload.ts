@@ -1,7 +1,7 @@
 import { ClusterError, programOf, type RunKind } from '@python3-cluster/shared';
 import { readCode } from './code-field';
 import { readArray, readNamedValues, readText } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 import { KEYWORD_ARGUMENTS, VARIABLES } from './variable-names';
 
 const MAX_NAME_LENGTH = 255;

@@ -8,7 +8,7 @@ import { readRetries, RETRY_FIELDS } from './retry-fields';
 import { LIMIT_FIELDS, readLimits } from './job-limits';
 import { PAYLOAD_FIELDS, readPayload, readProgram } from './job-payload';
 import { assertKnownFields } from './known-fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 /** A job as a caller asked for it, checked; who asks and what they may do is decided elsewhere. */
 export interface JobRequest {

@@ -1,6 +1,6 @@
 import { ClusterError } from '@python3-cluster/shared';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 /** Part of the API's design, but not built in this version: refused by name rather than ignored. */
 const NOT_BUILT_FIELDS: readonly string[] = ['script', 'version', 'webhook', 'environment'];

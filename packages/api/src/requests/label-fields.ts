@@ -1,6 +1,6 @@
 import { ClusterError } from '@python3-cluster/shared';
 import { readTextMembers } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -2,12 +2,10 @@ import { ClusterError, findTrailers, inTurns, isClusterError, JsonScanError, sli
 import type { Request, RequestHandler, Response } from 'express';
 import type { BodyBudget, BodyShare } from './body-budget';
 import { isJsonMediaType } from './media-type';
+import type { Members } from './members';
 import { measureLongCode } from './code-field';
 import { readRequestState } from './request-state';
 import { checkLargeNames } from './variable-names';
-
-/** The members of the request's JSON object, each as the caller wrote it. */
-export type Members = ReadonlyMap<string, Buffer>;
 
 export interface BodyReaderOptions {
   readonly maxBodyBytes: number;

@@ -3,7 +3,7 @@ import {
   type Delivery, type RetryableStatus, type RetryRule,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { readInteger, readStrings } from './fields';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 export const RETRY_FIELDS = ['attempts', 'retryOn', 'backoffMs'] as const;
 

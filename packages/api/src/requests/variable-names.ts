@@ -1,6 +1,6 @@
 import { atOnce, ClusterError, inTurns, JsonScanError, slicingJsonObject, type Steps } from '@python3-cluster/shared';
 import { checkingPythonNames, type NameRule } from './python-names';
-import type { Members } from './read-body';
+import type { Members } from './members';
 
 /** Of `variables` and `kwargs`, those given twice counted twice. */
 export const MAX_NAMES = 10_000;

@@ -16,7 +16,8 @@ describe('the error table', () => {
   });
 
   it.each(entries)('%s answers with a status that fits', (_, { status, retryAfterSeconds }) => {
-    if (status !== null) expect([400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 417, 429, 431, 500, 501, 502, 503, 504]).toContain(status);
+    if (status !== null)
+      expect([400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 417, 429, 431, 500, 501, 502, 503, 504]).toContain(status);
     if (status === 503) expect(retryAfterSeconds).toBeGreaterThan(0);
     if (retryAfterSeconds !== undefined) {
       expect(Number.isInteger(retryAfterSeconds)).toBe(true);
