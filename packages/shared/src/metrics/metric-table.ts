@@ -82,8 +82,8 @@ export const metricTable = {
   cpu: anyProcess('counter', 'process.cpu.time', 's', ['cpu.mode'], 'CPU time of the process itself, its children aside.'),
   residentMemory: anyProcess('gauge', 'process.memory.usage', 'By', [], 'Resident memory of the process itself.'),
   loopDelayP99: anyProcess('gauge', 'nodejs.eventloop.delay.p99', 's', [], 'How late the event loop was in 1 of 100 turns since the last scrape.'),
-  descriptors: anyProcess('gauge', 'process.unix.file_descriptor.count', '{file_descriptor}', [], 'Files, sockets and pipes it has open.'),
-  descriptorsMax: anyProcess('gauge', 'python3.process.file_descriptor.limit', '{file_descriptor}', [], 'How many it may have open.'),
+  descriptors: anyProcess('gauge', 'python3.process.file_descriptors', '{file_descriptor}', [], 'Files, sockets and pipes it has open.'),
+  descriptorsMax: anyProcess('gauge', 'python3.process.file_descriptors.limit', '{file_descriptor}', [], 'How many it may have open.'),
   logDropped: anyProcess('counter', 'python3.log.dropped', '{line}', [], 'Log lines that could not be written, or not fast enough, and were dropped.'),
   loopDelayMax: anyProcess('gauge', 'nodejs.eventloop.delay.max', 's', [], 'How late it was at worst.'),
 

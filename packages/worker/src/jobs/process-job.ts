@@ -205,8 +205,7 @@ export class JobProcessor {
       }
       end.status = verdict.status;
       // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
-      // With the lock lost meanwhile the end is none: a node that was stopped finds every clock run out.
-      await quarantine.settle(job, payload, admission, isGivenUp(signal) ? undefined : verdict.status);
+      await quarantine.settle(job, payload, admission, whatItSays(verdict, signal));
       return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
   }
@@ -338,6 +337,9 @@ const wasNeverRun = (child: Child, report: RunReport): boolean => child.isUndeli
  */
 const tookTemplatesDown = ({ verdict, attempts }: TakenJob, templatesTaken: number): boolean =>
   verdict === 'exhausted' && templatesTaken === attempts.length;
+
+/** Nothing, where the lock was lost meanwhile: a node that was stopped finds every clock run out. */
+const whatItSays = ({ status }: Verdict, signal: AbortSignal): Verdict['status'] | undefined => (isGivenUp(signal) ? undefined : status);
 
 /** Children that may turn out dead when a job is handed to them, one after the other; more is no accident. */
 const MAX_DEAD_CHILDREN = 3;
