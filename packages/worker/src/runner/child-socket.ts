@@ -1,7 +1,6 @@
 import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { FrameReader, parseChildMessage, type Frame } from '@python3-cluster/shared';
-import type { Isolation } from '../sandbox/isolation';
+import { FrameReader, parseChildMessage, type Frame, type JobMode } from '@python3-cluster/shared';
 
 /** A connected child's end, from its `hello` on. */
 export interface ChildConnection {
@@ -47,7 +46,7 @@ export class ChildSocket {
   }
 
   /** Lets processes of these users connect, one as the owner of the socket and the other by its group; still nobody else. */
-  admit(templateUids: NonNullable<Isolation['templateUids']>): void {
+  admit(templateUids: Readonly<Record<JobMode, number>>): void {
     chmodSync(this.path, 0o660);
     chownSync(this.path, templateUids.restricted, templateUids.admin);
   }
