@@ -57,7 +57,7 @@ export class StagedRunner {
     const onVacant = (workspace: Workspace): void => void this.workspaces.giveBack(workspace);
     return {
       mode: 'admin' as const, python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket, sandbox: null, logger,
-      onVacant, onSpoilt: () => undefined,
+      onVacant, onForsaken: onVacant, onSpoilt: () => undefined,
     }; // prettier-ignore
   }
 

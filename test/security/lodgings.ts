@@ -14,7 +14,7 @@ export const WORKSPACES = { restricted: 12, admin: 12 } as const;
 
 /** One mode's templates, one at a time, and the workspaces of their children; the template is started again where it was lost. */
 export class Lodgings {
-  private readonly options: Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onSpoilt'>;
+  private readonly options: Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onForsaken' | 'onSpoilt'>;
   private readonly workspaces: Workspaces;
   private readonly taken = new Set<Workspace>();
   private ready: Promise<void> | undefined;
@@ -23,7 +23,7 @@ export class Lodgings {
 
   /** `owner`: of the folders, where the worker node is that user and not who runs the tests. */
   constructor(
-    options: Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onSpoilt'>,
+    options: Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onForsaken' | 'onSpoilt'>,
     { path, group, owner }: { readonly path: string; readonly group: number | null; readonly owner?: number | undefined },
     logger: Logger,
   ) {
@@ -71,7 +71,7 @@ export class Lodgings {
     const onSpoilt = (): never => {
       throw new Error('a workspace could not be emptied');
     };
-    return Template.start({ ...this.options, onLost: () => undefined, onVacant, onSpoilt });
+    return Template.start({ ...this.options, onLost: () => undefined, onVacant, onForsaken: onVacant, onSpoilt });
   }
 }
 

@@ -11,7 +11,7 @@ export const isolationOptions = {
   }),
   slotUids: option({
     name: 'PYTHON3_SLOT_UIDS', parse: uidRange, default: { first: 61_000, last: 61_999 }, defaultText: '61000-61999', accepts: 'two numbers from 1000 on, such as `61000-61999`',
-    description: 'Users (and groups of the same number) that slots run as where the worker node may set them: two at a time, which no other worker node of this host has. They must not be anybody’s.',
+    description: 'Users (and groups of the same number) that jobs run as where the worker node may set them. It takes a row of them that no other worker node of this host has: for each mode one, and two for each slot and a few more. They must not be anybody’s.',
   }),
   adminReadPaths: option({
     name: 'PYTHON3_ADMIN_READ_PATHS', parse: listOf(ABSOLUTE_PATH, 'absolute paths'), default: [] as readonly string[], defaultText: 'none', accepts: 'comma-separated absolute paths',

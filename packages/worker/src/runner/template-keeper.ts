@@ -5,7 +5,7 @@ import type { Workspaces } from '../workspaces/workspaces';
 import { Template, type TemplateOptions, type TemplateReady } from './template';
 import { reasonToRecycle, type WearLimits } from './template-wear';
 
-export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onSpoilt'> {
+export interface TemplateKeeperOptions extends Omit<TemplateOptions, 'onLost' | 'onVacant' | 'onForsaken' | 'onSpoilt'> {
   /** Its children's; its own to give out and take back. */
   readonly workspaces: Workspaces;
   /** Children forked ahead of demand. */
@@ -177,6 +177,7 @@ export class TemplateKeeper {
       ...this.options,
       onLost: (lost) => this.handleLoss(lost),
       onVacant: (workspace) => void this.options.workspaces.giveBack(workspace),
+      onForsaken: (workspace) => void this.options.workspaces.giveUp(workspace),
       onSpoilt: (spoilt) => void this.recycle(spoilt, 'a workspace could not be emptied').catch(() => undefined),
     });
     if (template.lost) throw new Error('the template ended at once');

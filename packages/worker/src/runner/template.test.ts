@@ -147,7 +147,9 @@ describe('the workspace of a child', () => {
   /** A template, and what it has said of workspaces that are nobody's any more. */
   async function startWatched(): Promise<{ template: Template; vacant: Workspace[] }> {
     const vacant: Workspace[] = [];
-    const template = await startTemplate({ onVacant: (workspace) => void vacant.push(workspace) });
+    // Nothing contains this one, so where it is gone nothing says that all it had forked went with it.
+    const push = (workspace: Workspace): void => void vacant.push(workspace);
+    const template = await startTemplate({ onVacant: push, onForsaken: push });
     return { template, vacant };
   }
 
@@ -177,7 +179,7 @@ describe('the workspace of a child', () => {
     expect(leftAlive).toEqual([false]);
   });
 
-  it('is vacant where its fork fails, and where its template is gone', async () => {
+  it('is vacant where its fork fails, and forsaken where its template is gone', async () => {
     const { template, vacant } = await startWatched();
     process.kill(template.pid, 'SIGSTOP');
     const workspaces = await takeWorkspaces(3);

@@ -22,6 +22,8 @@ export interface TemplateOptions extends TemplateStart {
   readonly onLost: (template: Template) => void;
   /** Called when nothing of the child that had it is left, and it is empty where that is the template's to see to. */
   readonly onVacant: (workspace: Workspace) => void;
+  /** Instead, where the template went first and nothing says that all it had forked went with it. */
+  readonly onForsaken: (workspace: Workspace) => void;
   /** Its scratch folder could not be emptied: it is vacant only when the template is gone. */
   readonly onSpoilt: (template: Template) => void;
 }
@@ -56,6 +58,8 @@ export class Template {
   private forkCount = 0;
   private isLost = false;
   private isRetired = false;
+  /** Whether all that it has forked ends with it, or has been ended. */
+  private takesAllAlong = false;
 
   private constructor(options: TemplateOptions, started: StartedProcess, ready: TemplateReady) {
     this.mode = options.mode;
@@ -156,8 +160,10 @@ export class Template {
     const { sandbox } = this.options;
     if (sandbox?.bubblewrap !== undefined) {
       while (this.pid > 0 && isRunning(this.pid)) await new Promise((resolve) => setTimeout(resolve, END_LOOK_MS));
-    } else if (typeof sandbox?.uid === 'number' && !(await endProcessesOf([sandbox.uid]))) {
-      this.options.logger.error({ mode: this.mode, uid: sandbox.uid }, 'processes of a template that is gone do not end');
+      this.takesAllAlong = true;
+    } else if (typeof sandbox?.uid === 'number') {
+      this.takesAllAlong = await endProcessesOf([sandbox.uid]);
+      if (!this.takesAllAlong) this.options.logger.error({ uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
     this.handleLoss();
   }
@@ -247,10 +253,12 @@ export class Template {
     this.stopIfDone();
   }
 
-  private vacate(childId: string): void {
+  private vacate(childId: string, isVacant = true): void {
     const workspace = this.workspaces.get(childId);
     this.workspaces.delete(childId);
-    if (workspace !== undefined) this.options.onVacant(workspace);
+    if (workspace === undefined) return;
+    if (isVacant) this.options.onVacant(workspace);
+    else this.options.onForsaken(workspace);
   }
 
   private handleLoss(): void {
@@ -264,7 +272,7 @@ export class Template {
     }
     this.children.clear();
     // What was mounted is gone with it.
-    for (const childId of [...this.workspaces.keys()]) this.vacate(childId);
+    for (const childId of [...this.workspaces.keys()]) this.vacate(childId, this.takesAllAlong);
     this.options.onLost(this);
   }
 }

@@ -205,6 +205,34 @@ result = 1`;
   });
 });
 
+describe('a workspace whose template went before its processes', () => {
+  it('is nobody’s any more: another one takes its place, and its folder goes', async () => {
+    const doomed = await Template.start({
+      ...runner.templateOptions,
+      onLost: () => undefined,
+      onVacant: () => expect('given back').toBe('given up'),
+      onForsaken: (workspace) => void workspaces.giveUp(workspace),
+    });
+    await start(1);
+    const forsaken = await workspaces.take();
+    const child = await doomed.fork(forsaken);
+    // Of a session of its own, it outlives the child that its template takes along.
+    const code =
+      "import os\nread, write = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    os.write(write, b'%d' % os.getpid())\n    while True: __import__('signal').pause()\nopen('pid', 'wb').write(os.read(read, 20))\nresult = 1\n__import__('time').sleep(600)";
+    const ran = run(child, code).catch(() => undefined);
+    const pidFile = join(forsaken.scratchPath, 'pid');
+    await waitFor('the process', () => existsSync(pidFile) && readFileSync(pidFile, 'latin1') !== '');
+    const pid = Number(readFileSync(pidFile, 'latin1'));
+    process.kill(doomed.pid, 'SIGKILL');
+    await ran;
+    const next = await workspaces.take();
+    expect([next.scratchPath === forsaken.scratchPath, isAlive(pid)]).toEqual([false, true]);
+    await waitFor('the folder to be gone', () => !existsSync(forsaken.stdoutPath));
+    process.kill(pid, 'SIGKILL');
+    await workspaces.giveBack(next);
+  });
+});
+
 describe('a spoilt workspace', () => {
   const spoil = ({ scratchPath }: Workspace): void => {
     rmSync(scratchPath, { recursive: true });

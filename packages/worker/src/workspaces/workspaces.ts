@@ -75,6 +75,12 @@ export class Workspaces {
     await this.replace(workspace);
   }
 
+  /** Instead, where a process that can write there may live: nobody gets it again, and another one takes its place. */
+  async giveUp(workspace: Workspace): Promise<void> {
+    await workspace.unused();
+    if (!this.closed) await this.replace(workspace);
+  }
+
   /** When no child lives any more. What other users left is theirs to remove. */
   async close(): Promise<void> {
     this.closed = true;
@@ -104,7 +110,7 @@ export class Workspaces {
       logger.error({ path, error: String(error) }, 'a workspace could not be made; it is tried again');
       return this.later(() => this.replace(spoilt));
     }
-    logger.error({ scratchPath: spoilt.scratchPath }, 'a workspace could not be cleaned; another one takes its place');
+    logger.error({ scratchPath: spoilt.scratchPath }, 'a workspace is given up; another one takes its place');
     spoilt.close();
     this.all.delete(spoilt);
     await removeTreeAside(join(spoilt.scratchPath, '..')).catch((error: unknown) =>
