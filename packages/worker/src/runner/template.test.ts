@@ -173,7 +173,7 @@ describe('the workspace of a child', () => {
     const child = await (await startTemplate({ onVacant })).fork(workspace);
     runProgram(
       child,
-      'import os, signal\npid = os.fork()\nif pid == 0: os.setsid(), signal.pause()\nopen("pid", "w").write(str(pid))\nos._exit(0)',
+      'import os, signal\nread, write = os.pipe()\npid = os.fork()\nif pid == 0: os.setsid(), os.write(write, b"x"), signal.pause()\nos.read(read, 1)\nopen("pid", "w").write(str(pid))\nos._exit(0)',
     );
     expect((await child.exited).leftovers).toBe(1);
     expect(leftAlive).toEqual([false]);
