@@ -4,6 +4,7 @@ import { call } from '../support/call';
 /** Notes its mark where the test can see it, whatever the cluster says, and takes a moment. */
 const CODE = `
 import os, time
+os.umask(0)  # jobs run as other users
 file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(file, (mark + '\\n').encode())
 time.sleep(seconds)
