@@ -27,7 +27,10 @@ it('while every slot is held, urgent jobs overtake others; of equal ones the fir
   await waitFor('every slot to be held', async () => (await inUse()) === 3);
   const marks = join(cluster.notes, 'order');
   const marking = (mark: string, priority?: number) =>
-    submit({ code: `import os\nos.umask(0)\nwith open('${marks}', 'a') as file: print('${mark}', file=file)`, ...(priority !== undefined && { priority }) });
+    submit({
+      code: `import os\nos.umask(0)\nwith open('${marks}', 'a') as file: print('${mark}', file=file)`,
+      ...(priority !== undefined && { priority }),
+    });
   const ids = [
     await marking('default 1'), await marking('least', 100), await marking('default 2'), await marking('later', 51),
     await marking('urgent 1', 1), await marking('sooner', 49), await marking('urgent 2', 1), await marking('default 3', 50),
