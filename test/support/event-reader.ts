@@ -26,7 +26,7 @@ export class EventReader {
   wasCut = false;
   private readonly sent: ClientRequest;
   private response: IncomingMessage | undefined;
-  private rest = '';
+  private rest: string[] = [];
   private fields: { event?: string; id?: string; data: string[] } = { data: [] };
 
   constructor(cluster: TestCluster, jobId: string, { key = DEVELOPER_KEY, replica = 0, lastEventId }: EventReaderOptions = {}) {
@@ -96,8 +96,11 @@ export class EventReader {
   }
 
   private read(text: string): void {
-    const lines = (this.rest + text).split('\n');
-    this.rest = lines.pop() ?? '';
+    // Put together where a line ends: an event can be one of many megabytes.
+    this.rest.push(text);
+    if (!text.includes('\n')) return;
+    const lines = this.rest.join('').split('\n');
+    this.rest = [lines.pop() ?? ''];
     for (const line of lines) this.readLine(line);
   }
 
