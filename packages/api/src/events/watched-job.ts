@@ -154,7 +154,11 @@ export class WatchedJob {
   }
 
   private serve(reader: JobReader, ending: EndedJob): void {
-    if (!reader.takeRest(ending)) return;
+    if (!reader.takeRest(ending)) {
+      // As long as somebody takes some of it, it need not be read anew. Who takes nothing is cut off by then.
+      this.holdTimer?.refresh();
+      return;
+    }
     reader.end();
     this.remove(reader);
   }
