@@ -50,7 +50,10 @@ export class Lodgings {
     if (this.running === undefined || this.running.lost) this.running = await this.start();
     const workspace = await this.workspaces.take();
     this.taken.add(workspace);
-    if (this.owner !== undefined && !workspace.isMounted) chownSync(workspace.scratchPath, this.owner, this.owner);
+    if (this.owner !== undefined) {
+      const own = [workspace.stdoutPath, workspace.stderrPath, ...(workspace.isMounted ? [] : [workspace.scratchPath])];
+      for (const path of own) chownSync(path, this.owner, this.owner);
+    }
     return this.running.fork(workspace);
   }
 

@@ -161,7 +161,8 @@ export class Template {
     if (sandbox?.bubblewrap !== undefined) {
       while (this.pid > 0 && isRunning(this.pid)) await new Promise((resolve) => setTimeout(resolve, END_LOOK_MS));
       this.takesAllAlong = true;
-    } else if (typeof sandbox?.uid === 'number') {
+    } else if (sandbox?.layers.uid === true && sandbox.uid !== null) {
+      // Leased: whatever runs as that user is its own.
       this.takesAllAlong = await endProcessesOf([sandbox.uid]);
       if (!this.takesAllAlong) this.options.logger.error({ uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
