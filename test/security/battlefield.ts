@@ -33,8 +33,11 @@ export interface Fight {
   readonly report: RunReport;
 }
 
-/** Whose the worker node is where it is not root: nobody else's on the host, or whoever runs the tests. */
-const PLAIN_USER = process.getuid?.() === 0 ? 64_990 : undefined;
+/**
+ * Whose the worker node is where it is not root: nobody else's on the host, or whoever runs the tests. Some attacks end all that
+ * is their user's, so tests that run at the same time have different ones.
+ */
+const PLAIN_USER = process.getuid?.() === 0 ? 64_990 + Number(process.env['JEST_WORKER_ID'] ?? 0) : undefined;
 
 /** Nobody's patience, and what a test allows. */
 const WITHOUT_LIMITS = { timeoutMs: 60_000, memoryMb: 2_048, cpuSeconds: 20 };
