@@ -32,35 +32,53 @@ const answeredWith = (cluster: ClusterUnderTest, status: number, body = LARGE): 
     return answer.status === status ? answer : undefined;
   });
 
+interface Holder {
+  readonly first: RawConnection;
+  readonly answer: Promise<RawAnswer>;
+  /** What the others are answered meanwhile. */
+  readonly refused: RawAnswer;
+}
+
+/** A sender that holds room with a part of its body. What is offered at the same time may cost it the room: then another one does. */
+const holdRoom = (cluster: ClusterUnderTest, body: string, ...parts: string[]): Promise<Holder> =>
+  waitFor('a body that holds room', async () => {
+    const first = open(cluster, ...parts);
+    let isAnswered = false;
+    const answer = first.answer().finally(() => (isAnswered = true));
+    answer.catch(() => undefined);
+    while (!isAnswered) {
+      const refused = await offer(cluster, body);
+      if (refused.status === 503 && !isAnswered) return { first, answer, refused };
+    }
+    return undefined;
+  });
+
 it('bodies that are announced and would be too many together are refused before they are read, until there is room', async () => {
   const cluster = await start();
-  const first = open(cluster, withLength(LARGE), LARGE.slice(0, 100));
-  const refused = await answeredWith(cluster, 503);
+  const { first, answer, refused } = await holdRoom(cluster, LARGE, withLength(LARGE), LARGE.slice(0, 100));
   expect([refused.json.error.code, refused.headers.get('retry-after')]).toEqual(['BODIES_FULL', '1']);
   // None of this one's body is ever sent.
   expect((await open(cluster, withLength(LARGE)).answer()).status).toBe(503);
   expect((await offer(cluster, jobOf(1_000))).status).toBe(202);
   first.send(LARGE.slice(100));
-  expect((await first.answer()).status).toBe(202);
+  expect((await answer).status).toBe(202);
   await answeredWith(cluster, 202);
 });
 
 it('bodies of unknown length count as they come', async () => {
   const cluster = await start();
-  const first = open(cluster, CHUNKED, chunk(LARGE.slice(0, 899_000)));
   // Not before nearly all of it has come.
-  await answeredWith(cluster, 503, jobOf(200_000));
+  const { first, answer } = await holdRoom(cluster, jobOf(200_000), CHUNKED, chunk(LARGE.slice(0, 899_000)));
   const second = open(cluster, CHUNKED, chunk(LARGE.slice(0, 899_000)));
   expect((await second.answer()).json.error.code).toBe('BODIES_FULL');
   first.send(chunk(LARGE.slice(899_000)), '0\r\n\r\n');
-  expect((await first.answer()).status).toBe(202);
+  expect((await answer).status).toBe(202);
   await answeredWith(cluster, 202);
 });
 
 it('a sender that hangs up gives its room back', async () => {
   const cluster = await start();
-  const first = open(cluster, withLength(LARGE), LARGE.slice(0, 100));
-  await answeredWith(cluster, 503);
+  const { first } = await holdRoom(cluster, LARGE, withLength(LARGE), LARGE.slice(0, 100));
   first.destroy();
   await answeredWith(cluster, 202);
 });
