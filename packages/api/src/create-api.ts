@@ -13,7 +13,9 @@ import { createSessionSource } from './auth/session-source';
 import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
-import { createApplication } from './create-application';
+import type { Core } from './core/core';
+import { serve } from './core/serve';
+import { features } from './features';
 import { createDispatcher } from './dispatch/dispatcher';
 import { createJobIndex } from './dispatch/job-index';
 import { createJobList } from './dispatch/job-list';
@@ -114,11 +116,11 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
   const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
-  const application = createApplication({
+  const core: Core = {
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
     replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
-  }); // prettier-ignore
-  const listener = new HttpListener(application, { config, logger });
+  }; // prettier-ignore
+  const listener = new HttpListener(serve(core, features), { config, logger });
 
   /**
    * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → event streams end → callers

@@ -2,15 +2,14 @@ import { ClusterError, isRoleAtLeast, JOB_KINDS, JOB_STATES, laneOfJobId, LANE_P
 import type { Caller } from '../auth/caller';
 import type { JobFilter, ListPosition, ListQuery } from '../dispatch/job-list';
 import { LABEL_NAME, LABEL_NAME_WORDS } from './label-fields';
-import { readQuery } from './query-parameters';
 
-const PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;
+/** The query parameters of the list of jobs. */
+export const LIST_PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;
 const LIMIT = { default: 50, most: 200 };
 const RUN_KINDS = [...JOB_KINDS, 'check'] as const;
 
 /** Reads the query of `GET /api/v1/jobs`. @throws ClusterError naming the first parameter that is wrong */
-export function readListQuery(url: string, caller: Caller): ListQuery {
-  const query = readQuery(url, PARAMETERS);
+export function readListQuery(query: ReadonlyMap<string, string>, caller: Caller): ListQuery {
   const lane = query.get('lane');
   if (lane !== undefined && !LANE_PATTERN.test(lane)) throw invalid('lane', 'a lane name');
   return {

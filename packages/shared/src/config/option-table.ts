@@ -64,6 +64,10 @@ export const optionTable = {
     name: 'PYTHON3_NAMESPACE', parse: matching(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ or -'), default: 'python3', accepts: '1 to 32 letters, digits, `_`, `-`',
     description: 'First part of every Redis key, so that clusters can share one Redis.',
   }),
+  revision: option({
+    name: 'PYTHON3_REVISION', parse: matching(/^[A-Za-z0-9._+-]{0,64}$/, 'at most 64 letters, digits, dots, _, + or -'), default: '', defaultText: '–', accepts: 'at most 64 letters, digits, `.`, `_`, `+`, `-`',
+    description: 'The commit or build this installation was made of; `GET /api/v1/version` shows it.',
+  }),
   nodeName: option({
     name: 'PYTHON3_NODE_NAME', parse: matching(/^[A-Za-z0-9._-]{1,63}$/, '1 to 63 letters, digits, dots, _ or -'), default: defaultNodeName, defaultText: 'the host name', accepts: '1 to 63 letters, digits, `.`, `_`, `-`',
     description: 'Name of this worker node in records and logs; the process adds a random part of its own.',

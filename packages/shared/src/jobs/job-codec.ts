@@ -1,5 +1,5 @@
 import { DELIVERIES, JOB_ISOLATIONS, JOB_MODES, RETRYABLE_STATUSES, type RunKind } from './job-words';
-import type { Job } from './job';
+import { WIRE_VERSION, type Job } from './job';
 
 /** Content of a queued job, before sealing: `{…job…} LF payload`, the payload being raw JSON slices. */
 export function formatJob(job: Job, payload: Buffer): Buffer {
@@ -28,7 +28,7 @@ const RUN_KINDS: readonly RunKind[] = ['exec', 'eval', 'call', 'check'];
 /** A newer API might sign what this worker node does not know; such a job is refused rather than half understood. */
 function isJob(job: Job): boolean {
   return (
-    job.version === 1 &&
+    job.version === WIRE_VERSION &&
     RUN_KINDS.includes(job.kind) &&
     JOB_MODES.includes(job.mode) &&
     DELIVERIES.includes(job.delivery) &&

@@ -1,11 +1,14 @@
 import type { Delivery, JobIsolation, JobMode, RetryableStatus, RunKind } from './job-words';
 
+/** Version of the wire protocol: what API and worker nodes tell each other in Redis. */
+export const WIRE_VERSION = 1;
+
 /**
  * What the API signs and a worker node verifies. Everything a worker node acts upon stands here or in the payload,
  * and both are under the signature.
  */
 export interface Job {
-  readonly version: 1;
+  readonly version: typeof WIRE_VERSION;
   readonly id: string;
   readonly lane: string;
   readonly kind: RunKind;

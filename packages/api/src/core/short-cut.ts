@@ -1,28 +1,28 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, Response } from 'express';
-import type { Route } from './route';
+import type { ServedOperation } from './mount-operations';
 
-export interface DirectRouteOptions {
+export interface ShortCutOptions {
   readonly app: Express;
-  /** What every request passes before its route's handlers. */
+  /** What every request passes before its operation's steps. */
   readonly before: readonly RequestHandler[];
-  readonly routes: readonly Route[];
+  readonly operations: readonly ServedOperation[];
   readonly onError: ErrorRequestHandler;
 }
 
 /**
- * A short cut past Express for the routes that take jobs: finding one of forty routes, and giving request and response
- * another prototype (which slows down every later access to them), takes Express twice as long as all of our own handling.
- * A `POST` whose target is exactly the path of a route that says `isDirect` meets the same handlers in the same order;
- * everything else (other methods, queries, other spellings of a path) goes to Express, where the same routes are mounted.
+ * A short cut past Express for the operations that take jobs. Express takes twice as long to find one of forty routes, and to
+ * give request and response another prototype, as all of our own handling takes.
+ * A `POST` whose target is exactly the path of an operation that says `isDirect` passes the same steps in the same order.
+ * Everything else (other methods, queries, other spellings of a path) goes to Express, where the same steps are mounted.
  *
- * Handlers on these routes may use what Node gives them, and `path`, `originalUrl`, `body` and `locals`; nothing else of Express'.
+ * Handlers of these operations may use what Node gives them, and `path`, `originalUrl`, `body` and `locals`; nothing else of Express'.
  */
-export function createDirectRoutes({ app, before, routes, onError }: DirectRouteOptions): RequestListener {
+export function createShortCut({ app, before, operations, onError }: ShortCutOptions): RequestListener {
   const direct = new Map(
-    routes
+    operations
       .filter(({ method, isDirect }) => method === 'post' && isDirect)
-      .map(({ path, handlers }) => [path, [...before, ...handlers]] as const),
+      .map(({ path, steps }) => [path, [...before, ...steps]] as const),
   );
   return (request, response) => {
     const handlers = request.method === 'POST' ? direct.get(request.url ?? '') : undefined;

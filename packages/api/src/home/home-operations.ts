@@ -1,34 +1,37 @@
 import type { Config, KeyRing } from '@python3-cluster/shared';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Caller } from '../auth/caller';
 import { isEncrypted } from '../auth/same-origin';
 import { readSessionCookie } from '../auth/session-cookie';
 import { openSessionCookie } from '../auth/session-source';
 import { summarizeWorkers } from '../cluster/cluster-summary';
-import type { RedisProbe } from '../cluster/redis-health';
-import type { WorkerRegistry } from '../cluster/worker-registry';
+import type { Core } from '../core/core';
+import { defineFeature } from '../core/feature';
+import type { Handle, Operation } from '../core/operation';
 import { renderHomePage } from './home-page';
 import { HOME_ICON, HOME_STYLE } from './home-style';
-import type { Route } from './route';
 
-export interface HomeRouteOptions {
-  readonly config: Config;
-  readonly keyRing: KeyRing;
-  readonly registry: WorkerRegistry;
-  readonly probe: RedisProbe;
-}
+type HomeCore = Pick<Core, 'config' | 'keyRing' | 'registry' | 'probe'>;
+
+const PAGE = { method: 'get', access: 'public', effect: 'read', query: 'any' } as const satisfies Partial<Operation>;
 
 /** The page a browser meets first. */
-export function createHomeRoutes(options: HomeRouteOptions): Route[] {
-  return [
-    { method: 'get', path: '/', handlers: [showHome(options)] },
-    { method: 'get', path: '/assets/home.css', handlers: [showAsset('text/css', HOME_STYLE)] },
-    { method: 'get', path: '/assets/icon.svg', handlers: [showAsset('image/svg+xml', HOME_ICON)] },
-  ];
-}
+export const homeFeature = defineFeature({
+  name: 'home',
+  operations: {
+    show: { ...PAGE, path: '/', answers: { 200: 'home page' } },
+    style: { ...PAGE, path: '/assets/home.css', answers: { 200: 'its style sheet' } },
+    icon: { ...PAGE, path: '/assets/icon.svg', answers: { 200: 'its icon' } },
+  },
+  create: (core) => ({
+    show: showHome(core),
+    style: showAsset('text/css', HOME_STYLE),
+    icon: showAsset('image/svg+xml', HOME_ICON),
+  }),
+});
 
-function showHome({ config, keyRing, registry, probe }: HomeRouteOptions): RequestHandler {
-  return (request, response) => {
+function showHome({ config, keyRing, registry, probe }: HomeCore): Handle {
+  return ({ request, response }) => {
     const session = sessionOf(request, keyRing);
     response.setHeader('Cache-Control', 'no-store');
     // with no-referrer, browsers name no origin when the sign-out form is sent
@@ -58,8 +61,8 @@ function addressOf(request: Request, config: Config): string {
   return `${isEncrypted(request) ? 'https' : 'http'}://${isPlain ? host : `127.0.0.1:${config.port}`}`;
 }
 
-function showAsset(type: 'text/css' | 'image/svg+xml', text: string): RequestHandler {
-  return (_request, response) => {
+function showAsset(type: 'text/css' | 'image/svg+xml', text: string): Handle {
+  return ({ response }) => {
     response.setHeader('Cache-Control', 'public, max-age=3600');
     sendText(response, type, text);
   };

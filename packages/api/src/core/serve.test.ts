@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { DEVELOPER_KEY, LEGACY } from '../test/api-under-test';
-import { post, useCluster } from '../test/use-cluster';
+import { DEVELOPER_KEY, LEGACY } from '../../test/api-under-test';
+import { post, useCluster } from '../../test/use-cluster';
 
 const { startCluster } = useCluster();
 

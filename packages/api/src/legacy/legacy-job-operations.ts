@@ -1,21 +1,20 @@
 import { hasErrorCode, sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
-import type { Request, RequestHandler, Response } from 'express';
-import type { Authenticator } from '../auth/authenticator';
+import type { Request, Response } from 'express';
 import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
-import { callerOf, requireRole } from '../auth/require-role';
+import { callerOf } from '../auth/require-role';
+import type { Core } from '../core/core';
+import { defineFeature } from '../core/feature';
+import type { Handle, Operation } from '../core/operation';
 import type { JobOrder } from '../dispatch/build-job';
-import type { Dispatcher } from '../dispatch/dispatcher';
-import type { BodyBudget } from '../requests/body-budget';
+import { QUEUING_ERRORS } from '../dispatch/queuing-errors';
 import type { JobRequest } from '../requests/job-request';
 import { assertSupportedHeaders } from '../requests/known-fields';
 import type { Members } from '../requests/members';
-import { createBodyReader, readMembers } from '../requests/read-body';
-import { refuseQuery } from '../requests/refuse-query';
+import { readMembers } from '../requests/read-body';
 import { readRequestState } from '../requests/request-state';
 import { RawJson, type JsonValue } from '../responses/raw-json';
 import { sendJson } from '../responses/send-json';
-import type { Route } from '../routes/route';
 import { toFailureText } from './failure-text';
 import { toLegacyAnswer } from './legacy-answer';
 import { LEGACY_BASE } from './legacy-envelope';
@@ -23,36 +22,51 @@ import { readLegacyRequest } from './legacy-request';
 import { readResultForm } from './result-form';
 import { runAndWait } from './run-and-wait';
 
-export interface LegacyJobRouteOptions {
-  readonly config: Config;
-  readonly authenticator: Authenticator;
-  readonly dispatcher: Dispatcher;
-  readonly bodies: BodyBudget;
-}
+type LegacyJobCore = Pick<Core, 'config' | 'dispatcher'>;
+
+const RUN_ERRORS = ['POOL_BUSY', 'OUTCOME_UNKNOWN', ...QUEUING_ERRORS] as const;
+
+const runs = (name: string, fields: string, answer: string): Operation => ({
+  method: 'post',
+  path: `${LEGACY_BASE}/${name}`,
+  access: 'developer',
+  effect: 'run',
+  body: 'json',
+  isDirect: true,
+  fields,
+  answers: { 200: answer },
+  errors: RUN_ERRORS,
+});
 
 /** The predecessor's routes that run something. They answer 200 for whatever the code did. */
-export function createLegacyJobRoutes(options: LegacyJobRouteOptions): Route[] {
-  const { authenticator, config, bodies } = options;
-  const readBody = createBodyReader({ maxBodyBytes: config.maxBodyBytes, bodies });
-  const mayRun = [refuseQuery, requireRole(authenticator, 'developer')];
-  const post = (name: string, handler: RequestHandler): Route => ({
-    method: 'post',
-    path: `${LEGACY_BASE}/${name}`,
-    isDirect: true,
-    handlers: [...mayRun, readBody, handler],
-  });
-  return [
-    post('exec', run(options, 'exec')),
-    post('eval', run(options, 'eval')),
-    post('call-module', run(options, 'call')),
-    post('check-syntax', checkSyntax(options)),
-    { method: 'get', path: `${LEGACY_BASE}/example`, hasEffect: true, handlers: [...mayRun, runExample(options)] },
-  ];
-}
+export const legacyJobFeature = defineFeature({
+  name: 'legacy-jobs',
+  operations: {
+    exec: runs('exec', '`code`, `variables`', '`{"success": true, "result": …}`'),
+    eval: runs('eval', '`expression`, `variables`', 'the same'),
+    call: runs('call-module', '`module`, `function`, `args`, `kwargs`', 'the same'),
+    check: runs('check-syntax', '`code`', '`{"success": true, "errors": [{"line", "column", "message", "severity"}]}`'),
+    example: {
+      method: 'get',
+      path: `${LEGACY_BASE}/example`,
+      access: 'developer',
+      effect: 'run',
+      answers: { 200: '`{"success": true, "result": "Python 3 is working! 2^100 = …"}`, or a text with the error' },
+      errors: RUN_ERRORS,
+    },
+  },
+  create: (core) => ({
+    exec: run(core, 'exec'),
+    eval: run(core, 'eval'),
+    call: run(core, 'call'),
+    check: checkSyntax(core),
+    example: runExample(core),
+  }),
+});
 
-function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
+function run(options: LegacyJobCore, kind: RunKind): Handle {
   const { config } = options;
-  return async (request, response) => {
+  return async ({ request, response }) => {
     const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
     const readOrder = async (): Promise<JobOrder> =>
       createOrder(request, response, readLegacyRequest(kind, await membersOf(request, config), config));
@@ -61,9 +75,9 @@ function run(options: LegacyJobRouteOptions, kind: RunKind): RequestHandler {
   };
 }
 
-function checkSyntax(options: LegacyJobRouteOptions): RequestHandler {
+function checkSyntax(options: LegacyJobCore): Handle {
   const { config } = options;
-  return async (request, response) => {
+  return async ({ request, response }) => {
     const readOrder = async (): Promise<JobOrder | undefined> => {
       const checkRequest = readCheckRequest(await membersOf(request, config), config);
       // parsing needs no rights, whatever the headers ask for
@@ -92,9 +106,9 @@ function readCheckRequest(members: Members, config: Config): JobRequest | undefi
 }
 
 /** A real job, so that the answer shows that the whole path works; its failure is told in `result`, as it always was. */
-function runExample(options: LegacyJobRouteOptions): RequestHandler {
+function runExample(options: LegacyJobCore): Handle {
   const members: Members = new Map([['expression', Buffer.from('"2**100"')]]);
-  return async (request, response) => {
+  return async ({ request, response }) => {
     const readOrder = (): JobOrder => createOrder(request, response, readLegacyRequest('eval', members, options.config), 'restricted');
     const { job, parts } = await runAndWait(options, readOrder, request, response);
     const hasWorked = parts.outcome.status === 'succeeded';

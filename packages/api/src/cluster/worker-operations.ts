@@ -1,25 +1,21 @@
 import type { WorkerHeartbeat } from '@python3-cluster/shared';
-import type { Authenticator } from '../auth/authenticator';
-import { requireRole } from '../auth/require-role';
-import type { WorkerRegistry } from '../cluster/worker-registry';
-import { refuseQuery } from '../requests/refuse-query';
+import { defineFeature } from '../core/feature';
+import { ok } from '../core/operation';
 import type { JsonValue } from '../responses/raw-json';
-import { sendJson } from '../responses/send-json';
-import type { Route } from './route';
 
-export function createWorkerRoutes({ authenticator, registry }: { authenticator: Authenticator; registry: WorkerRegistry }): Route[] {
-  return [
-    {
+export const workerFeature = defineFeature({
+  name: 'workers',
+  operations: {
+    list: {
       method: 'get',
       path: '/api/v1/workers',
-      handlers: [
-        refuseQuery,
-        requireRole(authenticator, 'viewer'),
-        (_request, response) => sendJson(response, 200, { workers: registry.liveWorkers().map(toWorkerView) }),
-      ],
+      access: 'viewer',
+      effect: 'read',
+      answers: { 200: '`{"workers": […]}`' },
     },
-  ];
-}
+  },
+  create: ({ registry }) => ({ list: () => ok({ workers: registry.liveWorkers().map(toWorkerView) }) }),
+});
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */
 function toWorkerView(worker: WorkerHeartbeat): JsonValue {

@@ -1,48 +1,52 @@
 import type { WorkerHeartbeat } from '@python3-cluster/shared';
-import type { Authenticator } from '../auth/authenticator';
-import { requireRole } from '../auth/require-role';
-import type { ClusterMetrics } from '../metrics/cluster-metrics';
+import { defineFeature } from '../core/feature';
+import { ok, type Operation } from '../core/operation';
 import type { Snapshot } from '../metrics/figure-history';
 import type { FiguresReading } from '../metrics/figures-reader';
 import { addCounts, createCounts, type Counts } from '../metrics/lane-counts';
 import { uptimeMsOf } from '../metrics/observe-cluster';
 import type { NamedCounts } from '../metrics/read-named';
 import { byCount, toOutcomeFigures } from '../metrics/to-figures';
-import { refuseQuery } from '../requests/refuse-query';
 import type { JsonValue } from '../responses/raw-json';
-import { sendJson } from '../responses/send-json';
-import type { Route } from '../routes/route';
 import { healthScoreOf, impactOf } from './health-score';
 import { LEGACY_BASE } from './legacy-envelope';
 
-export interface LegacyMetricsRouteOptions {
-  readonly authenticator: Authenticator;
-  readonly clusterMetrics: ClusterMetrics;
-}
-
 const MOST_SCRIPTS = 50;
 
+const figures = (name: string, answer: string): Operation => ({
+  method: 'get',
+  path: `${LEGACY_BASE}/${name}`,
+  access: 'viewer',
+  effect: 'read',
+  answers: { 200: answer },
+  errors: ['QUEUE_UNAVAILABLE'],
+});
+
 /** The predecessor's metrics routes, with live figures. Its names; what each means here: docs/http-api.md. */
-export function createLegacyMetricsRoutes({ authenticator, clusterMetrics }: LegacyMetricsRouteOptions): Route[] {
-  const { reader, history, liveWorkers } = clusterMetrics;
-  const tell = (name: string, view: () => Promise<JsonValue>): Route => ({
-    method: 'get',
-    path: `${LEGACY_BASE}/${name}`,
-    handlers: [refuseQuery, requireRole(authenticator, 'viewer'), async (_request, response) => sendJson(response, 200, await view())],
-  });
-  return [
-    tell('metrics', async () => toMetrics(await reader.readAll(), liveWorkers())),
-    tell('gateway-impact', async () => toGatewayImpact(await reader.readAll())),
-    tell('metrics/script-metrics', async () => {
-      const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map(toScript);
-      return { success: true, script_metrics: scripts, count: scripts.length };
-    }),
-    tell('metrics/historical', async () => {
-      const snapshots = (await reader.guarded(() => history.read())).map(toHistorical);
-      return { success: true, historical_metrics: snapshots, count: snapshots.length };
-    }),
-  ];
-}
+export const legacyMetricsFeature = defineFeature({
+  name: 'legacy-metrics',
+  operations: {
+    summary: figures('metrics', "the predecessor's 17 members; `error_counts` is an object"),
+    impact: figures('gateway-impact', 'its six members, `health_score` and `recommendation`; each also in camelCase'),
+    scripts: figures('metrics/script-metrics', '`script_metrics` (the 50 that ran most), `count`'),
+    history: figures('metrics/historical', '`historical_metrics` (100 × 1 minute, newest first, also of an idle cluster), `count`'),
+  },
+  create: ({ clusterMetrics }) => {
+    const { reader, history, liveWorkers } = clusterMetrics;
+    return {
+      summary: async () => ok(toMetrics(await reader.readAll(), liveWorkers())),
+      impact: async () => ok(toGatewayImpact(await reader.readAll())),
+      scripts: async () => {
+        const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map(toScript);
+        return ok({ success: true, script_metrics: scripts, count: scripts.length });
+      },
+      history: async () => {
+        const snapshots = (await reader.guarded(() => history.read())).map(toHistorical);
+        return ok({ success: true, historical_metrics: snapshots, count: snapshots.length });
+      },
+    };
+  },
+});
 
 function toMetrics({ figures, totals }: FiguresReading, workers: readonly WorkerHeartbeat[]): JsonValue {
   const all = createCounts();

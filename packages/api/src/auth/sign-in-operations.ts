@@ -1,31 +1,46 @@
 import { ClusterError, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Redis } from 'ioredis';
-import { SIGN_IN_LIFETIME_MS } from '../auth/create-sign-in-path';
-import { isSameOrigin } from '../auth/same-origin';
-import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
-import { openSession, sealSession, type SessionClaim } from '../auth/session-seals';
-import { openSessionCookie } from '../auth/session-source';
-import { readQuery } from '../requests/query-parameters';
-import type { Route } from './route';
+import type { Core } from '../core/core';
+import { defineFeature } from '../core/feature';
+import type { Handle } from '../core/operation';
+import { SIGN_IN_LIFETIME_MS } from './create-sign-in-path';
+import { isSameOrigin } from './same-origin';
+import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from './session-cookie';
+import { openSession, sealSession, type SessionClaim } from './session-seals';
+import { openSessionCookie } from './session-source';
 
-export interface SignInRouteOptions {
-  readonly keyRing: KeyRing;
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-}
+type SignInCore = Pick<Core, 'keyRing' | 'redis' | 'keys'>;
 
 /** Turns the link `npm start` prints into a browser session, once. */
-export function createSignInRoutes(options: SignInRouteOptions): Route[] {
-  return [
-    { method: 'get', path: '/sign-in', hasEffect: true, handlers: [signIn(options)] },
-    { method: 'post', path: '/sign-out', handlers: [signOut] },
-  ];
-}
+export const signInFeature = defineFeature({
+  name: 'session',
+  operations: {
+    begin: {
+      method: 'get',
+      path: '/sign-in',
+      access: 'public',
+      effect: 'change',
+      query: ['token'],
+      answers: { 303: 'to `/`; begins a browser session. `HEAD` and prefetches do not use the link up' },
+      errors: ['AUTH_SIGN_IN_INVALID', 'REQUEST_PREFETCH', 'QUEUE_UNAVAILABLE'],
+    },
+    end: {
+      method: 'post',
+      path: '/sign-out',
+      access: 'public',
+      effect: 'change',
+      query: 'any',
+      answers: { 303: 'to `/`; ends the browser session' },
+      errors: ['AUTH_ORIGIN_REFUSED'],
+    },
+  },
+  create: (core) => ({ begin: signIn(core), end: signOut }),
+});
 
-function signIn({ keyRing, redis, keys }: SignInRouteOptions): RequestHandler {
-  return async (request, response) => {
-    const token = readQuery(request.originalUrl, ['token']).get('token');
+function signIn({ keyRing, redis, keys }: SignInCore): Handle {
+  return async ({ request, response, query }) => {
+    const token = query.get('token');
     const claim = token !== undefined ? openSession(keyRing, 'sign-in', token) : undefined;
     if (claim === undefined || !(await useUp(redis, keys, claim))) return refuseLink(request, response, keyRing);
     const session = sealSession(keyRing, 'cookie', { role: claim.role, nonce: claim.nonce, expiresAt: Date.now() + SESSION_LIFETIME_MS });
@@ -43,7 +58,7 @@ function refuseLink(request: Request, response: Response, keyRing: KeyRing): voi
 }
 
 /** Ends the session of this browser; a foreign page must not do even that. */
-const signOut: RequestHandler = (request, response) => {
+const signOut: Handle = ({ request, response }) => {
   if (!isSameOrigin(request)) throw new ClusterError('AUTH_ORIGIN_REFUSED');
   response.setHeader('Set-Cookie', formatSessionCookie(request, ''));
   response.setHeader('Cache-Control', 'no-store');

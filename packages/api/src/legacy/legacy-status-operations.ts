@@ -1,37 +1,38 @@
 import { PRODUCT_VERSION, type WorkerHeartbeat } from '@python3-cluster/shared';
 import { platform } from 'node:os';
 import { dirname } from 'node:path';
-import type { RequestHandler } from 'express';
-import type { Authenticator } from '../auth/authenticator';
-import { requireRole } from '../auth/require-role';
 import { summarizeWorkers } from '../cluster/cluster-summary';
-import type { WorkerRegistry } from '../cluster/worker-registry';
-import { refuseQuery } from '../requests/refuse-query';
+import { defineFeature } from '../core/feature';
+import { ok, type Access, type Handle, type Operation } from '../core/operation';
 import type { JsonValue } from '../responses/raw-json';
-import { sendJson } from '../responses/send-json';
-import type { Route } from '../routes/route';
 import { LEGACY_BASE } from './legacy-envelope';
 
-export interface LegacyStatusRouteOptions {
-  readonly authenticator: Authenticator;
-  readonly registry: WorkerRegistry;
-}
+const tells = (name: string, access: Access, answer: string): Operation => ({
+  method: 'get',
+  path: `${LEGACY_BASE}/${name}`,
+  access,
+  effect: 'read',
+  ...(access === 'public' && { query: 'any' as const }),
+  answers: { 200: answer },
+});
 
 /** The predecessor's routes that only tell. They answer from the registry in memory, also while every slot is held. */
-export function createLegacyStatusRoutes({ authenticator, registry }: LegacyStatusRouteOptions): Route[] {
-  const tell = (name: string, view: (workers: readonly WorkerHeartbeat[]) => JsonValue, guards: readonly RequestHandler[]): Route => ({
-    method: 'get',
-    path: `${LEGACY_BASE}/${name}`,
-    handlers: [...guards, (_request, response) => sendJson(response, 200, view(registry.liveWorkers()))],
-  });
-  const withKey = [refuseQuery, requireRole(authenticator, 'viewer')];
-  return [
-    tell('version', toVersion, withKey),
-    tell('pool-stats', toPoolStats, withKey),
-    tell('diagnostics', toDiagnostics, withKey),
-    tell('health', toHealth, []),
-  ];
-}
+export const legacyStatusFeature = defineFeature({
+  name: 'legacy-status',
+  operations: {
+    version: tells('version', 'viewer', '`version` (`sys.version`), `pythonVersion`, `moduleVersion`, `available`'),
+    pool: tells('pool-stats', 'viewer', '`totalSize`, `poolSize`, `available`, `inUse`, `healthy`, over all worker nodes'),
+    diagnostics: tells('diagnostics', 'viewer', '`available`, `poolStats`, `versionInfo`, `distributionInfo`, `timestamp`'),
+    health: tells('health', 'public', '`healthy`, `available`, `status` (`HEALTHY`, `DOWN`), `timestamp`'),
+  },
+  create: ({ registry }) => {
+    const tell =
+      (view: (workers: readonly WorkerHeartbeat[]) => JsonValue): Handle =>
+      () =>
+        ok(view(registry.liveWorkers()));
+    return { version: tell(toVersion), pool: tell(toPoolStats), diagnostics: tell(toDiagnostics), health: tell(toHealth) };
+  },
+});
 
 /** The cluster's version is that of its longest-running worker node: nodes may differ while they are replaced. */
 function toVersion(workers: readonly WorkerHeartbeat[]): JsonValue {

@@ -1,0 +1,31 @@
+import { ClusterError } from '@python3-cluster/shared';
+import type { Application, RequestHandler } from 'express';
+import type { NamedOperation } from './feature';
+
+/** An operation with the steps its requests pass. */
+export interface ServedOperation extends NamedOperation {
+  readonly steps: readonly RequestHandler[];
+}
+
+/** Mounts operations. A known path with another method answers 405 and names the methods it takes. */
+export function mountOperations(app: Application, operations: readonly ServedOperation[]): void {
+  for (const { method, path, steps } of operations) app[method](path, ...steps);
+  for (const path of new Set(operations.map((operation) => operation.path))) {
+    const here = operations.filter((operation) => operation.path === path);
+    const methods = here.map((operation) => operation.method.toUpperCase());
+    const hasHead = here.some(({ method, effect }) => method === 'get' && effect === 'read');
+    app.all(path, refuseMethod(hasHead ? [...methods, 'HEAD'] : methods));
+  }
+}
+
+/** For whatever no operation took. */
+export const refuseUnknownRoute: RequestHandler = () => {
+  throw new ClusterError('ROUTE_NOT_FOUND');
+};
+
+const refuseMethod =
+  (allowed: readonly string[]): RequestHandler =>
+  (_request, response) => {
+    response.setHeader('Allow', allowed.join(', '));
+    throw new ClusterError('METHOD_NOT_ALLOWED');
+  };

@@ -1,0 +1,35 @@
+import { alertFeature } from './alerts/alert-operations';
+import { signInFeature } from './auth/sign-in-operations';
+import { healthFeature } from './cluster/health-operations';
+import { versionFeature } from './cluster/version-operations';
+import { workerFeature } from './cluster/worker-operations';
+import type { Feature } from './core/feature';
+import { eventFeature } from './events/event-operations';
+import { homeFeature } from './home/home-operations';
+import { jobFeature } from './jobs/job-operations';
+import { legacyAlertFeature } from './legacy/legacy-alert-operations';
+import { legacyJobFeature } from './legacy/legacy-job-operations';
+import { legacyMetricsFeature } from './legacy/legacy-metrics-operations';
+import { legacyStatusFeature } from './legacy/legacy-status-operations';
+import { metricsFeature } from './metrics/metrics-operations';
+import { prometheusFeature } from './metrics/prometheus-operations';
+import { quarantineFeature } from './quarantine/quarantine-operations';
+
+/** All that this API offers. A feature is added by its own folder and one line here. */
+export const features: readonly Feature[] = [
+  jobFeature,
+  eventFeature,
+  workerFeature,
+  versionFeature,
+  metricsFeature,
+  alertFeature,
+  quarantineFeature,
+  healthFeature,
+  prometheusFeature,
+  homeFeature,
+  signInFeature,
+  legacyJobFeature,
+  legacyStatusFeature,
+  legacyMetricsFeature,
+  legacyAlertFeature,
+];

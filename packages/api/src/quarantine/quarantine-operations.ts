@@ -1,0 +1,72 @@
+import { ClusterError, isHalfOpen, type QuarantineEntry } from '@python3-cluster/shared';
+import type { Core } from '../core/core';
+import { defineFeature } from '../core/feature';
+import { ok, parameterOf, type Handle } from '../core/operation';
+import type { JsonValue } from '../responses/raw-json';
+
+type QuarantineCore = Pick<Core, 'quarantine' | 'logger'>;
+
+/** What is quarantined, and its release. Of a program only its digest is shown: whose code it is, its job tells. */
+export const quarantineFeature = defineFeature({
+  name: 'quarantine',
+  operations: {
+    list: {
+      method: 'get',
+      path: '/api/v1/quarantine',
+      access: 'admin',
+      effect: 'read',
+      answers: { 200: '`{"quarantine": […]}`: [Quarantine](#quarantine)' },
+    },
+    release: {
+      method: 'delete',
+      path: '/api/v1/quarantine/:id',
+      access: 'admin',
+      effect: 'change',
+      answers: { 200: 'the program may run again' },
+      errors: ['QUARANTINE_NOT_FOUND', 'QUEUE_UNAVAILABLE'],
+    },
+  },
+  create: (core) => ({ list: listEntries(core), release: release(core) }),
+});
+
+function listEntries({ quarantine }: QuarantineCore): Handle {
+  return async () => {
+    await quarantine.look();
+    return ok({ quarantine: quarantine.entries().map(toEntryView) });
+  };
+}
+
+function release({ quarantine, logger }: QuarantineCore): Handle {
+  return async (call) => {
+    await quarantine.look();
+    const entry = quarantine.get(parameterOf(call, 'id'));
+    if (entry === undefined) throw new ClusterError('QUARANTINE_NOT_FOUND');
+    const { version, id, owner, program, environment, until } = entry;
+    const by = call.caller.keyId;
+    const at = Date.now();
+    await quarantine.put({ version, state: 'released', id, owner, program, environment, at, until, by }).catch((error: unknown) => {
+      throw new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; it is not known whether the program was released.', {
+        cause: error,
+      });
+    });
+    logger.warn({ event: 'quarantine', quarantineId: id, owner, program, by }, 'a quarantined program was released by an admin');
+    return ok({ id, state: 'released', by, releasedAt: at });
+  };
+}
+
+function toEntryView(entry: QuarantineEntry): JsonValue {
+  const { id, owner, program, environment, at, until, breaches, lastStatus, lastJobId, workers } = entry;
+  return {
+    id,
+    owner,
+    program,
+    environment,
+    state: isHalfOpen(entry) ? 'half-open' : 'quarantined',
+    since: at,
+    until,
+    breaches,
+    lastStatus,
+    lastJobId,
+    workers,
+  };
+}
