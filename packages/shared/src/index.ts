@@ -68,6 +68,7 @@ export * from './redis/undo-start';
 export * from './redis/worker-heartbeat';
 export * from './signing/key-ring';
 export * from './signing/seal';
+export * from './signing/sealed-record';
 export * from './telemetry/attribute-text';
 export * from './telemetry/recorded-span';
 export * from './telemetry/sampler';

@@ -1,14 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  ClusterError,
-  isClusterError,
-  openSeal,
-  seal,
-  type KeyRing,
-  type Logger,
-  type RedisKeys,
-  type SealContext,
-} from '@python3-cluster/shared';
+import { ClusterError, defineSealedRecord, isClusterError, type KeyRing, type Logger, type RedisKeys } from '@python3-cluster/shared';
 import type { Redis, Result } from 'ioredis';
 import type { RedisBreaker } from './redis-breaker';
 
@@ -52,6 +43,16 @@ declare module 'ioredis' {
     releaseOnce(record: string, index: string, sealed: Buffer): Result<number, Context>;
   }
 }
+
+/** What stands in Redis under a caller's key. */
+interface StandingRecord {
+  readonly version: 1;
+  readonly state: Standing['state'];
+  readonly fingerprint: string;
+  readonly jobId: string;
+}
+
+const records = defineSealedRecord<StandingRecord>({ scope: 'idempotency', version: 1 });
 
 /** What a caller's key stands for. */
 export interface Reservation {
@@ -139,20 +140,15 @@ export class IdempotencyRecords {
     return { record: this.options.keys.idempotency(ownerHash, digest(key)), index: this.options.keys.idempotencyIndex(ownerHash) };
   }
 
-  private contextOf(reservation: Reservation): SealContext {
-    return { purpose: 'record', scope: 'idempotency', subject: this.keysOf(reservation).record };
-  }
-
   private seal(reservation: Reservation, state: Standing['state']): Buffer {
     const { fingerprint, jobId } = reservation;
-    return seal(this.options.keyRing, this.contextOf(reservation), Buffer.from(JSON.stringify({ version: 1, state, fingerprint, jobId })));
+    return records.seal(this.options.keyRing, this.keysOf(reservation).record, { version: 1, state, fingerprint, jobId });
   }
 
   private open(asked: Reservation, sealed: Buffer, ageMs: number): Standing | undefined {
-    const content = openSeal(this.options.keyRing, this.contextOf(asked), sealed);
-    if (content === undefined) return undefined;
-    const { state, fingerprint, jobId } = JSON.parse(content.toString('utf8')) as Pick<Reservation, 'fingerprint' | 'jobId'> &
-      Pick<Standing, 'state'>;
+    const record = records.open(this.options.keyRing, this.keysOf(asked).record, sealed);
+    if (record === undefined) return undefined;
+    const { state, fingerprint, jobId } = record;
     return { reservation: { ...asked, fingerprint, jobId }, state, ageMs };
   }
 }

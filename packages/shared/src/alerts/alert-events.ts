@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../logging/create-logger';
 import type { RedisKeys } from '../redis/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
-import { openSeal, seal, type SealContext } from '../signing/seal';
+import { defineSealedRecord } from '../signing/sealed-record';
 import type { AlertName } from './alert-table';
 
 /** Alerts about something that happens, not about how things stand: any process may see it, and one replica evaluates. */
@@ -37,11 +37,8 @@ const MOST_SUBJECTS = 200;
 const MOST_TEXT = 200;
 
 const fieldOf = ({ name, subject }: Pick<AlertEvent, 'name' | 'subject'>): string => `${name} ${subject}`;
-const contextOf = (keys: RedisKeys, field: string): SealContext => ({
-  purpose: 'record',
-  scope: 'alert-event',
-  subject: `${keys.alertEvents} ${field}`,
-});
+const records = defineSealedRecord<AlertEvent>({ scope: 'alert-event', version: 1 });
+const placeOf = (keys: RedisKeys, field: string): string => `${keys.alertEvents} ${field}`;
 
 /** Only what can stand in a label, a log line and a Redis field without being taken for something else. */
 export const toSubject = (text: string): string => text.replace(/[^A-Za-z0-9._:-]/g, '_').slice(0, 64);
@@ -74,7 +71,7 @@ export class AlertEvents {
     const events = [...this.pending];
     try {
       if (redis.status !== 'ready' || !mayWrite()) throw new Error('no connection');
-      const fields = events.map(([field, event]) => [field, seal(keyRing, contextOf(keys, field), Buffer.from(JSON.stringify(event)))] as const);
+      const fields = events.map(([field, event]) => [field, records.seal(keyRing, placeOf(keys, field), event)] as const);
       await redis.hset(keys.alertEvents, new Map(fields));
       for (const [field, event] of events) if (this.pending.get(field) === event) this.pending.delete(field);
     } catch (error) {
@@ -97,9 +94,8 @@ export async function readAlertEvents(
   const events: AlertEvent[] = [];
   const stale: string[] = [];
   for (const [field, sealed] of Object.entries(fields)) {
-    const content = openSeal(keyRing, contextOf(keys, field), sealed);
-    const event = content && (JSON.parse(content.toString('utf8')) as AlertEvent);
-    if (event?.version === 1 && now - event.at <= maxAgeMs) events.push(event);
+    const event = records.open(keyRing, placeOf(keys, field), sealed);
+    if (event !== undefined && now - event.at <= maxAgeMs) events.push(event);
     else stale.push(field);
   }
   if (stale.length > 0) await redis.hdel(keys.alertEvents, ...stale);

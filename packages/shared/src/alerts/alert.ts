@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { KeyRing } from '../signing/key-ring';
-import { openSeal, seal, type SealContext } from '../signing/seal';
+import { defineSealedRecord } from '../signing/sealed-record';
 import type { AlertName, AlertSeverity } from './alert-table';
 
 /**
@@ -68,19 +68,13 @@ export const toDelivery = (alert: Alert, at: number): AlertDelivery => ({
  * Alerts grant nothing, but what stands in Redis is sent on, signed: it must be ours. The place is the Redis key, with the
  * hash's field where there is one.
  */
-const contextOf = (place: string): SealContext => ({ purpose: 'record', scope: 'alert', subject: place });
+const alerts = defineSealedRecord<Alert>({ scope: 'alert', version: 1 });
+const deliveries = defineSealedRecord<AlertDelivery>({ scope: 'alert', version: 1 });
 
 export const sealAlert = (keyRing: KeyRing, place: string, content: Alert | AlertDelivery): Buffer =>
-  seal(keyRing, contextOf(place), Buffer.from(JSON.stringify(content)));
+  'alert' in content ? deliveries.seal(keyRing, place, content) : alerts.seal(keyRing, place, content);
 
-export const openAlert = (keyRing: KeyRing, place: string, sealed: Buffer): Alert | undefined => open<Alert>(keyRing, place, sealed);
+export const openAlert = (keyRing: KeyRing, place: string, sealed: Buffer): Alert | undefined => alerts.open(keyRing, place, sealed);
 
 export const openDelivery = (keyRing: KeyRing, place: string, sealed: Buffer): AlertDelivery | undefined =>
-  open<AlertDelivery>(keyRing, place, sealed);
-
-function open<T extends { readonly version: 1 }>(keyRing: KeyRing, place: string, sealed: Buffer): T | undefined {
-  const content = openSeal(keyRing, contextOf(place), sealed);
-  if (content === undefined) return undefined;
-  const parsed = JSON.parse(content.toString('utf8')) as T;
-  return parsed.version === 1 ? parsed : undefined;
-}
+  deliveries.open(keyRing, place, sealed);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisKeys } from '../redis/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
-import { openSeal, seal, type SealContext } from '../signing/seal';
+import { defineSealedRecord } from '../signing/sealed-record';
 import type { QuarantineKey } from './quarantine-key';
 import type { BreachStatus } from './quarantine-record';
 
@@ -23,16 +23,12 @@ export interface QuarantineEvidence extends QuarantineKey {
   readonly count: number;
 }
 
-const contextOf = (keys: RedisKeys): SealContext => ({ purpose: 'record', scope: 'quarantine-evidence', subject: keys.quarantineChannel });
+const records = defineSealedRecord<QuarantineEvidence>({ scope: 'quarantine-evidence', version: 1 });
 
 export const sealEvidence = (keyRing: KeyRing, keys: RedisKeys, evidence: QuarantineEvidence): Buffer =>
-  seal(keyRing, contextOf(keys), Buffer.from(JSON.stringify(evidence)));
+  records.seal(keyRing, keys.quarantineChannel, evidence);
 
-export function openEvidence(keyRing: KeyRing, keys: RedisKeys, sealed: Buffer): QuarantineEvidence | undefined {
-  const content = openSeal(keyRing, contextOf(keys), sealed);
-  if (content === undefined) return undefined;
-  const evidence = JSON.parse(content.toString('utf8')) as QuarantineEvidence;
-  return evidence.version === 1 ? evidence : undefined;
-}
+export const openEvidence = (keyRing: KeyRing, keys: RedisKeys, sealed: Buffer): QuarantineEvidence | undefined =>
+  records.open(keyRing, keys.quarantineChannel, sealed);
 
 export const createEvidenceId = (): string => randomBytes(12).toString('base64url');

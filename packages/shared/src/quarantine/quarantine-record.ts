@@ -1,7 +1,7 @@
 import type { OutcomeStatus } from '../jobs/job-words';
 import type { RedisKeys } from '../redis/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
-import { openSeal, seal, type SealContext } from '../signing/seal';
+import { defineSealedRecord } from '../signing/sealed-record';
 import { quarantineIdOf, type QuarantineKey } from './quarantine-key';
 
 /** How a run can end that speaks against its program. */
@@ -44,20 +44,16 @@ export interface QuarantineRelease extends RecordOfKey {
  * Both kinds grant authority: an entry keeps jobs from running, a release lets them. What has no valid MAC for this very
  * field of this very hash does not exist.
  */
-const contextOf = (keys: RedisKeys, id: string): SealContext => ({
-  purpose: 'record',
-  scope: 'quarantine',
-  subject: `${keys.quarantine} ${id}`,
-});
+const records = defineSealedRecord<QuarantineRecord>({ scope: 'quarantine', version: 1 });
+
+const placeOf = (keys: RedisKeys, id: string): string => `${keys.quarantine} ${id}`;
 
 export const sealQuarantine = (keyRing: KeyRing, keys: RedisKeys, record: QuarantineRecord): Buffer =>
-  seal(keyRing, contextOf(keys, record.id), Buffer.from(JSON.stringify(record)));
+  records.seal(keyRing, placeOf(keys, record.id), record);
 
 export function openQuarantine(keyRing: KeyRing, keys: RedisKeys, id: string, sealed: Buffer): QuarantineRecord | undefined {
-  const content = openSeal(keyRing, contextOf(keys, id), sealed);
-  if (content === undefined) return undefined;
-  const record = JSON.parse(content.toString('utf8')) as QuarantineRecord;
-  return record.version === 1 && record.id === id && quarantineIdOf(record) === id ? record : undefined;
+  const record = records.open(keyRing, placeOf(keys, id), sealed);
+  return record?.id === id && quarantineIdOf(record) === id ? record : undefined;
 }
 
 /** After this it is forgotten: an entry whose program nobody has tried again, or a release that has outlived the entry. */
