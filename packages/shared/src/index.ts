@@ -52,6 +52,7 @@ export * from './quarantine/quarantine-key';
 export * from './quarantine/quarantine-list';
 export * from './quarantine/quarantine-record';
 export * from './redis/connect-redis';
+export * from './redis/listen-on';
 export * from './redis/inspect-redis';
 export * from './redis/job-cancel';
 export * from './redis/job-accept';

@@ -10,6 +10,8 @@ import { ForeignKeys } from './housekeeping/foreign-keys';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
+import { Attempts } from './jobs/attempts';
+import { Endings } from './jobs/endings';
 import { JobProcessor } from './jobs/process-job';
 import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
@@ -76,10 +78,16 @@ export async function createWorkerNode({
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
-  // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
-  });
+    admission: { config, redis, keys, keyRing, level, logger },
+    pool,
+    quarantine,
+    attempts: new Attempts({
+      config, redis, keys, templates, warm, feed, replicas, workerId: id, allowedModules, processLimit, logger,
+    }),
+    endings: new Endings({ redis, keys, keyRing, outcomes, workerId: id, logger }),
+    traceJob,
+  }); // prettier-ignore
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
   );

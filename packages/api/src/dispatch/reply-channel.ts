@@ -1,4 +1,4 @@
-import { openOutcome, REPLY_CHECK_MS, type KeyRing, type Logger } from '@python3-cluster/shared';
+import { listenOn, openOutcome, REPLY_CHECK_MS, type KeyRing, type Logger } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { ExpectedReply } from './expected-reply';
 import type { OutcomeStore } from './outcome-store';
@@ -33,10 +33,13 @@ export class ReplyChannel {
   }
 
   start(): void {
-    const { subscriber } = this.options;
-    subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.handleMessage(message));
-    subscriber.on('ready', () => void this.subscribe());
-    if (subscriber.status === 'ready') void this.subscribe();
+    const { subscriber, channel, logger } = this.options;
+    listenOn(subscriber, {
+      channels: [channel],
+      onMessage: (message) => this.handleMessage(message),
+      onSubscribed: () => void this.check([...this.waiting.values()]),
+      logger,
+    });
     this.timer = setInterval(() => void this.checkLongWaiting(), REPLY_CHECK_MS);
   }
 
@@ -54,16 +57,6 @@ export class ReplyChannel {
     });
     this.waiting.set(jobId, reply);
     return reply;
-  }
-
-  private async subscribe(): Promise<void> {
-    const { subscriber, channel, logger } = this.options;
-    try {
-      await subscriber.subscribe(channel);
-    } catch (error) {
-      logger.debug({ err: error }, 'the reply channel could not be subscribed to');
-    }
-    await this.check([...this.waiting.values()]);
   }
 
   private handleMessage(message: Buffer): void {

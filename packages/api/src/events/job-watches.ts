@@ -1,4 +1,5 @@
 import {
+  listenOn,
   formatWatch, laneOfJobId, openOutput, WATCH_RENEW_MS,
   type KeyRing, type Logger, type OutputPosition, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
@@ -40,10 +41,13 @@ export class JobWatches {
   }
 
   start(): void {
-    const { subscriber } = this.options;
-    subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.handleMessage(message));
-    subscriber.on('ready', () => void this.subscribe());
-    if (subscriber.status === 'ready') void this.subscribe();
+    const { subscriber, keys, replicaId, logger } = this.options;
+    listenOn(subscriber, {
+      channels: [keys.outputChannel(replicaId)],
+      onMessage: (message) => this.handleMessage(message),
+      onSubscribed: () => this.renew(),
+      logger,
+    });
     this.timer = setInterval(() => this.renew(), WATCH_RENEW_MS);
   }
 
@@ -85,16 +89,6 @@ export class JobWatches {
 
   private renew(): void {
     for (const job of this.jobs.values()) job.renew();
-  }
-
-  private async subscribe(): Promise<void> {
-    const { subscriber, keys, replicaId, logger } = this.options;
-    try {
-      await subscriber.subscribe(keys.outputChannel(replicaId));
-    } catch (error) {
-      logger.debug({ err: error }, 'the output channel could not be subscribed to');
-    }
-    this.renew();
   }
 
   private async ask(jobId: string, position: OutputPosition, worker: string | undefined): Promise<void> {

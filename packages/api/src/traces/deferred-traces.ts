@@ -1,4 +1,4 @@
-import type { Logger, RecordedSpan, Tracing } from '@python3-cluster/shared';
+import { listenOn, type Logger, type RecordedSpan, type Tracing } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 
 export interface DeferredTracesOptions {
@@ -35,12 +35,7 @@ export class DeferredTraces {
 
   start(): void {
     const { subscriber, channel, logger } = this.options;
-    const subscribe = (): void => {
-      subscriber.subscribe(channel).catch((error: unknown) => logger.debug({ error: String(error) }, 'the channel of traced jobs'));
-    };
-    subscriber.on('message', (_channel: string, jobId: string) => this.hear(jobId));
-    subscriber.on('ready', subscribe);
-    if (subscriber.status === 'ready') subscribe();
+    listenOn(subscriber, { channels: [channel], onMessage: (jobId) => this.hear(jobId.toString()), logger });
   }
 
   keep(jobId: string, traceId: string, spans: readonly RecordedSpan[]): void {

@@ -6,7 +6,7 @@ import {
 import { queueEntryLost, rejected, stopped, type Verdict } from '../jobs/judge-run';
 import { readLastEnd } from '../jobs/last-end';
 import type { OutcomeWriter } from '../jobs/outcome-writer';
-import { targetOf } from '../jobs/process-job';
+import { targetOf } from '../jobs/outcome-target';
 import { readJobHead } from '../jobs/read-job-head';
 import { takeJob, UNREADABLE_ATTEMPTS, type TakenJob } from '../jobs/take-job';
 import type { Chore } from './housekeeper';

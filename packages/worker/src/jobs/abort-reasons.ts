@@ -10,4 +10,4 @@ export const CANCEL_REQUESTED = 'cancel-requested';
 /** Ended here for a reason that leaves nothing to be written. */
 export const isGivenUp = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== CANCEL_REQUESTED;
 
-export const endedBy = (signal: AbortSignal): Processed => (signal.reason === LOCK_LOST ? 'lost' : 'stopped');
+export const endedBy = (signal: AbortSignal): Processed => ({ kind: signal.reason === LOCK_LOST ? 'lost' : 'stopped' });

@@ -11,10 +11,11 @@ import { StagedRunner } from '../../../../test/contracts/staged-runner';
 import { Pool } from '../pool/pool';
 import { Quarantine } from '../quarantine/quarantine';
 import { Template } from '../runner/template';
-import type { TemplateKeepers } from '../runner/template-keepers';
 import { OutputFeed } from '../watch/output-feed';
 import { WarmChildren } from '../warm/warm-children';
 import { OutcomeWriter, type PreparedOutcome } from './outcome-writer';
+import { Attempts } from './attempts';
+import { Endings } from './endings';
 import { JobProcessor } from './process-job';
 
 const { config } = loadConfig({});
@@ -78,20 +79,23 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   const record = keys.jobRecord('default', job.id);
   await redis.hset(record, 'job', sealJobHead(keyRing, job), 'state', 'waiting');
   await redis.pexpire(record, 60_000);
+  const workerId = 'node-1';
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, logger, workerId: 'node-1', level: 'A', allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 },
-    templates: { takeChild } as unknown as TemplateKeepers,
-    warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
-    outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),
-    feed: new OutputFeed({ redis, keys, keyRing, workerId: 'node-1', lanes: ['default'], logger }),
-    quarantine: new Quarantine({ config, redis, keys, keyRing, workerId: 'node-1', list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
+    admission: { config, redis, keys, keyRing, level: 'A', logger },
+    pool,
+    quarantine: new Quarantine({ config, redis, keys, keyRing, workerId, list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
+    attempts: new Attempts({
+      config, redis, keys, workerId, allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 }, logger,
+      templates: { takeChild },
+      warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
+      feed: new OutputFeed({ redis, keys, keyRing, workerId, lanes: ['default'], logger }),
+    }),
+    endings: new Endings({ redis, keys, keyRing, workerId, logger, outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId, level: 'D', logger }) }),
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;
-  let delivered: PreparedOutcome['finish'] | undefined;
-  const deliver = ({ finish }: PreparedOutcome): void => void (delivered = finish);
-  expect(await processor.process({ lane: 'default', jobId: job.id, entry, isRedelivered: false, signal, deliver })).toBe('done');
-  const { keys: finishKeys, values } = delivered as PreparedOutcome['finish'];
+  const processed = await processor.process({ lane: 'default', jobId: job.id, entry, isRedelivered: false, signal });
+  const { keys: finishKeys, values } = (processed as { readonly outcome: PreparedOutcome }).outcome.finish;
   expect(await redis.finishJob(...finishKeys, ...values)).toBe('written');
   const sealed = (await redis.hgetBuffer(record, 'outcome')) as Buffer;
   return { outcome: openOutcome(keyRing, job.id, sealed)?.outcome as Outcome, lent };

@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
-  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally, type Tracing,
+  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { traceSettled } from '../traces/settled-trace';
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
+import type { OutcomeTarget } from './outcome-target';
 
 export interface OutcomeWriterOptions {
   readonly redis: Redis;
@@ -23,25 +24,6 @@ export interface OutcomeWriterOptions {
 export interface WrittenOutcome {
   readonly target: OutcomeTarget;
   readonly outcome: Outcome;
-}
-
-/** Where an outcome belongs and who waits for it. */
-export interface OutcomeTarget {
-  readonly kind: Tally['kind'];
-  readonly program?: string | undefined;
-  readonly jobId: string;
-  readonly lane: string;
-  /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
-  readonly owner: string;
-  readonly issuedAt: number;
-  readonly resultTtlMs: number;
-  readonly replyTo: string | null;
-  readonly traceparent: string | null;
-  /** Its spans are exported although its trace is not sampled. */
-  readonly traced?: true;
-  /** Given when the job was taken. */
-  readonly token: string;
-  readonly attempts: readonly Attempt[];
 }
 
 /** Sealed, and not yet written. */

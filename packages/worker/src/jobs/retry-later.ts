@@ -6,7 +6,8 @@ import {
 import { toAttemptError } from './attempt-ends';
 import type { Verdict } from './judge-run';
 import { sealLastEnd } from './last-end';
-import type { OutcomeTarget, OutcomeWriter } from './outcome-writer';
+import type { OutcomeTarget } from './outcome-target';
+import type { OutcomeWriter } from './outcome-writer';
 import type { RunReport } from './run-in-slot';
 
 export interface RetryTools {

@@ -6,7 +6,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { stopped } from './judge-run';
 import type { OutcomeWriter } from './outcome-writer';
-import { targetOf } from './process-job';
+import { targetOf } from './outcome-target';
 import { readJobHead } from './read-job-head';
 
 export interface SettleTools {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_LOOK_MS, LimitedWarning, within, type ClaimVerdict, type Logger, type RedisKeys } from '@python3-cluster/shared';
+import { listenOn, CANCEL_LOOK_MS, LimitedWarning, within, type ClaimVerdict, type Logger, type RedisKeys } from '@python3-cluster/shared';
 
 /** A lane this node serves, as far as cancelling goes. */
 export interface CancellableLane {
@@ -49,13 +49,12 @@ export class CancelWatch {
   }
 
   start(): void {
-    const { subscriber } = this.options;
-    subscriber.on('message', (channel: string, jobId: string) => {
+    const { subscriber, logger } = this.options;
+    const onMessage = (jobId: Buffer, channel: string): void => {
       const lane = this.lanes.get(channel);
-      if (lane !== undefined) this.handle(lane, jobId);
-    });
-    subscriber.on('ready', () => this.subscribe());
-    if (subscriber.status === 'ready') this.subscribe();
+      if (lane !== undefined) this.handle(lane, jobId.toString());
+    };
+    listenOn(subscriber, { channels: this.lanes.keys(), onMessage, logger });
     this.timer = setInterval(() => void this.look(), CANCEL_LOOK_MS);
   }
 
@@ -65,11 +64,6 @@ export class CancelWatch {
     clearInterval(this.timer);
     this.options.subscriber.disconnect();
     if (this.options.redis.status === 'ready') await within(SETTLE_MS, Promise.all(this.pending), 'Redis').catch(() => undefined);
-  }
-
-  private subscribe(): void {
-    const { subscriber, logger } = this.options;
-    subscriber.subscribe(...this.lanes.keys()).catch((error: unknown) => logger.debug({ error: String(error) }, 'cancel channels'));
   }
 
   private async look(): Promise<void> {

@@ -13,7 +13,8 @@ import {
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
-import type { JobProcessor, ReceivedJob } from '../jobs/process-job';
+import type { JobProcessor } from '../jobs/process-job';
+import type { ReceivedJob } from '../jobs/received-job';
 import type { Processed } from '../jobs/processed';
 import { LaneConsumer } from './lane-consumer';
 
@@ -69,10 +70,10 @@ function consume(process: (received: ReceivedJob) => Promise<Processed> = delive
 
 const deliver =
   (token: string) =>
-  ({ jobId, deliver: give }: ReceivedJob): Promise<Processed> => {
+  ({ jobId }: ReceivedJob): Promise<Processed> => {
     const values = [token, SEALED, 60_000, '', jobId, 1_000, TALLY] as const;
-    give({ finish: { keys: finishJobKeys(keys, LANE, jobId, 'x'), values }, onWritten: (verdict) => verdicts.push([jobId, verdict]) });
-    return Promise.resolve('done');
+    const finish = { keys: finishJobKeys(keys, LANE, jobId, 'x'), values };
+    return Promise.resolve({ kind: 'done', outcome: { finish, onWritten: (verdict) => verdicts.push([jobId, verdict]) } });
   };
 
 async function add(jobId: string): Promise<void> {
@@ -153,10 +154,9 @@ it('a job that goes back to its lane leaves no outcome behind', async () => {
   await add('a');
   let isFirst = true;
   consume(async (received) => {
-    await deliver('token')(received);
-    if (!isFirst) return 'done';
+    if (!isFirst) return deliver('token')(received);
     isFirst = false;
-    return 'busy';
+    return { kind: 'busy' };
   });
   await waitFor('it to be put back', async () => (await counts())['delayed'] === 1);
   expect([verdicts, await redis.hget(keys.jobRecord(LANE, 'a'), 'state')]).toEqual([[], 'active']);

@@ -14,7 +14,7 @@ import {
 } from '@python3-cluster/shared';
 import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING } from '../jobs/abort-reasons';
 import type { JobProcessor } from '../jobs/process-job';
-import type { Processed } from '../jobs/processed';
+import { BUSY, type Processed } from '../jobs/processed';
 import type { PreparedOutcome } from '../jobs/outcome-writer';
 import { writeOutcomesOnCompletion, type DeliveredOutcome } from './finish-and-complete';
 import { LockWatch } from './lock-watch';
@@ -138,15 +138,13 @@ export class LaneConsumer {
   /** A job leaves the queue only when its record has an outcome; else it goes back, or its lock runs out by itself. */
   private async process(job: QueueJob<QueueEntry>, token: string | undefined): Promise<void> {
     const processed = await this.processOnce(job, token);
-    if (processed !== 'done') this.outcomes.delete(job.id ?? '');
-    if (typeof processed === 'object') {
-      await job.moveToDelayed(processed.notBefore, token);
-      await this.dropIfFinished(job);
-      throw new DelayedError();
-    }
-    switch (processed) {
+    switch (processed.kind) {
       case 'done':
         return;
+      case 'later':
+        await job.moveToDelayed(processed.notBefore, token);
+        await this.dropIfFinished(job);
+        throw new DelayedError();
       case 'busy':
       case 'failed':
         return this.putBack(job, token);
@@ -192,7 +190,7 @@ export class LaneConsumer {
     });
   }
 
-  private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | 'failed'> {
+  private async processOnce(job: QueueJob<QueueEntry>, token: string | undefined): Promise<Processed | Failed> {
     const { lane, processor, mayTake, logger } = this.options;
     const jobId = job.id ?? '';
     const aborter = new AbortController();
@@ -202,20 +200,27 @@ export class LaneConsumer {
       aborter.abort(LOCK_LOST);
     });
     try {
-      if (!(await mayTake(lane))) return 'busy';
+      if (!(await mayTake(lane))) return BUSY;
       const isRedelivered = job.stalledCounter > 0;
-      const deliver = (outcome: PreparedOutcome): void => this.keep(job, token, outcome);
-      return await processor.process({
-        lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal, deliver,
+      const processed = await processor.process({
+        lane, jobId, entry: job.data, isRedelivered, lockToken: token, signal: aborter.signal,
       }); // prettier-ignore
+      // Before the job is no longer one that runs here: in between, the node would look idle.
+      if (processed.kind === 'done' && processed.outcome !== undefined) this.keep(job, token, processed.outcome);
+      return processed;
     } catch (error) {
       logger.error({ jobId, lane, err: error }, 'a failure of ours; the job goes back to its lane');
-      return 'failed';
+      return { kind: 'failed' };
     } finally {
       this.running.delete(jobId);
       this.locks.untrack(jobId);
     }
   }
+}
+
+/** A failure of ours; the job may be tried again soon. */
+interface Failed {
+  readonly kind: 'failed';
 }
 
 /** When this node asked for the job and its lock, on the clock of `performance.now()`: the lock is not younger than that. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
+  listenOn,
   asBreach, BASE_ENVIRONMENT, createEvidenceId, findQuarantine, isHalfOpen, openEvidence, programIdOf, quarantineIdOf, quarantineMessage, sealEvidence,
   type Config, type Job, type KeyRing, type Logger, type OutcomeStatus, type QuarantineEntry, type QuarantineEvidence, type QuarantineList, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
@@ -61,13 +62,7 @@ export class Quarantine {
    */
   async start(subscriber: Redis): Promise<void> {
     const { keys, list, logger } = this.options;
-    const subscribe = (): void =>
-      void subscriber.subscribe(keys.quarantineChannel).catch((error: unknown) => logger.debug({ error: String(error) }, 'quarantine'));
-    subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
-      if (channel.toString() === keys.quarantineChannel) this.handle(message);
-    });
-    subscriber.on('ready', subscribe);
-    if (subscriber.status === 'ready') subscribe();
+    listenOn(subscriber, { channels: [keys.quarantineChannel], onMessage: (message) => this.handle(message), logger });
     this.timer = setInterval(() => this.tellClean(), CLEAN_NEWS_MS);
     await list.start();
   }

@@ -4,6 +4,7 @@ import {
   type Attempt, type FinishVerdict, type Job, type RecordedSpan, type SpanAttributes, type TraceContext, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Verdict } from '../jobs/judge-run';
+import type { PreparedOutcome } from '../jobs/outcome-writer';
 import type { Processed } from '../jobs/processed';
 import type { RunReport } from '../jobs/run-in-slot';
 import { attemptSpanId } from './attempt-span-id';
@@ -38,8 +39,8 @@ export class AttemptTrace implements JobTrace {
   private readonly jobId: string;
   private readonly workerId: string;
   private readonly onUnsampledExport: OnUnsampledExport;
-  private readonly consume: RecordedSpan;
-  private readonly steps: RecordedSpan[] = [];
+  private consume: RecordedSpan;
+  private steps: RecordedSpan[] = [];
   private inner: RecordedSpan[] = [];
   private context: TraceContext | undefined;
   private job: Job | undefined;
@@ -62,7 +63,13 @@ export class AttemptTrace implements JobTrace {
     this.jobId = jobId;
     this.workerId = workerId;
     this.onUnsampledExport = onUnsampledExport;
-    this.consume = recordSpan(SPAN_NAMES.consume(lane), SPAN_KINDS.consumer, undefined, traceNowMs(), {
+    this.consume = this.begin();
+    this.step('verify');
+  }
+
+  private begin(): RecordedSpan {
+    const { lane, jobId, workerId } = this;
+    return recordSpan(SPAN_NAMES.consume(lane), SPAN_KINDS.consumer, undefined, traceNowMs(), {
       [ATTRIBUTES.messagingSystem]: MESSAGING_SYSTEM,
       [ATTRIBUTES.operation]: 'process',
       [ATTRIBUTES.operationType]: 'process',
@@ -71,7 +78,6 @@ export class AttemptTrace implements JobTrace {
       [ATTRIBUTES.jobId]: jobId,
       [ATTRIBUTES.workerId]: workerId,
     });
-    this.step('verify');
   }
 
   step(name: AttemptStep): void {
@@ -87,11 +93,11 @@ export class AttemptTrace implements JobTrace {
     Object.assign(this.consume.attributes, { [ATTRIBUTES.jobKind]: job.kind, [ATTRIBUTES.jobMode]: job.mode });
   }
 
-  took(pid: number, isWarm: boolean): void {
+  childTaken(pid: number, isWarm: boolean): void {
     this.annotate({ [ATTRIBUTES.pid]: pid, [ATTRIBUTES.isolation]: isWarm ? 'warm' : 'fresh' });
   }
 
-  taken(attempts: readonly Attempt[], isStarted: boolean): void {
+  startDecided(attempts: readonly Attempt[], isStarted: boolean): void {
     this.attempts = attempts;
     this.hasStarted = isStarted;
   }
@@ -159,17 +165,27 @@ export class AttemptTrace implements JobTrace {
   }
 
   /** What became of a job whose outcome is not written now. One that was put back before it was started has nothing to tell. */
-  handled(processed: Processed): void {
-    if (processed === 'done' || !this.hasStarted) return;
-    if (typeof processed === 'object') this.end();
-    else if (processed !== 'busy') this.end(processed === 'lost' ? 'lock_lost' : 'node_stopping');
+  handled(processed: Processed): Processed {
+    switch (processed.kind) {
+      case 'done':
+        return processed.outcome === undefined ? processed : { kind: 'done', outcome: this.endingWith(processed.outcome) };
+      case 'later':
+        if (this.hasStarted) this.end();
+        return processed;
+      case 'lost':
+      case 'stopped':
+        if (this.hasStarted) this.end(processed.kind === 'lost' ? 'lock_lost' : 'node_stopping');
+        return processed;
+      case 'busy':
+        return processed;
+    }
   }
 
   failed(): void {
     if (this.hasStarted) this.end('failure');
   }
 
-  delivering<T extends { readonly onWritten: (written: FinishVerdict) => void }>(outcome: T): T {
+  private endingWith(outcome: PreparedOutcome): PreparedOutcome {
     const onWritten = (written: FinishVerdict): void => {
       outcome.onWritten(written);
       this.end(written === 'written' ? undefined : 'stale');
@@ -177,12 +193,18 @@ export class AttemptTrace implements JobTrace {
     return { ...outcome, onWritten };
   }
 
-  again(): AttemptTrace {
+  again(): void {
     this.end('template_lost');
-    const { tracing, lane, workerId, jobId, job, onUnsampledExport } = this;
-    const next = new AttemptTrace(tracing, { lane, jobId }, workerId, onUnsampledExport);
-    if (job !== undefined) next.belongsTo(job);
-    return next;
+    const { job } = this;
+    this.consume = this.begin();
+    this.steps = [];
+    this.inner = [];
+    this.attempts = [];
+    this.hasStarted = false;
+    this.executeId = '';
+    this.context = this.sampled = this.verdict = this.isAdmitted = undefined;
+    this.step('verify');
+    if (job !== undefined) this.belongsTo(job);
   }
 
   private get isSampled(): boolean {

@@ -1,4 +1,4 @@
-import type { Attempt, FinishVerdict, Job } from '@python3-cluster/shared';
+import type { Attempt, Job } from '@python3-cluster/shared';
 import type { Verdict } from '../jobs/judge-run';
 import type { Processed } from '../jobs/processed';
 import type { RunReport } from '../jobs/run-in-slot';
@@ -6,33 +6,27 @@ import type { RunReport } from '../jobs/run-in-slot';
 /** The steps of an attempt, one after the other. */
 export type AttemptStep = 'verify' | 'slot' | 'child' | 'startMarker' | 'run' | 'outcome';
 
-interface Delivery {
-  readonly onWritten: (written: FinishVerdict) => void;
-}
-
-/** What is told of a job on its way through a worker node. */
+/** Observes a job on its way through a worker node. */
 export interface JobTrace {
   /** The job is verified, or its record could be believed where it was not. */
   belongsTo(job: Job): void;
   /** The step before ends where this one begins. */
   step(name: AttemptStep): void;
   /** The child that takes it. */
-  took(pid: number, isWarm: boolean): void;
+  childTaken(pid: number, isWarm: boolean): void;
   /** The record's word on it, and whether its code is to run. */
-  taken(attempts: readonly Attempt[], isStarted: boolean): void;
+  startDecided(attempts: readonly Attempt[], isStarted: boolean): void;
   /** For the code's own calls: they go on below its execution. undefined: as the job came. */
   readonly traceparentForCode: string | undefined;
   ran(report: RunReport, verdict: Verdict): void;
   /** How it ended, and whether that is reason enough to export it unsampled: the outcome says so to the API. */
   judge(verdict: Pick<Verdict, 'status' | 'error'>): { readonly traced?: true };
-  /** The outcome, with word of this when it is written. */
-  delivering<T extends Delivery>(outcome: T): T;
-  /** What became of a job whose outcome is not written now. */
-  handled(processed: Processed): void;
+  /** What became of it; an outcome that is to be written then ends the trace when it is. */
+  handled(processed: Processed): Processed;
   /** A failure of ours; the job goes back. */
   failed(): void;
-  /** This attempt was lost with its template, and the job is started once more: the trace of the next. */
-  again(): JobTrace;
+  /** This attempt was lost with its template, and the job is started once more: what follows is another attempt's. */
+  again(): void;
 }
 
 const ignore = (): void => undefined;
@@ -41,13 +35,12 @@ const ignore = (): void => undefined;
 export const UNTRACED: JobTrace = {
   belongsTo: ignore,
   step: ignore,
-  took: ignore,
-  taken: ignore,
+  childTaken: ignore,
+  startDecided: ignore,
   traceparentForCode: undefined,
   ran: ignore,
   judge: () => ({}),
-  delivering: (outcome) => outcome,
-  handled: ignore,
+  handled: (processed) => processed,
   failed: ignore,
-  again: () => UNTRACED,
+  again: ignore,
 };

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import {
+  listenOn,
   MAX_OUTPUT_MESSAGE_BYTES, OUTPUT_JOIN_MS, parseWatch, sealOutput, WATCH_LEASE_MS,
   type KeyRing, type Logger, type OutputMessage, type OutputWatch, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
@@ -67,14 +68,8 @@ export class OutputFeed {
   /** Hears of watches through a subscriber that it shares. */
   listen(subscriber: Redis): void {
     const { keys, lanes, workerId, logger } = this.options;
-    const channels = new Set([...lanes.map((lane) => keys.watchChannel(lane)), keys.nodeWatchChannel(workerId)]);
-    const subscribe = (): void =>
-      void subscriber.subscribe(...channels).catch((error: unknown) => logger.debug({ error: String(error) }, 'watch channels'));
-    subscriber.on('message', (channel: string, text: string) => {
-      if (channels.has(channel)) this.handle(text);
-    });
-    subscriber.on('ready', subscribe);
-    if (subscriber.status === 'ready') subscribe();
+    const channels = [...lanes.map((lane) => keys.watchChannel(lane)), keys.nodeWatchChannel(workerId)];
+    listenOn(subscriber, { channels, onMessage: (text) => this.handle(text.toString()), logger });
   }
 
   stop(): void {

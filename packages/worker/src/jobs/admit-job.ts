@@ -1,0 +1,92 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Config, IsolationLevel, Job, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import type { JobTrace } from '../traces/job-trace';
+import { endedBy, isGivenUp } from './abort-reasons';
+import { rejected, stopped, type Verdict } from './judge-run';
+import { loadContent } from './load-content';
+import { targetOf, unknownTarget, type JobTarget } from './outcome-target';
+import type { Processed } from './processed';
+import { readJobHead } from './read-job-head';
+import type { ReceivedJob } from './received-job';
+import type { StartRules } from './take-job';
+import { verifyJob, type RejectionCode } from './verify-job';
+
+export interface AdmissionTools {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly level: IsolationLevel;
+  readonly logger: Logger;
+}
+
+/** How a job that is not to run ends, and what its record must be asked first. */
+export interface Closing {
+  readonly target: JobTarget;
+  readonly rules: StartRules;
+  readonly verdict: Verdict;
+}
+
+export type JobAdmission =
+  | { readonly kind: 'admitted'; readonly job: Job; readonly payload: Buffer }
+  | { readonly kind: 'closed'; readonly closing: Closing }
+  | { readonly kind: 'back'; readonly processed: Processed };
+
+/**
+ * Whether a job may run here now: its content is there, the API signed it, this node contains its code, its time has come
+ * and is not over.
+ */
+export async function admitJob(tools: AdmissionTools, received: ReceivedJob, trace: JobTrace): Promise<JobAdmission> {
+  const { redis, keys, keyRing, level } = tools;
+  const { lane, jobId, signal } = received;
+  const content = await loadContent(redis, keys, received);
+  if (!content.ok) return refuse(tools, received, trace, content);
+  const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
+  if (!verification.ok) return refuse(tools, received, trace, verification);
+  const { job, payload } = verification;
+  trace.belongsTo(job);
+  if (level === 'D' && job.mode === 'restricted') return closed(job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
+  // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
+  const leftMs = (job.startAfter ?? 0) - Date.now();
+  if (leftMs > 0) return { kind: 'back', processed: await holdBack(leftMs, signal) };
+  return isTooLate(job) ? closed(job, stopped('expired', 0)) : { kind: 'admitted', job, payload };
+}
+
+const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
+
+/** The caller's time is over. */
+export const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
+
+export const closingOf = (job: Job, verdict: Verdict): Closing => ({ target: targetOf(job), rules: job, verdict });
+
+const closed = (job: Job, verdict: Verdict): JobAdmission => ({ kind: 'closed', closing: closingOf(job, verdict) });
+
+interface Refusal {
+  readonly code: RejectionCode;
+  readonly message: string;
+}
+
+/** The content cannot be believed: where the outcome goes is read from the job's sealed record instead. */
+async function refuse(tools: AdmissionTools, { lane, jobId }: ReceivedJob, trace: JobTrace, refusal: Refusal): Promise<JobAdmission> {
+  const { code, message } = refusal;
+  tools.logger.error({ event: 'security', errorCode: code, jobId, lane }, `job refused: ${message}`);
+  const head = await readJobHead(tools, lane, jobId);
+  if (head !== undefined) trace.belongsTo(head);
+  const target = head ? { ...targetOf(head), lane } : unknownTarget(lane, jobId, tools.config.resultTtlSeconds * 1_000);
+  const rules = head ?? { delivery: 'at-least-once' as const };
+  return { kind: 'closed', closing: { target, rules, verdict: rejected(code, message) } };
+}
+
+/**
+ * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
+ * node would promote a job and the other put it back, many times a second.
+ */
+export const EARLY_HOLD_MS = 250;
+
+/** Goes back to wait for its time. One that is being cancelled meanwhile is settled as any that nobody runs. */
+export async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
+  const notBefore = Date.now() + leftMs;
+  await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
+  return isGivenUp(signal) ? endedBy(signal) : { kind: 'later', notBefore };
+}

@@ -1,0 +1,99 @@
+import type { Redis } from 'ioredis';
+import type { Job, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import type { JobTrace } from '../traces/job-trace';
+import type { Closing } from './admit-job';
+import type { EndedRun } from './attempts';
+import { rejected, stopped, type Verdict } from './judge-run';
+import { readLastEnd } from './last-end';
+import { targetOf, type JobTarget } from './outcome-target';
+import type { OutcomeWriter } from './outcome-writer';
+import { DONE, type Processed } from './processed';
+import type { ReceivedJob } from './received-job';
+import { retryLater } from './retry-later';
+import { takeJob, UNREADABLE_ATTEMPTS, type TakenJob } from './take-job';
+import type { RejectionCode } from './verify-job';
+
+export interface EndingTools {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+  readonly outcomes: OutcomeWriter;
+  readonly workerId: string;
+  readonly logger: Logger;
+}
+
+/** Makes outcomes of what became of a job. The record has the last word on which one counts. */
+export class Endings {
+  private readonly tools: EndingTools;
+
+  constructor(tools: EndingTools) {
+    this.tools = tools;
+  }
+
+  /** Ends a job without running it (again). */
+  async close(received: ReceivedJob, { target, rules, verdict }: Closing, trace: JobTrace): Promise<Processed> {
+    return this.settle(received, target, await takeJob(this.tools, received, rules, 'close'), verdict, trace);
+  }
+
+  /** Ends a job whose record says that it must not start again. */
+  exhaust(received: ReceivedJob, job: Job, taken: TakenJob, trace: JobTrace): Promise<Processed> {
+    return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length), trace);
+  }
+
+  /** The outcome of a run, unless the job is to be tried again. */
+  async conclude(job: Job, { taken, verdict, report, isWarm }: EndedRun, trace: JobTrace): Promise<Processed> {
+    trace.step('outcome');
+    const target = { ...targetOf(job), ...taken, ...trace.judge(verdict) };
+    const isolation = isWarm ? 'warm' : 'fresh';
+    const notBefore = job.retry && (await retryLater(this.tools, job, { target, verdict, report, isolation }));
+    if (notBefore !== undefined) return { kind: 'later', notBefore };
+    return { kind: 'done', outcome: await this.tools.outcomes.prepare(target, verdict, report, isolation) };
+  }
+
+  /** The outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
+  private async settle(received: ReceivedJob, target: JobTarget, taken: TakenJob, verdict: Verdict, trace: JobTrace): Promise<Processed> {
+    const { outcomes } = this.tools;
+    switch (taken.verdict) {
+      case 'unheld':
+        return { kind: 'lost' };
+      case 'cancelled':
+      case 'unknown':
+      case 'finished':
+        this.tellStanding(received, taken.verdict);
+        return DONE;
+      default: {
+        trace.startDecided(taken.attempts, false);
+        trace.step('outcome');
+        // Too late for the retry that was due: what the last attempt ended with stands.
+        const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.tools, { ...target, ...taken }) : undefined;
+        const end = verdictOf(taken) ?? verdict;
+        const ended = { ...target, ...taken, ...trace.judge(lastEnd?.outcome ?? end) };
+        return { kind: 'done', outcome: lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, end) };
+      }
+    }
+  }
+
+  /**
+   * The outcome that stands is the truth. Redelivered: the job's node was lost between the outcome and the queue's own
+   * bookkeeping. Else somebody put an entry under an old id: a replay.
+   */
+  private tellStanding({ jobId, lane, isRedelivered }: ReceivedJob, record: 'cancelled' | 'unknown' | 'finished'): void {
+    const { logger } = this.tools;
+    if (record === 'cancelled') logger.info({ jobId, lane }, 'cancelled job has its outcome already; not run');
+    else if (isRedelivered) logger.info({ jobId, lane, record }, 'redelivered job has its outcome already; not run');
+    else
+      logger.error(
+        { event: 'security', errorCode: 'JOB_REPLAYED', jobId, lane, record },
+        'a finished or unknown job stood in the queue; not run',
+      );
+  }
+}
+
+/** What the record itself says about a job that is not run (again). */
+function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
+  if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
+  if (verdict === 'cancel') return stopped('cancelled', attempts.length);
+  return verdict === 'lost' ? stopped('lost', attempts.length) : undefined;
+}
+
+const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
