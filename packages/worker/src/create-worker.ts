@@ -10,9 +10,10 @@ import { ForeignKeys } from './housekeeping/foreign-keys';
 import { Housekeeper } from './housekeeping/housekeeper';
 import { Reconciler, type ReconcilerOptions } from './housekeeping/reconciler';
 import { Sweeper } from './housekeeping/sweeper';
-import { Attempts } from './jobs/attempts';
-import { Endings } from './jobs/endings';
-import { JobProcessor } from './jobs/process-job';
+import type { AdmissionTools } from './jobs/admit-job';
+import { Attempts, type AttemptTools } from './jobs/attempts';
+import { Endings, type EndingTools } from './jobs/endings';
+import { JobProcessor, type JobProcessorOptions } from './jobs/process-job';
 import { OutcomeWriter, type WrittenOutcome } from './jobs/outcome-writer';
 import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
@@ -77,16 +78,8 @@ export async function createWorkerNode({
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
-  const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
-  const processor = new JobProcessor({
-    admission: { config, redis, keys, keyRing, level, logger },
-    pool,
-    quarantine,
-    attempts: new Attempts({
-      config, redis, keys, templates, warm, feed, replicas, workerId: id, allowedModules, processLimit, logger,
-    }),
-    endings: new Endings({ redis, keys, keyRing, outcomes, workerId: id, logger }),
-    traceJob,
+  const processor = createProcessor({
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, processLimit, traceJob, logger,
   }); // prettier-ignore
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -163,6 +156,18 @@ const createWrittenListener =
     feed.ended(written.target.jobId);
     metrics.take(written);
   };
+
+type ProcessorParts = AdmissionTools &
+  Omit<AttemptTools, 'allowedModules'> &
+  EndingTools &
+  Pick<JobProcessorOptions, 'pool' | 'quarantine' | 'traceJob'>;
+
+function createProcessor(parts: ProcessorParts): JobProcessor {
+  const { pool, quarantine, traceJob, config } = parts;
+  const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
+  const attempts = new Attempts({ ...parts, allowedModules });
+  return new JobProcessor({ admission: parts, pool, quarantine, attempts, endings: new Endings(parts), traceJob });
+}
 
 /** What one node at a time does for the whole cluster. */
 function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Job, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import type { Job, KeyRing, Logger, OutcomeParts, RedisKeys } from '@python3-cluster/shared';
 import type { JobTrace } from '../traces/job-trace';
 import type { Closing } from './admit-job';
 import type { EndedRun } from './attempts';
@@ -52,7 +52,6 @@ export class Endings {
 
   /** The outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: JobTarget, taken: TakenJob, verdict: Verdict, trace: JobTrace): Promise<Processed> {
-    const { outcomes } = this.tools;
     switch (taken.verdict) {
       case 'unheld':
         return { kind: 'lost' };
@@ -61,16 +60,31 @@ export class Endings {
       case 'finished':
         this.tellStanding(received, taken.verdict);
         return DONE;
-      default: {
-        trace.startDecided(taken.attempts, false);
-        trace.step('outcome');
-        // Too late for the retry that was due: what the last attempt ended with stands.
-        const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.tools, { ...target, ...taken }) : undefined;
-        const end = verdictOf(taken) ?? verdict;
-        const ended = { ...target, ...taken, ...trace.judge(lastEnd?.outcome ?? end) };
-        return { kind: 'done', outcome: lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, end) };
-      }
+      case 'close':
+        return this.write(
+          target,
+          taken,
+          verdict,
+          trace,
+          isLate(verdict) ? await readLastEnd(this.tools, { ...target, ...taken }) : undefined,
+        );
+      case 'damaged':
+      case 'cancel':
+      case 'lost':
+      case 'early':
+      case 'exhausted':
+      case 'start':
+        return this.write(target, taken, verdictOf(taken) ?? verdict, trace);
     }
+  }
+
+  /** `lastEnd`: it is too late for the retry that was due, and what the last attempt ended with stands. */
+  private async write(target: JobTarget, taken: TakenJob, verdict: Verdict, trace: JobTrace, lastEnd?: OutcomeParts): Promise<Processed> {
+    const { outcomes } = this.tools;
+    trace.startDecided(taken.attempts, false);
+    trace.step('outcome');
+    const ended = { ...target, ...taken, ...trace.judge(lastEnd?.outcome ?? verdict) };
+    return { kind: 'done', outcome: lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, verdict) };
   }
 
   /**
