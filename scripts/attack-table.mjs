@@ -46,7 +46,7 @@ These attacks take a cluster, a socket or Redis. Each has a test of its own.
 | requests read in two ways | a header behind more fields than the parser keeps, given twice, after the body; another transfer coding | \`test/e2e/raw-requests.test.ts\` |
 | requests that hold up the loop | names by the million, text where a word is due | \`requests/body-shapes.test.ts\`, \`test/e2e/event-loop.test.ts\` |
 | requests that fill memory | large bodies at once, an answer that nobody reads | \`requests/body-budget.test.ts\`, \`stalled-answers.test.ts\` |
-| links that are looked at | HEAD, and a browser that fetches ahead, on what works once | \`auth/sign-in-operations.test.ts\` |
+| links that are looked at | HEAD, and a browser that fetches ahead, on what works once | \`sign-in/sign-in-operations.test.ts\` |
 | Redis without the key | entries, records, counters and indexes of the wrong type or shape; a bare cancel message | \`test/e2e/foreign-writes.test.ts\`, \`foreign-keys.test.ts\` |
 | | losses of the cluster as evidence against a program | \`quarantine/quarantine.test.ts\`, \`jobs/run-company.test.ts\` |
 

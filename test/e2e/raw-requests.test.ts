@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { KeyRing } from '@python3-cluster/shared';
-import { createSignInPath } from '../../packages/api/src/auth/create-sign-in-path';
+import { createSignInPath } from '../../packages/api/src/sign-in/create-sign-in-path';
 import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { exchange, exchangeHead, RawConnection, rawRequest, type RawAnswer } from '../support/raw-http';
 import { freePort } from '../support/test-redis';

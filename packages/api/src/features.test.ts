@@ -3,7 +3,7 @@ import { isRoleAtLeast, ROLES, type Role } from '@python3-cluster/shared';
 import { keyRing, useCluster } from '../test/use-cluster';
 import type { Answer } from '../test/api-under-test';
 import { sealSession } from './auth/session-seals';
-import { listOperations, type NamedOperation } from './core/feature';
+import { listOperations, type NamedOperation } from './operations/feature';
 import { features } from './features';
 
 const { startCluster } = useCluster();

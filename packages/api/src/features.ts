@@ -1,9 +1,10 @@
 import { alertFeature } from './alerts/alert-operations';
-import { signInFeature } from './auth/sign-in-operations';
+import { signInFeature } from './sign-in/sign-in-operations';
 import { healthFeature } from './cluster/health-operations';
 import { versionFeature } from './cluster/version-operations';
 import { workerFeature } from './cluster/worker-operations';
-import type { Feature } from './core/feature';
+import type { Feature } from './operations/feature';
+import type { Core } from './serve/core';
 import { eventFeature } from './events/event-operations';
 import { homeFeature } from './home/home-operations';
 import { jobFeature } from './jobs/job-operations';
@@ -16,7 +17,7 @@ import { prometheusFeature } from './metrics/prometheus-operations';
 import { quarantineFeature } from './quarantine/quarantine-operations';
 
 /** All that this API offers. A feature is added by its own folder and one line here. */
-export const features: readonly Feature[] = [
+export const features: readonly Feature<Core>[] = [
   jobFeature,
   eventFeature,
   workerFeature,

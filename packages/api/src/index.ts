@@ -1,5 +1,5 @@
-export { createSignInPath } from './auth/create-sign-in-path';
+export { createSignInPath } from './sign-in/create-sign-in-path';
 export { createApi, type Api } from './create-api';
 export { runApi, type RunApiOptions } from './main';
-export { listOperations } from './core/feature';
+export { listOperations } from './operations/feature';
 export { features } from './features';

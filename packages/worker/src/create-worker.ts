@@ -25,6 +25,7 @@ import { Heartbeat } from './registry/heartbeat';
 import { HostWatch } from './registry/host-watch';
 import { createSlots, type SlotsParts } from './create-slots';
 import type { TemplateReady } from './runner/template';
+import { createSettledTraces } from './traces/settled-trace';
 import { createTraceJobs } from './traces/trace-jobs';
 import { WarmChildren } from './warm/warm-children';
 import { OutputFeed } from './watch/output-feed';
@@ -75,7 +76,8 @@ export async function createWorkerNode({
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
+  const onSettled = tracing && createSettledTraces(tracing, id);
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, onSettled, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const processor = createProcessor({

@@ -1,12 +1,16 @@
-import { ALERT_ID_PATTERN, ClusterError, isClusterError } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import { ok, parameterOf, type Handle } from '../core/operation';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import { ALERT_ID_PATTERN, ClusterError, isClusterError, type Logger } from '@python3-cluster/shared';
+import type { AlertStore } from './alert-store';
+import { defineFeature } from '../operations/feature';
+import { ok, parameterOf, type Handle } from '../operations/operation';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import { acknowledgeAlert } from './acknowledge-alert';
 import { toAlertView } from './alert-view';
 
-type AlertCore = Pick<Core, 'alerts' | 'breaker' | 'logger'>;
+interface AlertParts {
+  readonly alerts: AlertStore;
+  readonly breaker: RedisBreaker;
+  readonly logger: Logger;
+}
 
 export const alertFeature = defineFeature({
   name: 'alerts',
@@ -28,10 +32,10 @@ export const alertFeature = defineFeature({
       errors: ['ALERT_NOT_FOUND', 'QUEUE_UNAVAILABLE'],
     },
   },
-  create: (core) => ({ list: listAlerts(core), acknowledge: acknowledge(core) }),
+  create: (parts: AlertParts) => ({ list: listAlerts(parts), acknowledge: acknowledge(parts) }),
 });
 
-function listAlerts({ alerts, breaker }: AlertCore): Handle {
+function listAlerts({ alerts, breaker }: AlertParts): Handle {
   return async () => {
     const [active, recent] = await orUnavailable(breaker, () => Promise.all([alerts.readActive(), alerts.readHistory()]));
     const standing = [...active.values()].map(({ alert }) => alert).sort((one, other) => other.startedAt - one.startedAt);
@@ -39,7 +43,7 @@ function listAlerts({ alerts, breaker }: AlertCore): Handle {
   };
 }
 
-function acknowledge({ alerts, breaker, logger }: AlertCore): Handle {
+function acknowledge({ alerts, breaker, logger }: AlertParts): Handle {
   return async (call) => {
     const id = parameterOf(call, 'id');
     if (!ALERT_ID_PATTERN.test(id)) throw new ClusterError('ALERT_NOT_FOUND');

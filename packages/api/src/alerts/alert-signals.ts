@@ -10,7 +10,7 @@ import {
 import type { Redis } from 'ioredis';
 import type { LostWorker, WorkerRegistry } from '../cluster/worker-registry';
 import { gaugeMemory, type MemoryGauge } from '../dispatch/lane-gauge';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { ClusterFigures, ReadClusterFigures } from '../metrics/cluster-figures';
 import type { LoadWindow } from './load-window';
 

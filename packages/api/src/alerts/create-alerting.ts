@@ -1,7 +1,7 @@
 import type { AlertEvents, Config, Logger } from '@python3-cluster/shared';
 import type { ElectedReplica, TermTask } from '../cluster/elected-replica';
 import type { WorkerRegistry } from '../cluster/worker-registry';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import { AlertEvaluator } from './alert-evaluator';
 import { AlertStore } from './alert-store';
 import { AlertmanagerNotifier } from './alertmanager-notifier';

@@ -1,6 +1,6 @@
 import { ClusterError } from '@python3-cluster/shared';
 import type { IncomingMessage } from 'node:http';
-import type { Caller } from './caller';
+import type { Caller } from '../requests/caller';
 import type { CredentialSource } from './authenticator';
 import type { KeyStore } from './key-store';
 

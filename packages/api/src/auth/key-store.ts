@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { callerWithKey, type Caller } from './caller';
+import { callerWithKey, type Caller } from '../requests/caller';
 
 export interface KeyStore {
   readonly findCaller: (key: string) => Caller | undefined;

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import { isJsonMediaType } from '../requests/media-type';
 import type { CredentialSource } from './authenticator';
-import type { Caller } from './caller';
+import type { Caller } from '../requests/caller';
 import { isSameOrigin } from './same-origin';
 
 const LOOPBACK_CALLER: Caller = { keyId: 'loopback', role: 'developer', owner: 'loopback', via: 'loopback' };

@@ -1,8 +1,7 @@
 import { ClusterError, isRoleAtLeast, type Role } from '@python3-cluster/shared';
-import type { RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import { readRequestState } from '../requests/request-state';
 import type { Authenticator } from './authenticator';
-import type { Caller } from './caller';
 
 /** Stands before the body is read, so that strangers cannot make us take in megabytes. */
 export function requireRole(authenticator: Authenticator, least: Role): RequestHandler {
@@ -14,11 +13,4 @@ export function requireRole(authenticator: Authenticator, least: Role): RequestH
     }
     next();
   };
-}
-
-/** The caller `requireRole` let through. */
-export function callerOf(response: Response): Caller {
-  const { caller } = readRequestState(response);
-  if (caller === undefined) throw new Error('the route does not authenticate');
-  return caller;
 }

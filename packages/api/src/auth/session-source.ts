@@ -2,7 +2,7 @@ import { ClusterError, type KeyRing } from '@python3-cluster/shared';
 import type { IncomingMessage } from 'node:http';
 import { isJsonMediaType } from '../requests/media-type';
 import type { CredentialSource } from './authenticator';
-import type { Caller } from './caller';
+import type { Caller } from '../requests/caller';
 import { isSameOrigin } from './same-origin';
 import { readSessionCookie } from './session-cookie';
 import { openSession } from './session-seals';

@@ -1,11 +1,21 @@
-import { PRODUCT_VERSION, type ErrorCode } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import { ok, type Handle, type Operation } from '../core/operation';
+import { PRODUCT_VERSION, type ErrorCode, type RedisSuitability, type ReplicaConfirmation } from '@python3-cluster/shared';
+import type { InFlight } from '../requests/in-flight';
+import type { RedisBreaker } from '../redis/redis-breaker';
+import type { RedisProbe } from './redis-health';
+import type { WorkerRegistry } from './worker-registry';
+import { defineFeature } from '../operations/feature';
+import { ok, type Handle, type Operation } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
 import { summarizeWorkers } from './cluster-summary';
 
-type HealthCore = Pick<Core, 'registry' | 'probe' | 'breaker' | 'suitability' | 'replicas' | 'inFlight'>;
+interface HealthParts {
+  readonly registry: WorkerRegistry;
+  readonly probe: RedisProbe;
+  readonly breaker: RedisBreaker;
+  readonly suitability: RedisSuitability;
+  readonly replicas: ReplicaConfirmation | undefined;
+  readonly inFlight: InFlight;
+}
 
 const HEALTH = { method: 'get', access: 'public', effect: 'read', query: 'any', whileDraining: true } as const satisfies Partial<Operation>;
 
@@ -30,10 +40,10 @@ export const healthFeature = defineFeature({
       },
     },
   },
-  create: (core) => ({ show: () => ok(toHealth(core)), live: () => ok({ status: 'live' }), ready: tellReadiness(core) }),
+  create: (parts: HealthParts) => ({ show: () => ok(toHealth(parts)), live: () => ok({ status: 'live' }), ready: tellReadiness(parts) }),
 });
 
-function toHealth(core: HealthCore): JsonValue {
+function toHealth(core: HealthParts): JsonValue {
   const { registry, probe, breaker, inFlight } = core;
   const { workers, lanes, slots, isolationLevel, warning } = summarizeWorkers(registry.liveWorkers());
   const { reachable, writable } = probe.health();
@@ -51,7 +61,7 @@ function toHealth(core: HealthCore): JsonValue {
   };
 }
 
-function tellReadiness(core: HealthCore): Handle {
+function tellReadiness(core: HealthParts): Handle {
   return () => {
     const obstacle = findObstacle(core);
     return obstacle === undefined ? ok({ status: 'ready' }) : { status: 503, body: { status: 'not ready', ...obstacle } };
@@ -65,7 +75,7 @@ interface Obstacle {
 }
 
 /** Why this replica takes no jobs now. */
-function findObstacle({ probe, breaker, suitability, replicas, inFlight }: HealthCore): Obstacle | undefined {
+function findObstacle({ probe, breaker, suitability, replicas, inFlight }: HealthParts): Obstacle | undefined {
   if (inFlight.draining) return { code: 'SHUTTING_DOWN' };
   if (suitability.state === 'unsuitable') return { code: 'REDIS_UNSUITABLE', problems: suitability.problems };
   if (!probe.health().writable || breaker.state !== 'closed' || suitability.state !== 'suitable') return { code: 'QUEUE_UNAVAILABLE' };

@@ -1,6 +1,6 @@
 import type { Logger, RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 
 const PROBE_MS = 1_000;
 

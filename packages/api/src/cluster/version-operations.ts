@@ -1,6 +1,12 @@
-import { PRODUCT_VERSION, WIRE_VERSION } from '@python3-cluster/shared';
-import { defineFeature } from '../core/feature';
-import { ok } from '../core/operation';
+import { PRODUCT_VERSION, WIRE_VERSION, type Config } from '@python3-cluster/shared';
+import { defineFeature } from '../operations/feature';
+import { ok } from '../operations/operation';
+import type { WorkerRegistry } from './worker-registry';
+
+export interface VersionParts {
+  readonly config: Pick<Config, 'revision'>;
+  readonly registry: WorkerRegistry;
+}
 
 /** What runs here: for whoever compares installations, or writes a fault report. */
 export const versionFeature = defineFeature({
@@ -16,7 +22,7 @@ export const versionFeature = defineFeature({
       },
     },
   },
-  create: ({ config, registry }) => ({
+  create: ({ config, registry }: VersionParts) => ({
     show: () =>
       ok({
         version: PRODUCT_VERSION,

@@ -1,7 +1,8 @@
 import type { WorkerHeartbeat } from '@python3-cluster/shared';
-import { defineFeature } from '../core/feature';
-import { ok } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import { ok } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
+import type { WorkerRegistry } from './worker-registry';
 
 export const workerFeature = defineFeature({
   name: 'workers',
@@ -14,7 +15,9 @@ export const workerFeature = defineFeature({
       answers: { 200: '`{"workers": […]}`' },
     },
   },
-  create: ({ registry }) => ({ list: () => ok({ workers: registry.liveWorkers().map(toWorkerView) }) }),
+  create: ({ registry }: { readonly registry: WorkerRegistry }) => ({
+    list: () => ok({ workers: registry.liveWorkers().map(toWorkerView) }),
+  }),
 });
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */

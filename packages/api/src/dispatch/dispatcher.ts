@@ -15,9 +15,9 @@ import { assertReplicaAvailable, confirmAccepted } from './confirm-accepted';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
 import type { QueueLimits } from './queue-limits';
-import type { RedisBreaker } from './redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { ReplyChannel } from './reply-channel';
-import { traceEnqueue } from '../traces/trace-enqueue';
+import { traceEnqueue } from './trace-enqueue';
 import { withdrawJob } from './withdraw-job';
 
 export interface Dispatched {

@@ -16,7 +16,7 @@ import type { Redis } from 'ioredis';
 import { acceptJob, type QueueEntryOptions } from './accept-job';
 import type { JobIndex } from './job-index';
 import type { LaneQueues } from './lane-queues';
-import { classifyRedisFailure } from './redis-failures';
+import { classifyRedisFailure } from '../redis/redis-failures';
 
 export interface EnqueueTools {
   readonly redis: Redis;

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
 import { IdempotencyRecords, type Reservation } from './idempotency-records';
-import { RedisBreaker } from './redis-breaker';
+import { RedisBreaker } from '../redis/redis-breaker';
 
 let redis: Redis;
 let keys: RedisKeys;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ClusterError, defineSealedRecord, isClusterError, type KeyRing, type Logger, type RedisKeys } from '@python3-cluster/shared';
 import type { Redis, Result } from 'ioredis';
-import type { RedisBreaker } from './redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 
 /** Keys remembered per caller; the oldest are forgotten first. */
 const MOST_KEYS_PER_CALLER = 10_000;

@@ -3,7 +3,7 @@ import {
   type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
-import type { RedisBreaker } from './redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import { parseState, shownState } from './shown-state';
 
 /** A job's record, its sealed parts verified. */

@@ -1,8 +1,8 @@
 import { ClusterError, type Config, type Logger, type RedisKeys } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { defineLaneGauge, gaugeLane, gaugeMemory, type MemoryGauge } from './lane-gauge';
-import { classifyRedisFailure } from './redis-failures';
-import type { RedisBreaker } from './redis-breaker';
+import { classifyRedisFailure } from '../redis/redis-failures';
+import type { RedisBreaker } from '../redis/redis-breaker';
 
 /** How often Redis is asked how full it is, while this replica accepts jobs or the queue has any. */
 const SAMPLE_MS = 400;

@@ -1,15 +1,19 @@
-import { OUTPUT_START, type OutputPosition } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import type { Handle } from '../core/operation';
-import type { JobRecord } from '../dispatch/outcome-store';
+import { OUTPUT_START, type OutputPosition, type Config } from '@python3-cluster/shared';
+import type { JobWatches } from './job-watches';
+import { defineFeature } from '../operations/feature';
+import type { Handle } from '../operations/operation';
+import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
 import { EventStream, sendStreamHeaders } from './event-stream';
 import { JobReader } from './job-reader';
 import { readLastEventId } from './last-event-id';
 import { StreamLimits } from './stream-limits';
 import { findJob } from '../jobs/find-job';
 
-type EventCore = Pick<Core, 'config' | 'store' | 'watches'>;
+interface EventParts {
+  readonly config: Config;
+  readonly store: OutcomeStore;
+  readonly watches: JobWatches;
+}
 
 export const eventFeature = defineFeature({
   name: 'events',
@@ -26,11 +30,11 @@ export const eventFeature = defineFeature({
       errors: ['JOB_NOT_FOUND', 'EVENTS_PER_OWNER', 'EVENTS_FULL'],
     },
   },
-  create: (core) => ({ stream: streamEvents(core) }),
+  create: (parts: EventParts) => ({ stream: streamEvents(parts) }),
 });
 
 /** Everything that can be refused is refused before the first byte: after it there is only the end of the stream. */
-function streamEvents({ config, store, watches }: EventCore): Handle {
+function streamEvents({ config, store, watches }: EventParts): Handle {
   const limits = new StreamLimits({ most: config.eventsMaxStreams, mostPerOwner: config.eventsMaxPerOwner });
   const timing = { heartbeatMs: config.eventsHeartbeatSeconds * 1_000, stallMs: config.eventsStallSeconds * 1_000 };
   return async (call) => {

@@ -7,7 +7,7 @@ import {
   type OutputPosition,
 } from '@python3-cluster/shared';
 import type { FinishedRecord } from '../dispatch/outcome-store';
-import { toJobView } from '../responses/job-view';
+import { toJobView } from '../jobs/job-view';
 import type { JsonValue } from '../responses/raw-json';
 import type { EventStream } from './event-stream';
 import { formatEvent } from './format-event';

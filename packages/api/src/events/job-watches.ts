@@ -5,7 +5,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { JobReader } from './job-reader';
 import { WatchedJob } from './watched-job';
 

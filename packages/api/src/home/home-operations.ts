@@ -1,17 +1,23 @@
 import type { Config, KeyRing } from '@python3-cluster/shared';
+import type { RedisProbe } from '../cluster/redis-health';
+import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { Request, Response } from 'express';
-import type { Caller } from '../auth/caller';
+import type { Caller } from '../requests/caller';
 import { isEncrypted } from '../auth/same-origin';
 import { readSessionCookie } from '../auth/session-cookie';
 import { openSessionCookie } from '../auth/session-source';
 import { summarizeWorkers } from '../cluster/cluster-summary';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import type { Handle, Operation } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import type { Handle, Operation } from '../operations/operation';
 import { renderHomePage } from './home-page';
 import { HOME_ICON, HOME_STYLE } from './home-style';
 
-type HomeCore = Pick<Core, 'config' | 'keyRing' | 'registry' | 'probe'>;
+interface HomeParts {
+  readonly config: Config;
+  readonly keyRing: KeyRing;
+  readonly registry: WorkerRegistry;
+  readonly probe: RedisProbe;
+}
 
 const PAGE = { method: 'get', access: 'public', effect: 'read', query: 'any' } as const satisfies Partial<Operation>;
 
@@ -23,14 +29,14 @@ export const homeFeature = defineFeature({
     style: { ...PAGE, path: '/assets/home.css', answers: { 200: 'its style sheet' } },
     icon: { ...PAGE, path: '/assets/icon.svg', answers: { 200: 'its icon' } },
   },
-  create: (core) => ({
-    show: showHome(core),
+  create: (parts: HomeParts) => ({
+    show: showHome(parts),
     style: showAsset('text/css', HOME_STYLE),
     icon: showAsset('image/svg+xml', HOME_ICON),
   }),
 });
 
-function showHome({ config, keyRing, registry, probe }: HomeCore): Handle {
+function showHome({ config, keyRing, registry, probe }: HomeParts): Handle {
   return ({ request, response }) => {
     const session = sessionOf(request, keyRing);
     response.setHeader('Cache-Control', 'no-store');

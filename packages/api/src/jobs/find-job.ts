@@ -1,6 +1,6 @@
 import { ClusterError, isRoleAtLeast, laneOfJobId } from '@python3-cluster/shared';
-import type { Caller } from '../auth/caller';
-import { parameterOf, type Call } from '../core/operation';
+import type { Caller } from '../requests/caller';
+import { parameterOf, type Call } from '../operations/operation';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
 import { readRequestState } from '../requests/request-state';
 

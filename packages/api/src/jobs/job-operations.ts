@@ -1,15 +1,17 @@
 import { CANCEL_WAIT_MS, ClusterError } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import { ok, type Handle } from '../core/operation';
+import type { JobList } from '../dispatch/job-list';
+import { defineFeature } from '../operations/feature';
+import { ok, type Handle } from '../operations/operation';
 import { QUEUING_ERRORS } from '../dispatch/queuing-errors';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
-import { formatCursor, LIST_PARAMETERS, readListQuery } from '../requests/job-list-query';
-import { jobPath, toJobView, toListedView } from '../responses/job-view';
+import { formatCursor, LIST_PARAMETERS, readListQuery } from './job-list-query';
+import { jobPath, toJobView, toListedView } from './job-view';
 import { findJob } from './find-job';
-import { submitJob, type SubmitCore } from './submit-job';
+import { submitJob, type SubmitParts } from './submit-job';
 
-type JobCore = SubmitCore & Pick<Core, 'list'>;
+interface JobParts extends SubmitParts {
+  readonly list: JobList;
+}
 
 export const jobFeature = defineFeature({
   name: 'jobs',
@@ -53,15 +55,15 @@ export const jobFeature = defineFeature({
       errors: ['JOB_NOT_FOUND'],
     },
   },
-  create: (core) => ({ submit: submitJob(core), list: listJobs(core), show: showJob(core), cancel: cancelJob(core) }),
+  create: (parts: JobParts) => ({ submit: submitJob(parts), list: listJobs(parts), show: showJob(parts), cancel: cancelJob(parts) }),
 });
 
-function showJob({ config, store }: JobCore): Handle {
+function showJob({ config, store }: JobParts): Handle {
   return async (call) => ok(toJobView(await findJob(store, call), config.jaegerUiUrl));
 }
 
 /** Idempotent: what has ended keeps its end, and the record tells which that is. */
-function cancelJob({ config, dispatcher, store }: JobCore): Handle {
+function cancelJob({ config, dispatcher, store }: JobParts): Handle {
   return async (call) => {
     const record = await findJob(store, call);
     if (record.parts !== undefined) return ok(toJobView(record, config.jaegerUiUrl));
@@ -84,7 +86,7 @@ async function awaitEnd(store: OutcomeStore, jobId: string, timeoutMs: number): 
   }
 }
 
-function listJobs({ config, list }: JobCore): Handle {
+function listJobs({ config, list }: JobParts): Handle {
   return async ({ query, caller }) => {
     const { jobs, next } = await list.read(readListQuery(query, caller));
     return ok({

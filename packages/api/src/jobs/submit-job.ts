@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { REPLY_CHECK_MS, type Config } from '@python3-cluster/shared';
+import type { IdempotencyRecords } from '../dispatch/idempotency-records';
+import type { Dispatcher } from '../dispatch/dispatcher';
 import type { Request, Response } from 'express';
 import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
-import { callerOf } from '../auth/require-role';
-import type { Core } from '../core/core';
-import type { Handle } from '../core/operation';
+import type { Handle } from '../operations/operation';
 import type { JobOrder, Waiting } from '../dispatch/build-job';
 import { dispatchOnce } from '../dispatch/dispatch-once';
 import type { ExpectedReply } from '../dispatch/expected-reply';
@@ -14,14 +14,21 @@ import { fingerprintOf, readIdempotencyKey } from '../requests/idempotency-key';
 import { readJobRequest } from '../requests/job-request';
 import { readPreferredWait } from '../requests/prefer-wait';
 import { readMembers, releaseBody } from '../requests/read-body';
-import { readRequestState } from '../requests/request-state';
-import { jobPath, toJobView, type JobViewParts } from '../responses/job-view';
+import { callerOf, readRequestState } from '../requests/request-state';
+import { jobPath, toJobView, type JobViewParts } from './job-view';
 import { sendJson } from '../responses/send-json';
 
-export type SubmitCore = Pick<Core, 'config' | 'dispatcher' | 'store' | 'idempotency' | 'waitsEnd'>;
+export interface SubmitParts {
+  readonly config: Config;
+  readonly dispatcher: Dispatcher;
+  readonly store: OutcomeStore;
+  readonly idempotency: IdempotencyRecords;
+  /** Aborted when this replica lets go of everyone who still waits. */
+  readonly waitsEnd: AbortSignal;
+}
 
 /** Queues a job. Callers that prefer to wait get its outcome, if it comes in time. */
-export function submitJob(options: SubmitCore): Handle {
+export function submitJob(options: SubmitParts): Handle {
   const { config, store, waitsEnd } = options;
   return async ({ request, response }) => {
     const waitSeconds = readPreferredWait(request.headers['prefer']);
@@ -41,7 +48,7 @@ export function submitJob(options: SubmitCore): Handle {
 
 /** A function of its own, so that nothing of the body is left once the job is queued. */
 async function dispatchRequest(
-  options: SubmitCore,
+  options: SubmitParts,
   request: Request,
   response: Response,
   waiting: Waiting,
@@ -62,7 +69,7 @@ async function readOrder(request: Request, response: Response, config: Config, w
 
 /** The job an earlier request made, as if this one had: with its outcome for who waits, else as it is. */
 async function answerReplayed(
-  { config, store, waitsEnd }: Pick<SubmitCore, 'config' | 'store' | 'waitsEnd'>,
+  { config, store, waitsEnd }: Pick<SubmitParts, 'config' | 'store' | 'waitsEnd'>,
   first: JobRecord,
   response: Response,
   waitSeconds = 0,

@@ -1,8 +1,15 @@
 import { readLegacyAlerts } from '../alerts/legacy-alerts';
 import { orUnavailable } from '../alerts/alert-operations';
-import { defineFeature } from '../core/feature';
-import { ok } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import { ok } from '../operations/operation';
+import type { AlertStore } from '../alerts/alert-store';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import { LEGACY_BASE } from './legacy-envelope';
+
+export interface LegacyAlertParts {
+  readonly alerts: AlertStore;
+  readonly breaker: RedisBreaker;
+}
 
 /** The predecessor's list of alerts: those it knew, with its members, and `alertId` for its client. */
 export const legacyAlertFeature = defineFeature({
@@ -17,7 +24,7 @@ export const legacyAlertFeature = defineFeature({
       errors: ['QUEUE_UNAVAILABLE'],
     },
   },
-  create: ({ alerts, breaker }) => ({
+  create: ({ alerts, breaker }: LegacyAlertParts) => ({
     list: async () => {
       const listed = await orUnavailable(breaker, () => readLegacyAlerts(alerts));
       const views = listed.map((alert) => ({ ...alert, alertId: alert.alert_id }));

@@ -1,18 +1,17 @@
 import { hasErrorCode, sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
+import type { Dispatcher } from '../dispatch/dispatcher';
 import type { Request, Response } from 'express';
 import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
-import { callerOf } from '../auth/require-role';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import type { Handle, Operation } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import type { Handle, Operation } from '../operations/operation';
 import type { JobOrder } from '../dispatch/build-job';
 import { QUEUING_ERRORS } from '../dispatch/queuing-errors';
 import type { JobRequest } from '../requests/job-request';
 import { assertSupportedHeaders } from '../requests/known-fields';
 import type { Members } from '../requests/members';
 import { readMembers } from '../requests/read-body';
-import { readRequestState } from '../requests/request-state';
+import { callerOf, readRequestState } from '../requests/request-state';
 import { RawJson, type JsonValue } from '../responses/raw-json';
 import { sendJson } from '../responses/send-json';
 import { toFailureText } from './failure-text';
@@ -22,7 +21,10 @@ import { readLegacyRequest } from './legacy-request';
 import { readResultForm } from './result-form';
 import { runAndWait } from './run-and-wait';
 
-type LegacyJobCore = Pick<Core, 'config' | 'dispatcher'>;
+interface LegacyJobParts {
+  readonly config: Config;
+  readonly dispatcher: Dispatcher;
+}
 
 const RUN_ERRORS = ['POOL_BUSY', 'OUTCOME_UNKNOWN', ...QUEUING_ERRORS] as const;
 
@@ -55,16 +57,16 @@ export const legacyJobFeature = defineFeature({
       errors: RUN_ERRORS,
     },
   },
-  create: (core) => ({
-    exec: run(core, 'exec'),
-    eval: run(core, 'eval'),
-    call: run(core, 'call'),
-    check: checkSyntax(core),
-    example: runExample(core),
+  create: (parts: LegacyJobParts) => ({
+    exec: run(parts, 'exec'),
+    eval: run(parts, 'eval'),
+    call: run(parts, 'call'),
+    check: checkSyntax(parts),
+    example: runExample(parts),
   }),
 });
 
-function run(options: LegacyJobCore, kind: RunKind): Handle {
+function run(options: LegacyJobParts, kind: RunKind): Handle {
   const { config } = options;
   return async ({ request, response }) => {
     const form = readResultForm(request.headers['x-python3-legacy-result'], config.legacyResult);
@@ -75,7 +77,7 @@ function run(options: LegacyJobCore, kind: RunKind): Handle {
   };
 }
 
-function checkSyntax(options: LegacyJobCore): Handle {
+function checkSyntax(options: LegacyJobParts): Handle {
   const { config } = options;
   return async ({ request, response }) => {
     const readOrder = async (): Promise<JobOrder | undefined> => {
@@ -106,7 +108,7 @@ function readCheckRequest(members: Members, config: Config): JobRequest | undefi
 }
 
 /** A real job, so that the answer shows that the whole path works; its failure is told in `result`, as it always was. */
-function runExample(options: LegacyJobCore): Handle {
+function runExample(options: LegacyJobParts): Handle {
   const members: Members = new Map([['expression', Buffer.from('"2**100"')]]);
   return async ({ request, response }) => {
     const readOrder = (): JobOrder => createOrder(request, response, readLegacyRequest('eval', members, options.config), 'restricted');

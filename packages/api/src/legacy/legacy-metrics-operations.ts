@@ -1,6 +1,7 @@
 import type { WorkerHeartbeat } from '@python3-cluster/shared';
-import { defineFeature } from '../core/feature';
-import { ok, type Operation } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import { ok, type Operation } from '../operations/operation';
+import type { ClusterMetrics } from '../metrics/cluster-metrics';
 import type { Snapshot } from '../metrics/figure-history';
 import type { FiguresReading } from '../metrics/figures-reader';
 import { addCounts, createCounts, type Counts } from '../metrics/lane-counts';
@@ -31,7 +32,7 @@ export const legacyMetricsFeature = defineFeature({
     scripts: figures('metrics/script-metrics', '`script_metrics` (the 50 that ran most), `count`'),
     history: figures('metrics/historical', '`historical_metrics` (100 × 1 minute, newest first, also of an idle cluster), `count`'),
   },
-  create: ({ clusterMetrics }) => {
+  create: ({ clusterMetrics }: { readonly clusterMetrics: ClusterMetrics }) => {
     const { reader, history, liveWorkers } = clusterMetrics;
     return {
       summary: async () => ok(toMetrics(await reader.readAll(), liveWorkers())),

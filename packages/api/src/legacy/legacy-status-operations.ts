@@ -2,8 +2,9 @@ import { PRODUCT_VERSION, type WorkerHeartbeat } from '@python3-cluster/shared';
 import { platform } from 'node:os';
 import { dirname } from 'node:path';
 import { summarizeWorkers } from '../cluster/cluster-summary';
-import { defineFeature } from '../core/feature';
-import { ok, type Access, type Handle, type Operation } from '../core/operation';
+import type { WorkerRegistry } from '../cluster/worker-registry';
+import { defineFeature } from '../operations/feature';
+import { ok, type Access, type Handle, type Operation } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
 import { LEGACY_BASE } from './legacy-envelope';
 
@@ -25,7 +26,7 @@ export const legacyStatusFeature = defineFeature({
     diagnostics: tells('diagnostics', 'viewer', '`available`, `poolStats`, `versionInfo`, `distributionInfo`, `timestamp`'),
     health: tells('health', 'public', '`healthy`, `available`, `status` (`HEALTHY`, `DOWN`), `timestamp`'),
   },
-  create: ({ registry }) => {
+  create: ({ registry }: { readonly registry: WorkerRegistry }) => {
     const tell =
       (view: (workers: readonly WorkerHeartbeat[]) => JsonValue): Handle =>
       () =>

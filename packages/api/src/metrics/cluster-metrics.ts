@@ -1,7 +1,7 @@
 import type { Logger, RedisKeys, WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import type { ElectedReplica } from '../cluster/elected-replica';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import { FigureHistory } from './figure-history';
 import { FiguresReader } from './figures-reader';
 import type { Counts } from './lane-counts';

@@ -2,7 +2,7 @@ import { ProcessMetrics, type Config, type Logger, type RedisKeys, type WorkerHe
 import type { Redis } from 'ioredis';
 import { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisProbe } from '../cluster/redis-health';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { InFlight } from '../requests/in-flight';
 import { ClusterMetrics } from './cluster-metrics';
 import { observeApi } from './observe-api';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { connectRedis, createRedisKeys, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { RedisBreaker } from '../dispatch/redis-breaker';
+import { RedisBreaker } from '../redis/redis-breaker';
 import { FiguresReader } from './figures-reader';
 
 let redis: Redis;

@@ -1,6 +1,6 @@
 import { ClusterError, LANE_PATTERN, type Logger, type PoolStats, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { ClusterFigures, LaneFigures, PoolFigures, WorkerFigures } from './cluster-figures';
 import { addCounts, createCounts, type Counts } from './lane-counts';
 import { defineReadLane, readLane, type LaneReading } from './read-lane';

@@ -1,7 +1,7 @@
 import { ClusterError } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import { ok, type Access, type Handle, type Operation } from '../core/operation';
+import type { ClusterMetrics } from './cluster-metrics';
+import { defineFeature } from '../operations/feature';
+import { ok, type Access, type Handle, type Operation } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
 import type { ClusterFigures, TotalFigures } from './cluster-figures';
 import type { FiguresReading } from './figures-reader';
@@ -10,7 +10,9 @@ import { MOST_NAMED, type NamedCounts } from './read-named';
 import { readRange } from './read-range';
 import { byCount, round, toOutcomeFigures } from './to-figures';
 
-type MetricsCore = Pick<Core, 'clusterMetrics'>;
+interface MetricsParts {
+  readonly clusterMetrics: ClusterMetrics;
+}
 
 const figures = (name: string, access: Access, answer: string, query: readonly string[] = []): Operation => ({
   method: 'get',
@@ -45,22 +47,22 @@ export const metricsFeature = defineFeature({
       ['from', 'to', 'step', 'lane'],
     ),
   },
-  create: (core) => ({
-    summary: show(core, toSummary),
-    lanes: show(core, ({ figures: { lanes, readAt } }) => ({ readAt, lanes: lanes.map((lane) => ({ ...lane })) as unknown as JsonValue })),
-    workers: show(core, ({ figures: { workers, pool, readAt } }) => ({
+  create: (parts: MetricsParts) => ({
+    summary: show(parts, toSummary),
+    lanes: show(parts, ({ figures: { lanes, readAt } }) => ({ readAt, lanes: lanes.map((lane) => ({ ...lane })) as unknown as JsonValue })),
+    workers: show(parts, ({ figures: { workers, pool, readAt } }) => ({
       readAt,
       pool: { ...pool },
       workers: workers as unknown as JsonValue,
     })),
-    scripts: listNamed(core, { member: 'program', name: 'scripts', label: 'script' }),
-    keys: listNamed(core, { member: 'caller', name: 'keys', label: 'owner' }),
-    range: async ({ query }) => ok(await readRange(core.clusterMetrics, query)),
+    scripts: listNamed(parts, { member: 'program', name: 'scripts', label: 'script' }),
+    keys: listNamed(parts, { member: 'caller', name: 'keys', label: 'owner' }),
+    range: async ({ query }) => ok(await readRange(parts.clusterMetrics, query)),
   }),
 });
 
 const show =
-  ({ clusterMetrics: { reader } }: MetricsCore, view: (reading: FiguresReading) => JsonValue): Handle =>
+  ({ clusterMetrics: { reader } }: MetricsParts, view: (reading: FiguresReading) => JsonValue): Handle =>
   async () =>
     ok(view(await reader.readAll()));
 
@@ -73,7 +75,7 @@ interface NamedList {
 }
 
 const listNamed =
-  ({ clusterMetrics }: MetricsCore, { member, name, label }: NamedList): Handle =>
+  ({ clusterMetrics }: MetricsParts, { member, name, label }: NamedList): Handle =>
   async ({ query }) => {
     const entries = await clusterMetrics.readNamed(member, readLimit(query.get('limit')));
     return ok({ [name]: entries.map((entry) => toNamedView(label, entry)) });

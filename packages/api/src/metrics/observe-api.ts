@@ -1,7 +1,7 @@
 import type { MetricSource } from '@python3-cluster/shared';
 import type { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisProbe } from '../cluster/redis-health';
-import type { BreakerState, RedisBreaker } from '../dispatch/redis-breaker';
+import type { BreakerState, RedisBreaker } from '../redis/redis-breaker';
 import type { InFlight } from '../requests/in-flight';
 
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'open', 'half-open'];

@@ -1,4 +1,5 @@
-import { defineFeature } from '../core/feature';
+import type { ProcessMetrics } from '@python3-cluster/shared';
+import { defineFeature } from '../operations/feature';
 
 /** What Prometheus scrapes. Answered also while draining, while every slot is held, and while Redis is away. */
 export const prometheusFeature = defineFeature({
@@ -13,7 +14,7 @@ export const prometheusFeature = defineFeature({
       answers: { 200: '[metrics](metrics.md) in the text format of Prometheus' },
     },
   },
-  create: ({ metrics }) => ({
+  create: ({ metrics }: { readonly metrics: ProcessMetrics }) => ({
     scrape: async ({ response }) => {
       const text = await metrics.toPrometheus();
       response.status(200).setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').end(text);

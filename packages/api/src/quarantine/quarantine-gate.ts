@@ -3,7 +3,7 @@ import {
   type Job, type KeyRing, type Logger, type QuarantineEntry, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 
 /** Refuses jobs whose program is quarantined, so that their callers hear of it at once. Worker nodes look again before a start. */
 export interface QuarantineGate {

@@ -1,10 +1,12 @@
-import { ClusterError, isHalfOpen, type QuarantineEntry } from '@python3-cluster/shared';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import { ok, parameterOf, type Handle } from '../core/operation';
+import { ClusterError, isHalfOpen, type QuarantineEntry, type QuarantineList, type Logger } from '@python3-cluster/shared';
+import { defineFeature } from '../operations/feature';
+import { ok, parameterOf, type Handle } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
 
-type QuarantineCore = Pick<Core, 'quarantine' | 'logger'>;
+interface QuarantineParts {
+  readonly quarantine: QuarantineList;
+  readonly logger: Logger;
+}
 
 /** What is quarantined, and its release. Of a program only its digest is shown: whose code it is, its job tells. */
 export const quarantineFeature = defineFeature({
@@ -26,17 +28,17 @@ export const quarantineFeature = defineFeature({
       errors: ['QUARANTINE_NOT_FOUND', 'QUEUE_UNAVAILABLE'],
     },
   },
-  create: (core) => ({ list: listEntries(core), release: release(core) }),
+  create: (parts: QuarantineParts) => ({ list: listEntries(parts), release: release(parts) }),
 });
 
-function listEntries({ quarantine }: QuarantineCore): Handle {
+function listEntries({ quarantine }: QuarantineParts): Handle {
   return async () => {
     await quarantine.look();
     return ok({ quarantine: quarantine.entries().map(toEntryView) });
   };
 }
 
-function release({ quarantine, logger }: QuarantineCore): Handle {
+function release({ quarantine, logger }: QuarantineParts): Handle {
   return async (call) => {
     await quarantine.look();
     const entry = quarantine.get(parameterOf(call, 'id'));

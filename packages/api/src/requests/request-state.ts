@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import type { Caller } from '../auth/caller';
+import type { Caller } from './caller';
 import type { BodyShare } from './body-budget';
 import type { RequestTrace } from '../traces/request-trace';
 
@@ -15,3 +15,10 @@ export interface RequestState {
 }
 
 export const readRequestState = (response: Response): RequestState => response.locals as RequestState;
+
+/** The caller of a request that has passed the access step of its operation. */
+export function callerOf(response: Response): Caller {
+  const { caller } = readRequestState(response);
+  if (caller === undefined) throw new Error('the route does not authenticate');
+  return caller;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config, IsolationLevel, Job, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
-import type { JobTrace } from '../traces/job-trace';
+import type { JobTrace } from './job-trace';
 import { endedBy, isGivenUp } from './abort-reasons';
 import { rejected, stopped, type Verdict } from './judge-run';
 import { loadContent } from './load-content';

@@ -12,7 +12,7 @@ import {
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Child } from '../runner/child';
-import { UNTRACED } from '../traces/job-trace';
+import { UNTRACED } from './job-trace';
 import { CANCEL_REQUESTED, LOCK_LOST } from './abort-reasons';
 import { Attempts, type AttemptsEnd, type AttemptTools } from './attempts';
 

@@ -11,7 +11,7 @@ import {
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
 import type { ProcessLimit } from '../sandbox/process-limit';
-import type { JobTrace } from '../traces/job-trace';
+import type { JobTrace } from './job-trace';
 import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { OutputFeed } from '../watch/output-feed';
 import { CANCEL_REQUESTED, isGivenUp } from './abort-reasons';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createJobId, createRedisKeys, KeyRing, type Job, type TakeVerdict } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { UNTRACED } from '../traces/job-trace';
+import { UNTRACED } from './job-trace';
 import { closingOf } from './admit-job';
 import type { EndedRun } from './attempts';
 import { Endings } from './endings';

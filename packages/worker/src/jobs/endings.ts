@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Job, KeyRing, Logger, OutcomeParts, RedisKeys } from '@python3-cluster/shared';
-import type { JobTrace } from '../traces/job-trace';
+import type { JobTrace } from './job-trace';
 import type { Closing } from './admit-job';
 import type { EndedRun } from './attempts';
 import { rejected, stopped, type Verdict } from './judge-run';

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
-  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tracing,
+  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { traceSettled } from '../traces/settled-trace';
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
 import type { Verdict } from './judge-run';
@@ -17,9 +16,12 @@ export interface OutcomeWriterOptions {
   readonly level: IsolationLevel;
   /** Told of each job whose outcome is written. */
   readonly onWritten?: (written: WrittenOutcome) => void;
-  readonly tracing?: Tracing | undefined;
+  /** Told of each job that ended without having been run here. */
+  readonly onSettled?: ((target: OutcomeTarget, end: SettledEnd) => void) | undefined;
   readonly logger: Logger;
 }
+
+export type SettledEnd = Pick<Verdict, 'status' | 'error'>;
 
 export interface WrittenOutcome {
   readonly target: OutcomeTarget;
@@ -68,15 +70,11 @@ export class OutcomeWriter {
     return this.seal(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
   }
 
-  private async settle(
-    target: OutcomeTarget,
-    end: Pick<Verdict, 'status' | 'error'>,
-    { finish, onWritten }: PreparedOutcome,
-  ): Promise<FinishVerdict> {
-    const { redis, tracing, workerId } = this.options;
+  private async settle(target: OutcomeTarget, end: SettledEnd, { finish, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
+    const { redis, onSettled } = this.options;
     const written = await redis.finishJob(...finish.keys, ...finish.values);
     onWritten(written);
-    if (written === 'written') traceSettled(tracing, target, end, workerId);
+    if (written === 'written') onSettled?.(target, end);
     return written;
   }
 

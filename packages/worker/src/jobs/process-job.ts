@@ -1,8 +1,7 @@
 import { endsWithItsCaller, hasErrorCode } from '@python3-cluster/shared';
 import type { Pool, Slot } from '../pool/pool';
 import type { Quarantine } from '../quarantine/quarantine';
-import { UNTRACED, type JobTrace } from '../traces/job-trace';
-import type { TraceJob } from '../traces/trace-jobs';
+import { UNTRACED, type JobTrace, type TraceJob } from './job-trace';
 import { endedBy, isGivenUp } from './abort-reasons';
 import { admitJob, closingOf, holdBack, isTooLate, type AdmissionTools } from './admit-job';
 import type { Attempts, AttemptsEnd, RunnableJob } from './attempts';

@@ -10,7 +10,7 @@ import type { RunReport } from '../jobs/run-in-slot';
 import { attemptSpanId } from './attempt-span-id';
 import { readChildSpans, type ChildSpans } from './child-spans';
 import { errorTypeOf } from './error-type';
-import type { AttemptStep, JobTrace } from './job-trace';
+import type { AttemptStep, JobTrace } from '../jobs/job-trace';
 
 /** Called when spans of a job that nobody sampled were exported. */
 export type OnUnsampledExport = (jobId: string) => void;

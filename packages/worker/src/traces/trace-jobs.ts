@@ -1,10 +1,7 @@
 import type { Logger, RedisKeys, Tracing } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { AttemptTrace } from './attempt-trace';
-import type { JobTrace } from './job-trace';
-
-/** Begins the trace of an attempt at a job that a worker node was handed. */
-export type TraceJob = (received: { readonly lane: string; readonly jobId: string }) => JobTrace;
+import type { TraceJob } from '../jobs/job-trace';
 
 export interface TraceJobsOptions {
   /** undefined: traces are not configured. */

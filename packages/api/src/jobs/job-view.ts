@@ -9,7 +9,7 @@ import {
   type OutcomeParts,
 } from '@python3-cluster/shared';
 import { traceLink } from '../traces/trace-link';
-import { RawJson, type JsonValue } from './raw-json';
+import { RawJson, type JsonValue } from '../responses/raw-json';
 
 export interface JobViewParts {
   readonly job: Job;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { keyRing, post, useCluster } from '../../test/use-cluster';
-import { createSignInPath } from '../auth/create-sign-in-path';
+import { createSignInPath } from './create-sign-in-path';
 
 const { startCluster } = useCluster();
 

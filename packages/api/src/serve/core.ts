@@ -10,7 +10,7 @@ import type { Dispatcher } from '../dispatch/dispatcher';
 import type { IdempotencyRecords } from '../dispatch/idempotency-records';
 import type { JobList } from '../dispatch/job-list';
 import type { OutcomeStore } from '../dispatch/outcome-store';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
+import type { RedisBreaker } from '../redis/redis-breaker';
 import type { JobWatches } from '../events/job-watches';
 import type { ClusterMetrics } from '../metrics/cluster-metrics';
 import type { BodyBudget } from '../requests/body-budget';

@@ -1,7 +1,7 @@
 import { ClusterError, isRoleAtLeast, JOB_KINDS, JOB_STATES, laneOfJobId, LANE_PATTERN, OUTCOME_STATUSES } from '@python3-cluster/shared';
-import type { Caller } from '../auth/caller';
+import type { Caller } from '../requests/caller';
 import type { JobFilter, ListPosition, ListQuery } from '../dispatch/job-list';
-import { LABEL_NAME, LABEL_NAME_WORDS } from './label-fields';
+import { LABEL_NAME, LABEL_NAME_WORDS } from '../requests/label-fields';
 
 /** The query parameters of the list of jobs. */
 export const LIST_PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;

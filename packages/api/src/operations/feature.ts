@@ -1,16 +1,15 @@
-import type { Core } from './core';
 import type { Handle, Operation } from './operation';
 
-/** What one feature offers over HTTP: its operations as data, and how to make their handlers. */
-export interface Feature<Name extends string = string> {
+/** What one feature offers over HTTP: its operations as data, and how to make their handlers of the parts it needs. */
+export interface Feature<Parts, Name extends string = string> {
   /** First part of the ids of its operations: `alerts` in `alerts.acknowledge`. */
   readonly name: string;
   readonly operations: Readonly<Record<Name, Operation>>;
-  readonly create: (core: Core) => Readonly<Record<Name, Handle>>;
+  readonly create: (parts: Parts) => Readonly<Record<Name, Handle>>;
 }
 
 /** Holds the names of operations and handlers against each other. */
-export const defineFeature = <const Name extends string>(feature: Feature<Name>): Feature<Name> => feature;
+export const defineFeature = <Parts, const Name extends string>(feature: Feature<Parts, Name>): Feature<Parts, Name> => feature;
 
 export interface NamedOperation extends Operation {
   /** e.g. `alerts.acknowledge`; unique. */
@@ -18,7 +17,7 @@ export interface NamedOperation extends Operation {
 }
 
 /** All operations of features, in their order, with their ids. */
-export function listOperations(features: readonly Feature[]): NamedOperation[] {
+export function listOperations(features: readonly Feature<never>[]): NamedOperation[] {
   return features.flatMap(({ name, operations }) =>
     Object.entries(operations).map(([key, operation]) => ({ ...operation, id: `${name}.${key}` })),
   );

@@ -1,9 +1,9 @@
 import { parseTraceparent, type Tracing } from '@python3-cluster/shared';
 import type { RequestHandler } from 'express';
 import { readRequestState } from '../requests/request-state';
-import { readTraceparent } from '../requests/traceparent';
-import type { DeferredTraces } from './deferred-traces';
-import { RequestTrace } from './request-trace';
+import { readTraceparent } from '../traces/traceparent';
+import type { DeferredTraces } from '../traces/deferred-traces';
+import { RequestTrace } from '../traces/request-trace';
 
 /** Gives each request its trace, and each answer the trace's id. */
 export function createRequestTracing(tracing: Tracing | undefined, deferred?: DeferredTraces): RequestHandler {

@@ -1,6 +1,6 @@
 import { ClusterError } from '@python3-cluster/shared';
 import type { Application, RequestHandler } from 'express';
-import type { NamedOperation } from './feature';
+import type { NamedOperation } from '../operations/feature';
 
 /** An operation with the steps its requests pass. */
 export interface ServedOperation extends NamedOperation {

@@ -1,7 +1,7 @@
 import type { Attempt, Job } from '@python3-cluster/shared';
-import type { Verdict } from '../jobs/judge-run';
-import type { Processed } from '../jobs/processed';
-import type { RunReport } from '../jobs/run-in-slot';
+import type { Verdict } from './judge-run';
+import type { Processed } from './processed';
+import type { RunReport } from './run-in-slot';
 
 /** The steps of an attempt, one after the other. */
 export type AttemptStep = 'verify' | 'slot' | 'child' | 'startMarker' | 'run' | 'outcome';
@@ -28,6 +28,9 @@ export interface JobTrace {
   /** This attempt was lost with its template, and the job is started once more: what follows is another attempt's. */
   again(): void;
 }
+
+/** Begins to observe a job that a worker node was handed. */
+export type TraceJob = (received: { readonly lane: string; readonly jobId: string }) => JobTrace;
 
 const ignore = (): void => undefined;
 

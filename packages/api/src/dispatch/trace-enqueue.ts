@@ -1,5 +1,5 @@
 import { isClusterError, type Job } from '@python3-cluster/shared';
-import type { JobOrder } from '../dispatch/build-job';
+import type { JobOrder } from './build-job';
 
 /** Dispatches an order, and says in its request's trace how that went. */
 export async function traceEnqueue<T extends { readonly job: Job }>(

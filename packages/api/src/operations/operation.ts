@@ -1,7 +1,7 @@
+import { callerOf } from '../requests/request-state';
 import type { ErrorCode, Role } from '@python3-cluster/shared';
 import type { Request, Response } from 'express';
-import type { Caller } from '../auth/caller';
-import { callerOf } from '../auth/require-role';
+import type { Caller } from '../requests/caller';
 import type { JsonValue } from '../responses/raw-json';
 
 /** Who may call: a key of at least this role; `metrics`: any key or the metrics token; `public`: anybody. */

@@ -6,7 +6,7 @@ import { createBodyReader } from '../requests/read-body';
 import { refuseUnasked } from '../requests/refuse-unasked';
 import { sendJson } from '../responses/send-json';
 import type { Core } from './core';
-import { callOf, type Access, type Handle, type Operation } from './operation';
+import { callOf, type Access, type Handle, type Operation } from '../operations/operation';
 
 /**
  * What a request of an operation passes, in this order. Each step refuses before the next one costs anything:

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { KeyRing, Role } from '@python3-cluster/shared';
-import { sealSession } from './session-seals';
+import { sealSession } from '../auth/session-seals';
 
 export const SIGN_IN_LIFETIME_MS = 10 * 60_000;
 

@@ -1,16 +1,19 @@
 import { ClusterError, type KeyRing, type RedisKeys } from '@python3-cluster/shared';
 import type { Request, Response } from 'express';
 import type { Redis } from 'ioredis';
-import type { Core } from '../core/core';
-import { defineFeature } from '../core/feature';
-import type { Handle } from '../core/operation';
+import { defineFeature } from '../operations/feature';
+import type { Handle } from '../operations/operation';
 import { SIGN_IN_LIFETIME_MS } from './create-sign-in-path';
-import { isSameOrigin } from './same-origin';
-import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from './session-cookie';
-import { openSession, sealSession, type SessionClaim } from './session-seals';
-import { openSessionCookie } from './session-source';
+import { isSameOrigin } from '../auth/same-origin';
+import { formatSessionCookie, readSessionCookie, SESSION_LIFETIME_MS } from '../auth/session-cookie';
+import { openSession, sealSession, type SessionClaim } from '../auth/session-seals';
+import { openSessionCookie } from '../auth/session-source';
 
-type SignInCore = Pick<Core, 'keyRing' | 'redis' | 'keys'>;
+interface SignInParts {
+  readonly keyRing: KeyRing;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+}
 
 /** Turns the link `npm start` prints into a browser session, once. */
 export const signInFeature = defineFeature({
@@ -35,10 +38,10 @@ export const signInFeature = defineFeature({
       errors: ['AUTH_ORIGIN_REFUSED'],
     },
   },
-  create: (core) => ({ begin: signIn(core), end: signOut }),
+  create: (parts: SignInParts) => ({ begin: signIn(parts), end: signOut }),
 });
 
-function signIn({ keyRing, redis, keys }: SignInCore): Handle {
+function signIn({ keyRing, redis, keys }: SignInParts): Handle {
   return async ({ request, response, query }) => {
     const token = query.get('token');
     const claim = token !== undefined ? openSession(keyRing, 'sign-in', token) : undefined;

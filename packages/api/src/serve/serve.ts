@@ -7,15 +7,15 @@ import { createUnsoundRefusal } from '../requests/refuse-unsound';
 import { createAccessLog } from '../responses/access-log';
 import { createErrorHandler, modernErrorBody } from '../responses/error-response';
 import { setSecurityHeaders } from '../responses/security-headers';
-import { createRequestTracing } from '../traces/trace-requests';
+import { createRequestTracing } from './trace-requests';
 import type { Core } from './core';
-import { listOperations, type Feature } from './feature';
+import { listOperations, type Feature } from '../operations/feature';
 import { mountOperations, refuseUnknownRoute, type ServedOperation } from './mount-operations';
 import { createShortCut } from './short-cut';
 import { createSteps } from './steps';
 
 /** The Express application: what every request passes, the operations of the features, and what takes the rest. */
-export function serve(core: Core, features: readonly Feature[]): RequestListener {
+export function serve(core: Core, features: readonly Feature<Core>[]): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -40,7 +40,7 @@ export function serve(core: Core, features: readonly Feature[]): RequestListener
   return createShortCut({ app, before: [...first, core.inFlight.handler], operations: whileUp, onError });
 }
 
-function serveFeature(core: Core, feature: Feature): ServedOperation[] {
+function serveFeature(core: Core, feature: Feature<Core>): ServedOperation[] {
   const handles = feature.create(core);
   return listOperations([feature]).map((operation) => {
     const handle = handles[operation.id.slice(feature.name.length + 1)];
