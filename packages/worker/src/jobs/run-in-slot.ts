@@ -15,6 +15,8 @@ export interface RunReport {
   readonly inspection?: ChildInspection | undefined;
   readonly runMs: number;
   readonly maxMemoryBytes: number;
+  /** The kernel ended it because all jobs together, or the host, had no memory left. */
+  readonly isHostShort?: boolean;
   readonly stdout: CapturedOutput;
   readonly stderr: CapturedOutput;
 }
@@ -50,7 +52,11 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const { job, child, config, signal, cpuBaselineMs = 0 } = request;
   const { workspace } = child;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
+  const processes = (child.processLimit ??= request.processLimit);
+  const group = workspace.controlGroup;
   workspace.begin(config.maxOutputBytes);
+  const bounding = group?.begin({ memoryBytes, processes: config.maxProcesses });
+  if (bounding !== undefined) await bounding;
   const startedAt = performance.now();
   let answer: ChildAnswer | undefined;
   let killReason: KillReason | undefined;
@@ -66,7 +72,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   };
   const watch = new LimitWatch(
     child.pid,
-    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch },
+    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch, group },
     kill,
   );
   const onAbort = (): void => kill('cancelled');
@@ -93,7 +99,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
         cpuSeconds: job.limits.cpuSeconds,
         fileSizeBytes: config.maxFileBytes,
         openFiles: config.maxOpenFiles,
-        processes: (child.processLimit ??= request.processLimit),
+        processes,
         valueBytes: config.maxValueBytes,
       },
       policy: { allowedModules: request.allowedModules, blockedModules: config.blockedModules },
@@ -118,14 +124,17 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     exit = await child.exited;
   }
   const runMs = performance.now() - startedAt;
+  const counted = group?.end();
+  if (counted?.outOfMemory === 'own') killReason ??= 'memory';
   await nextTurn();
   return {
     answer,
     killReason: answer === undefined || !STANDS_IN_TIME.includes(killReason) ? killReason : undefined,
-    exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) },
+    exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs, counted?.cpuMs ?? 0) },
     inspection,
     runMs,
-    maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes),
+    maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes, counted?.addedBytes ?? 0),
+    isHostShort: counted?.outOfMemory === 'shared',
     ...workspace.finish(),
   };
 }

@@ -166,7 +166,14 @@ export class Template {
       this.takesAllAlong = await endProcessesOf([sandbox.uid]);
       if (!this.takesAllAlong) this.options.logger.error({ uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
+    // Nothing leaves a control group by itself.
+    this.takesAllAlong ||= await this.endGroups();
     this.handleLoss();
+  }
+
+  private async endGroups(): Promise<boolean> {
+    const ended = await Promise.all([...this.workspaces.values()].map(({ controlGroup }) => controlGroup?.endAll() ?? false));
+    return ended.every(Boolean);
   }
 
   private toHostPid(parentPid: number, pid: number): number | undefined {
@@ -200,6 +207,8 @@ export class Template {
           this.send({ type: 'kill', childId: message.childId });
           return this.failFork(message.childId, 'the child is not to be found');
         }
+        // Before it is given to anybody, and so before it can hear of a job.
+        this.workspaces.get(message.childId)?.controlGroup?.admit(fork.pid);
         return this.completeFork(message.childId, fork);
       }
       case 'fork-failed':
@@ -258,6 +267,7 @@ export class Template {
     const workspace = this.workspaces.get(childId);
     this.workspaces.delete(childId);
     if (workspace === undefined) return;
+    workspace.controlGroup?.leave();
     if (isVacant) this.options.onVacant(workspace);
     else this.options.onForsaken(workspace);
   }
