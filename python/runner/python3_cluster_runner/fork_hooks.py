@@ -15,7 +15,7 @@ import _thread
 import gc
 import os
 import sys
-from types import FunctionType
+from types import FunctionType, ModuleType as _Module
 
 _modules, _get_native_id = sys.modules, _thread.get_native_id
 _seed, _random_bytes, _int_of = _random.Random.seed, os.urandom, int.from_bytes
@@ -98,35 +98,37 @@ class ForkHooks:
         """Before any code of the caller's."""
         put_back()
         self._kept = [list(functions) for functions in _lists]
+        self._imported = set(_modules)
 
     def restore(self):
         """Returns whether something of the program's was taken out."""
         changed = False
         for number, functions in enumerate(_lists):
             if functions != self._kept[number]:
-                kept = self._kept[number] = [function for function in functions if _is_of_module(function)]
+                before = self._kept[number]
+                kept = [function for function in functions if function in before or is_of_module(function, self._imported)]
                 changed = changed or len(kept) != len(functions)
-                functions[:] = kept
+                functions[:] = self._kept[number] = kept
+        if len(_modules) != len(self._imported):
+            self._imported = set(_modules)
         return changed
 
 
-def _is_of_module(function):
-    """Whether a module that stays has it: as a function of its own, or as a method of an object that it has."""
+def is_of_module(function, imported=()):
+    """Whether a module that stays has it: as a function of its own, or as a method of an object that it has.
+
+    Not one of those `imported` before the program ran: modules register what they need when they are imported.
+    """
     if type(function) is FunctionType:
-        namespace = function.__globals__
-        module = _modules.get(namespace.get("__name__"))
-        return _is_ours(function) or (module is not None and vars(module) is namespace and namespace["__name__"] != "__main__")
+        name = function.__globals__.get("__name__")
+        module = _modules.get(name)
+        return name != "__main__" and name not in imported and module is not None and vars(module) is function.__globals__
     owner = getattr(function, "__self__", None)
-    if owner is None or type(owner) is type(sys):
+    if owner is None or type(owner) is _Module:
         return False  # of a builtin function nobody can tell who registered it
     return any(
-        value is owner for name, module in list(_modules.items()) if name != "__main__" for value in _values_of(module)
+        value is owner
+        for name, module in list(_modules.items())
+        if name != "__main__" and name not in imported and type(module) is _Module
+        for value in list(vars(module).values())
     )
-
-
-def _is_ours(function):
-    return function.__globals__.get("__package__") == __package__
-
-
-def _values_of(module):
-    return list(module.__dict__.values()) if type(module) is type(sys) else ()

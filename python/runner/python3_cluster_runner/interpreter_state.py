@@ -1,6 +1,6 @@
 """What the interpreter and the C library keep outside of modules, put back after each call of a kept child.
 
-Thread stack size, switch interval, codecs and their error handlers, faulthandler, tracemalloc, hooks of coroutines, forks and audits, time
+Thread stack size, switch interval, codecs and their error handlers, faulthandler, tracemalloc, hooks of coroutines and forks, time
 zone, default time-out of sockets, `sys` as a whole. Where there is no function that lists it, the table itself is looked up,
 once and in the template: the collector knows who refers to what is in it.
 """
@@ -12,9 +12,8 @@ import encodings
 import gc
 import sys
 import time
-from operator import is_ as _harmless
 
-from .fork_hooks import ForkHooks
+from . import fork_hooks
 
 _sys, _time, _modules = vars(sys), vars(time), sys.modules
 _reset_stack_size = _thread.stack_size
@@ -39,24 +38,35 @@ _codec_searches = _find_table(list, encodings.search_function, lambda table: tab
 _codecs_found = _find_table(dict, codecs.lookup("utf-8"), lambda table: "utf-8" in table or "utf_8" in table)
 
 
-def _find_audit_hooks():
-    """In a kept child, where there is a list only with a hook in it; ours takes what it is given and does nothing with it."""
-    _add_audit_hook(_harmless)
-    return _find_table(list, _harmless, lambda table: True)
+_has_audit_hook = False
+
+
+def addaudithook(hook):
+    """Adds a new audit hook callback."""
+    global _has_audit_hook
+    _has_audit_hook = True
+    _add_audit_hook(hook)
+
+
+addaudithook.__module__ = "sys"
 
 
 class InterpreterState:
-    def __init__(self, is_restricted):
-        """Before any code of the caller's. Restricted code may add no audit hook, and its list is the template's."""
-        self._audit_hooks = [] if is_restricted else _find_audit_hooks()
-        self._audit_hooks_kept = list(self._audit_hooks)
+    def __init__(self):
+        """Before any code of the caller's."""
+        _sys["addaudithook"] = addaudithook
         self._load_flags = _get_load_flags()
         self._sys = dict(_sys)
         self._interval = _get_interval()
         self._handlers = dict(_error_handlers)
         self._searches = list(_codec_searches)
         self._time_zone = _time["tzname"]
-        self._fork_hooks = ForkHooks()
+        self._fork_hooks = fork_hooks.ForkHooks()
+
+    @property
+    def is_spent(self):
+        """Whether there is something that cannot be taken out again: Python keeps its list of audit hooks to itself."""
+        return _has_audit_hook or not fork_hooks.ARE_KNOWN
 
     def restore(self):
         """Returns whether something was taken out that may have held objects of the program's."""
@@ -76,9 +86,6 @@ class InterpreterState:
         if _get_load_flags() != self._load_flags:
             _set_load_flags(self._load_flags)
         changed = self._restore_codecs()
-        if self._audit_hooks != self._audit_hooks_kept:
-            self._audit_hooks[:] = self._audit_hooks_kept
-            changed = True
         changed = self._fork_hooks.restore() or changed
         if _get_hooks() != _NO_HOOKS:
             _set_hooks(*_NO_HOOKS)

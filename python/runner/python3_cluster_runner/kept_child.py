@@ -22,7 +22,7 @@ _waiting, _Surroundings, _remember_programs = report.waiting, Surroundings, exec
 def live(channel, run):
     """Answers `run` and those that come after it; returns the exit code."""
     program_end.adopt()
-    surroundings = _Surroundings(run[0]["mode"])
+    surroundings = _Surroundings()
     descriptor = channel.fileno()
     forked_copies.begin(descriptor)
     policy = None

@@ -67,7 +67,7 @@ _MONITORING_TOOLS = 6
 
 
 class Surroundings:
-    def __init__(self, mode):
+    def __init__(self):
         """Before any code of the caller's."""
         self._environ = os.environ
         self._variables = dict(os.environ)
@@ -78,14 +78,14 @@ class Surroundings:
         self._streams = _describe_streams()
         self._handlers = [(number, _get_handler(number)) for number in _SIGNALS]
         self._mask = _set_mask(int(signal.SIG_BLOCK), ())
-        self._interpreter, self._c_environment = InterpreterState(mode == "restricted"), CEnvironment()
+        self._interpreter, self._c_environment = InterpreterState(), CEnvironment()
         self._lists = [(getattr(sys, name), list(getattr(sys, name))) for name in _SYS_LISTS]
         self._tables = [(table, dict(table)) for table in guarded_builtins.tables()]
         self._umask = _umask(0o077)
         _umask(self._umask)
         self._other_limits = _get_other_limits()
         self._priority = _get_priority(os.PRIO_PROCESS, 0)
-        self._affinity, self._scheduler = _get_affinity(0), _get_scheduler(0)
+        self._affinity, self._scheduler = _get_affinity(0), _get_scheduler_or_none()
         self._folder_mode = _stat(self._folder).st_mode
         self._thresholds = _get_thresholds()
         self._gc_callbacks = (gc.callbacks, list(gc.callbacks))
@@ -104,7 +104,7 @@ class Surroundings:
             return False
 
     def _restore(self, memory_bytes):
-        if _is_spent():
+        if _is_spent() or self._interpreter.is_spent:
             return False
         # First what can still run the caller's code: destructors.
         self._stop_watching()
@@ -222,8 +222,16 @@ class Surroundings:
             and _get_other_limits() == self._other_limits
             and _get_priority(os.PRIO_PROCESS, 0) == self._priority
             and _get_affinity(0) == self._affinity
-            and _get_scheduler(0) == self._scheduler
+            and (self._scheduler is None or _get_scheduler(0) == self._scheduler)
         )
+
+
+def _get_scheduler_or_none():
+    """None where the filters of restricted mode refuse to tell, and so to change it."""
+    try:
+        return _get_scheduler(0)
+    except OSError:
+        return None
 
 
 def _get_other_limits():

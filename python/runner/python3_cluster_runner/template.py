@@ -33,6 +33,7 @@ from . import (
     frames,
     job_environment,
     limits,
+    module_end,
     own_frames,
     preload,
     process_control,
@@ -208,6 +209,7 @@ class _Template:
             program_end.prepare()
             fork_hooks.set_aside(forked_copies.lose_channel)
             rehearsal.rehearse(message["mode"], message["preload"])
+            module_end.note_template()
             self._sandbox = sandbox.Sandbox(message["sandbox"], message["mode"])
             self._sandbox.enter_template()
             preload.settle()
