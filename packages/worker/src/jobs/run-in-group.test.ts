@@ -48,9 +48,24 @@ async function run(code: string, change: Partial<typeof limits> = {}): Promise<{
 
 it('a child is in its workspace’s group, which has its job’s limits, before the code runs', async () => {
   const code = "import os\nread = lambda name: open(f'{GROUP}/{name}').read().split('\\n')[0]";
-  const { report, path } = await run(`${code}\nresult = [read('cgroup.procs') == str(os.getpid()), read('memory.max'), read('pids.max')]`);
+  const { report } = await run(`${code}\nresult = [read('cgroup.procs') == str(os.getpid()), read('memory.max'), read('pids.max')]`);
   expect(JSON.parse(report.answer?.value.toString() ?? '')).toEqual([true, String(64 * 1_048_576), String(config.maxProcesses)]);
-  expect(readFileSync(join(path, 'cgroup.kill'), 'latin1')).toBe('');
+});
+
+it('a child is ended with its group, but not once its template has told of its end', async () => {
+  const child = await runner.fork(template);
+  const kills = join(child.workspace.controlGroup?.path ?? '', 'cgroup.kill');
+  child.kill();
+  expect(readFileSync(kills, 'latin1')).toBe('1\n');
+  await child.exited;
+  const other = await runner.fork(template);
+  const otherKills = join(other.workspace.controlGroup?.path ?? '', 'cgroup.kill');
+  writeFileSync(otherKills, '');
+  // Until its channel closes it is not gone, and its workspace may be another child's already.
+  other.handleExit({ type: 'exited', childId: other.id, exitCode: 0, signal: null, cpuMs: 0, maxRssBytes: 0, leftovers: 0, isEmpty: true });
+  other.kill();
+  expect([other.state, readFileSync(otherKills, 'latin1')]).toEqual(['idle', '']);
+  await other.exited;
 });
 
 it('one that the kernel ended for its own limit is out of memory', async () => {
@@ -59,7 +74,9 @@ it('one that the kernel ended for its own limit is out of memory', async () => {
 });
 
 it('one whose answer came before that is, too', async () => {
-  const { verdict } = await run("import atexit\natexit.register(lambda: open(f'{GROUP}/memory.events', 'w').write('oom 9\\noom_kill 9\\n'))");
+  const { verdict } = await run(
+    "import atexit\natexit.register(lambda: open(f'{GROUP}/memory.events', 'w').write('oom 9\\noom_kill 9\\n'))",
+  );
   expect(verdict).toMatchObject({ status: 'out_of_memory', limitsHit: ['memory'] });
 });
 

@@ -1,6 +1,7 @@
 import { checkingJsonValue, inTurns, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
 import type { Child, ChildAnswer } from '../runner/child';
-import { LimitWatch, type Breach } from '../runner/limit-watch';
+import { LimitWatch, type Breach, type WatchedScratch } from '../runner/limit-watch';
+import type { GroupEnd, GroupLimits, WorkspaceGroup } from '../sandbox/workspace-group';
 import type { CapturedOutput } from '../workspaces/workspace';
 import { inspectChild, type ChildInspection } from '../warm/inspect-child';
 
@@ -55,8 +56,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const processes = (child.processLimit ??= request.processLimit);
   const group = workspace.controlGroup;
   workspace.begin(config.maxOutputBytes);
-  const bounding = group?.begin({ memoryBytes, processes: config.maxProcesses });
-  if (bounding !== undefined) await bounding;
+  await boundsOf(group, { memoryBytes, processes: config.maxProcesses });
   const startedAt = performance.now();
   let answer: ChildAnswer | undefined;
   let killReason: KillReason | undefined;
@@ -64,12 +64,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
-  // What is mounted the kernel bounds, and it is memory; only the template and its children have it there.
-  const scratch = {
-    path: workspace.isMounted ? `/proc/${child.pid}/root${workspace.scratchPath}` : workspace.scratchPath,
-    maxBytes: config.maxScratchMb * 1_048_576,
-    isMemory: workspace.isMounted,
-  };
+  const scratch = scratchOf(child, config);
   const watch = new LimitWatch(
     child.pid,
     { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch, group },
@@ -124,18 +119,45 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     exit = await child.exited;
   }
   const runMs = performance.now() - startedAt;
-  const counted = group?.end();
-  if (counted?.outOfMemory === 'own') killReason ??= 'memory';
+  const counted = countedIn(group);
+  if (counted.outOfMemory === 'own') kill('memory');
   await nextTurn();
   return {
     answer,
     killReason: answer === undefined || !STANDS_IN_TIME.includes(killReason) ? killReason : undefined,
-    exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs, counted?.cpuMs ?? 0) },
+    ...combine({ ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) }, watch.peakMemoryBytes, counted),
     inspection,
     runMs,
-    maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes, counted?.addedBytes ?? 0),
-    isHostShort: counted?.outOfMemory === 'shared',
     ...workspace.finish(),
+  };
+}
+
+/** What is mounted the kernel bounds, and it is memory; only the template and its children have it there. */
+function scratchOf({ pid, workspace }: Child, config: Config): WatchedScratch {
+  const { isMounted, scratchPath } = workspace;
+  return {
+    path: isMounted ? `/proc/${pid}/root${scratchPath}` : scratchPath,
+    maxBytes: config.maxScratchMb * 1_048_576,
+    isMemory: isMounted,
+  };
+}
+
+const boundsOf = (group: WorkspaceGroup | undefined, limits: GroupLimits): Promise<void> | undefined => group?.begin(limits);
+const countedIn = (group: WorkspaceGroup | undefined): GroupEnd => group?.end() ?? UNCOUNTED;
+
+/** Where there is no control group. */
+const UNCOUNTED: GroupEnd = { cpuMs: undefined, addedBytes: undefined, outOfMemory: undefined };
+
+/** What was looked at, and what a control group counted: neither is more than there was. */
+function combine(
+  exit: ChildExited,
+  peakBytes: number,
+  { cpuMs = 0, addedBytes = 0, outOfMemory }: GroupEnd,
+): Pick<RunReport, 'exit' | 'maxMemoryBytes' | 'isHostShort'> {
+  return {
+    exit: { ...exit, cpuMs: Math.max(exit.cpuMs, cpuMs) },
+    maxMemoryBytes: Math.max(exit.maxRssBytes, peakBytes, addedBytes),
+    isHostShort: outOfMemory === 'shared',
   };
 }
 

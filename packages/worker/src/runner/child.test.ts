@@ -36,12 +36,12 @@ class Pair {
     pairs.push(this);
   }
 
-  static async open(its = workspace): Promise<Pair> {
+  static async open(): Promise<Pair> {
     const pair = new Pair();
     const id = `c${pairs.length}`;
     await new Promise<void>((resolve) => {
       childSocket.expect(id, 'n', (connection) => {
-        pair.child = new Child(id, 1, its, connection, () => (pair.kills += 1));
+        pair.child = new Child(id, 1, workspace, connection, () => (pair.kills += 1));
         resolve();
       });
       pair.peer.write(encodeFrame({ type: 'hello', childId: id, nonce: 'n' }));
@@ -84,22 +84,6 @@ const error = { type: 'ValueError', message: 'm', line: 1, traceback: 't', errno
 const exit: ChildExited = {
   type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 1, maxRssBytes: 1, leftovers: 0, isEmpty: true,
 }; // prettier-ignore
-
-/** The kill of a group is all a child needs to know of it. */
-const grouped = (kills: string[]): Workspace => ({ controlGroup: { kill: () => kills.push('group') } }) as unknown as Workspace;
-
-it('a child is ended with its group, but not once its template has told of its end', async () => {
-  const kills: string[] = [];
-  const pair = await Pair.open(grouped(kills));
-  pair.child.kill();
-  expect(kills).toEqual(['group']);
-  // Until its channel closes it is not gone, and its workspace may be another child's already.
-  pair.child.handleExit(exit);
-  pair.child.kill();
-  expect([pair.child.state === 'gone', kills]).toEqual([false, ['group']]);
-  pair.peer.destroy();
-  await pair.child.exited;
-});
 
 describe('a child', () => {
   it('gets its job with a fresh nonce, the payload as the body, and answers once', async () => {

@@ -172,7 +172,8 @@ export class Template {
   }
 
   private async endGroups(): Promise<boolean> {
-    const ended = await Promise.all([...this.workspaces.values()].map(({ controlGroup }) => controlGroup?.endAll() ?? false));
+    const groups = [...this.workspaces.values()].map(({ controlGroup }) => controlGroup);
+    const ended = await Promise.all(groups.map(async (group) => (await group?.endAll()) ?? false));
     return ended.every(Boolean);
   }
 

@@ -31,7 +31,10 @@ const logger = createLogger('worker', 'silent');
 const started: ChildProcess[] = [];
 /** A shell and two more, one of them in a session of its own. */
 const startTree = (): ChildProcess => {
-  const tree = spawn('/bin/sh', ['-c', 'read go; sleep 600 & setsid sleep 600 & wait'], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const tree = spawn('/bin/sh', ['-c', 'read go; sleep 600 & setsid sleep 600 & wait'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   started.push(tree);
   return tree;
 };

@@ -52,7 +52,11 @@ it('a child is moved in at its birth, and bounded when its job is known', async 
   expect(told('cgroup.procs')).toBe('1234\n');
   expect([told('memory.max'), group.boundsMemory]).toEqual(['max\n', false]);
   await group.begin(LIMITS);
-  expect([Number.parseInt(told('memory.max'), 10), Number.parseInt(told('pids.max'), 10), group.boundsMemory]).toEqual([64 * MIB, 20, true]);
+  expect([Number.parseInt(told('memory.max'), 10), Number.parseInt(told('pids.max'), 10), group.boundsMemory]).toEqual([
+    64 * MIB,
+    20,
+    true,
+  ]);
 });
 
 it('bounds are written again only where the next run has others', async () => {

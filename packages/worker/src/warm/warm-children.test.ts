@@ -258,29 +258,6 @@ while True: pass`;
     template = await Template.start({ ...runner.templateOptions, onLost: () => undefined });
   });
 
-  it('end when their template is retired, those that run after their run, and it with them', async () => {
-    const worn = await Template.start({ ...runner.templateOptions, onLost: () => undefined });
-    const takeFresh = (): Promise<Child> => runner.fork(worn);
-    const warm = create();
-    const idle = await call(warm, PID, { takeFresh });
-    const going = warm.lend(job(), payloadOf('import time\ntime.sleep(1)\nresult = 1', { n: 0 }), takeFresh);
-    const { child } = await going;
-    expect(warm.size).toBe(1);
-    worn.retire();
-    expect(warm.size).toBe(0);
-    await waitFor('the idle one to end', () => idle.child.state === 'gone');
-    expect([child.state, worn.lost]).toEqual(['idle', false]);
-    const lent = await going;
-    const report = await runInSlot({
-      job: job(), payload: payloadOf('result = 1'), child, config, allowedModules: RESTRICTED_MODULES, processLimit: 16_384,
-      signal: new AbortController().signal, keep: lent.keep,
-    }); // prettier-ignore
-    expect(report.answer?.value.toString()).toBe('1');
-    lent.giveBack(report.inspection);
-    expect(warm.size).toBe(0);
-    await waitFor('the template to be gone', () => worn.lost);
-  });
-
   it('that print between two jobs are ended, and what they print is in nobody’s output', async () => {
     const said: string[] = [];
     const logger = pino({ level: 'debug' }, { write: (line) => void said.push(line) });
