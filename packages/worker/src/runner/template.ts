@@ -167,14 +167,11 @@ export class Template {
       if (!this.takesAllAlong) this.options.logger.error({ uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
     // Nothing leaves a control group by itself.
-    this.takesAllAlong ||= await this.endGroups();
+    const groups = [...this.workspaces.values()].flatMap(({ controlGroup }) => controlGroup ?? []);
+    if (!this.takesAllAlong && groups.length > 0 && groups.length === this.workspaces.size) {
+      this.takesAllAlong = (await Promise.all(groups.map((group) => group.endAll()))).every(Boolean);
+    }
     this.handleLoss();
-  }
-
-  private async endGroups(): Promise<boolean> {
-    const groups = [...this.workspaces.values()].map(({ controlGroup }) => controlGroup);
-    const ended = await Promise.all(groups.map(async (group) => (await group?.endAll()) ?? false));
-    return ended.every(Boolean);
   }
 
   private toHostPid(parentPid: number, pid: number): number | undefined {
