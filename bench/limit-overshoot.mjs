@@ -3,11 +3,7 @@
 //
 //   npm run build && node bench/limit-overshoot.mjs [rounds]
 import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { root } from './root.mjs';
-import {
-  ChildSocket, createIsolation, createLogger, findBubblewrap, loadConfig, removeRunDirectory, runInSlot, stageRunner, Template, Workspaces, workspacesFor,
-} from './worker-parts.mjs'; // prettier-ignore
+import { OneMode } from './one-mode.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 const PROCESSES = 4;
@@ -19,39 +15,10 @@ const EATS = inProcesses(`        kept = []
             kept.append(bytearray(b'x') * (4 << 20))
             os.write(1, b'%d %d\\n' % (index, len(kept)))`);
 
-const config = loadConfig({ PYTHON3_ISOLATION: 'D' }).config;
-const logger = createLogger('worker', 'silent');
-const directory = stageRunner(config.runDirectory, join(root, 'python', 'runner'));
-const childSocket = new ChildSocket(1 << 20);
-await childSocket.listen(directory.socketPath);
-const python = { file: process.env.PYTHON3_PATH ?? '/usr/bin/python3', env: {} };
-const bubblewrap = await findBubblewrap(join(root, '.data'));
-const count = workspacesFor(1, 0);
-const isolation = await createIsolation({ config, python, directory, workspaces: { restricted: 1, admin: count }, bubblewrap, logger });
-if (isolation.templateUids) childSocket.admit(isolation.templateUids);
-const { runnerPath, socketPath } = directory;
-const sandbox = isolation.level === 'D' ? null : isolation.sandboxFor('admin');
-const workspaces = new Workspaces({
-  path: directory.workspacesPath('admin'),
-  count,
-  firstUid: sandbox?.firstChildUid ?? null,
-  templateUid: sandbox?.uid ?? null,
-  isMounted: sandbox !== null && sandbox.scratch !== null,
-  onShortage: () => {},
-  logger,
-});
-await workspaces.start();
-const template = await Template.start({
-  mode: 'admin', python, runnerPath, socketPath, preload: ['json'], timeZone: '', childSocket, sandbox, logger,
-  onLost: () => {}, onVacant: (workspace) => void workspaces.giveBack(workspace), onSpoilt: () => {},
-}); // prettier-ignore
+const node = await OneMode.start({ mode: 'admin', isolation: 'D', preload: ['json'] });
 
 async function run(code, limits) {
-  const job = { kind: 'exec', mode: 'admin', traceparent: null, limits: { timeoutMs: 30_000, memoryMb: 256, cpuSeconds: 20, ...limits } };
-  const payload = Buffer.from(JSON.stringify({ code, variables: {} }));
-  const child = await template.fork(await workspaces.take());
-  const signal = new AbortController().signal;
-  const report = await runInSlot({ job, payload, child, config, allowedModules: [], processLimit: config.maxProcesses, signal });
+  const report = await node.run(await node.fork(), { code, limits });
   return { ...report, touchedMb: sumOfLast(report.stdout.bytes.toString('latin1')) * 4 };
 }
 
@@ -80,12 +47,8 @@ const show = (values, unit) => {
   const sorted = values.map(Math.round).sort((one, other) => one - other);
   return `${sorted[Math.floor(sorted.length / 2)]} ${unit} in the middle, ${sorted.at(-1)} ${unit} at most`;
 };
-console.log(`level ${isolation.level}, ${cpus().length} processors, ${PROCESSES} processes a job, ${ROUNDS} rounds; past the limit:`);
+console.log(`level ${node.isolation.level}, ${cpus().length} processors, ${PROCESSES} processes a job, ${ROUNDS} rounds; past the limit:`);
 console.log(`wall clock (500 ms)  ${show(over.wall, 'ms')}`);
 console.log(`CPU time (1 s)       ${show(over.cpu, 'ms')}`);
 console.log(`memory (256 MiB)     ${show(over.memory, 'MiB')}`);
-await template.stop();
-await workspaces.close();
-await childSocket.close();
-isolation.release();
-removeRunDirectory(directory);
+await node.stop();

@@ -31,6 +31,16 @@ PROGRAMS = {
     "logging to a file": "import logging, logging.handlers\nh = logging.handlers.MemoryHandler(9, target=logging.FileHandler('/dev/stdout'))\nlogging.getLogger().addHandler(h)\nlogging.warning('w')",
     "temporary files": "import tempfile, os\nd = tempfile.TemporaryDirectory()\nclass A:\n    def __del__(self, n=d.name, e=os.path.exists): print(e(n))\na = A()",
 }  # fmt: skip
+# What modules hold that a fresh job has imported; a kept child keeps them.
+MODULES = {
+    "a file that a module holds": "import csv\ncsv.file = open('/dev/stdout', 'w')\ncsv.file.write('kept')",
+    "an object that a module holds": "import colorsys\nclass A:\n    def __del__(self): print('gone')\ncolorsys.held = A()",
+    "what a cache of a module holds": "import functools, colorsys\nclass A:\n    def __del__(self): print('gone')\n@functools.lru_cache\ndef f(x): return x\ncolorsys.f = f\nf(A())",
+    "the module is whole for its destructors": "import colorsys\nclass A:\n    def __del__(self, m=colorsys): print(callable(m.rgb_to_hsv))\ncolorsys.held = A()",
+    "objects of two modules": "import colorsys, csv\nclass A:\n    def __init__(self, n): self.n = n\n    def __del__(self): print(self.n)\ncolorsys.held = A(1)\ncsv.held = A(2)",
+    "an exit function of threads": "import threading\nthreading._register_atexit(print, 'late')",
+    "a large import": "import xml.dom.minidom, email.message, http.client, decimal, concurrent.futures, multiprocessing, asyncio, logging.config\nprint('in')",
+}  # fmt: skip
 ERRORS = {
     "a destructor that fails": "class A:\n    def __del__(self): {}['a key']\na = A()",
     "an exit function that fails": "import atexit\ndef f(): {}['a key']\natexit.register(f)",
@@ -58,6 +68,24 @@ class ProgramEndTests(unittest.TestCase):
             for worker in (self.worker, self.bare):
                 with self.subTest(name):
                     self.assertEqual(worker.exec(code, policy=POLICY).stdout, expected)
+
+    def test_what_a_fresh_job_imported_is_taken_down_as_plain_python_does(self):
+        for name, code in MODULES.items():
+            expected = run_plainly(code)[1:]
+            for worker in (self.worker, self.bare):
+                with self.subTest(name):
+                    child = worker.exec(code, policy=POLICY)
+                    self.assertEqual((child.stdout, child.stderr), expected)
+
+    def test_a_thread_that_goes_on_keeps_its_modules(self):
+        code = "import colorsys, threading, time\nclass A:\n    def __del__(self): print('gone')\ncolorsys.held = A()\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
+        self.assertEqual(self.worker.exec(code, policy=POLICY).stdout, "")
+
+    def test_modules_that_a_kept_child_imported_stay_whole(self):
+        kept = Kept(self.worker)
+        kept.exec("import colorsys\nclass A:\n    def __del__(self): print('gone')\ncolorsys.held = A()", policy=POLICY)
+        child = kept.exec("import colorsys\nresult = [hasattr(colorsys, 'held'), callable(colorsys.rgb_to_hsv)]", policy=POLICY)
+        self.assertEqual((child.value, child.stdout), ([True, True], ""))
 
     def test_each_call_of_a_kept_child_ends_as_plain_python_does(self):
         for name, code in PROGRAMS.items():

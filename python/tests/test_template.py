@@ -9,6 +9,8 @@ from job_channel import Child
 from waiting import TimedOut, is_alive, wait_until
 from worker_side import WorkerSide
 
+from python3_cluster_runner import sandbox
+
 
 # A template shows its descriptors to nobody but root: whoever could read them there could open them, too.
 takes_root = unittest.skipUnless(os.geteuid() == 0, "takes root: a template is not dumpable")
@@ -221,8 +223,22 @@ class TemplateTests(unittest.TestCase):
         before = descriptors_of(worker.pid)
         for number in range(200):
             self.assertEqual(worker.eval(str(number)).value, number)
-        self.assertEqual(descriptors_of(worker.pid), before)
+        extra = [number for number in descriptors_of(worker.pid) if number not in before]
+        # Each of these jobs has a workspace of its own; a worker node has a few, used again and again.
+        self.assertLessEqual(len(extra), sandbox.RULESETS_MAX)
+        kinds = {os.readlink(f"/proc/{worker.pid}/fd/{number}") for number in extra}
+        self.assertLessEqual({kind.replace("[", "").replace("]", "") for kind in kinds}, {"anon_inode:landlock-ruleset"})
         self.assertEqual(children_of(worker.pid), [])
+
+    def test_a_child_has_nothing_open_but_its_streams_and_its_channel(self):
+        """Not its template's rulesets above all, to which another child could add what it likes."""
+        worker = self.start("admin")
+        for _ in range(3):
+            worker.eval("1")
+        code = "import os\nresult = sorted(os.readlink(f'/proc/self/fd/{n}').partition(':')[0] for n in os.listdir('/proc/self/fd')[:-1])"
+        kinds = worker.exec(code).value
+        self.assertEqual(len(kinds), 4, kinds)
+        self.assertEqual([kind for kind in kinds if kind in ("socket", "anon_inode")], ["socket"])
 
     # Death.
 

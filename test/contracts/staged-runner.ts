@@ -7,6 +7,7 @@ import { stageRunner, type RunDirectory } from '../../packages/worker/src/runner
 import type { PythonCommand, Template } from '../../packages/worker/src/runner/template';
 import type { Child } from '../../packages/worker/src/runner/child';
 import type { Workspace } from '../../packages/worker/src/workspaces/workspace';
+import type { WorkspaceGroup } from '../../packages/worker/src/sandbox/workspace-group';
 import { Workspaces } from '../../packages/worker/src/workspaces/workspaces';
 import { listProcessesMentioning } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
@@ -25,7 +26,7 @@ export class StagedRunner {
   private readonly logger = createLogger('worker', 'silent');
   readonly python = JSON.parse(process.env['PYTHON3_TEST_PYTHON'] ?? '{"file":"/usr/bin/python3","env":{}}') as PythonCommand;
 
-  constructor(maxValueBytes: number) {
+  constructor(maxValueBytes: number, makeGroup?: (index: number) => WorkspaceGroup | undefined) {
     this.childSocket = new ChildSocket(maxValueBytes);
     // Of neither mode: nothing here is contained. Tests with a sandbox have workspaces in the folders of the modes.
     const path = join(this.directory.path, 'uncontained');
@@ -36,6 +37,7 @@ export class StagedRunner {
       firstUid: null,
       templateUid: null,
       isMounted: false,
+      makeGroup,
       onShortage: () => undefined,
       logger: this.logger,
     });

@@ -34,6 +34,12 @@ function wordsOf(name: string): string[] {
 
 /** Starts a program in the group, alone. */
 const IN_GROUP = ['/bin/sh', '-c', `echo $$ > ${group}/cgroup.procs && exec "$@"`, 'sh'];
+/** The members of each group that jobs of a worker node are in. */
+const leavesOf = (pid: number | undefined): Map<string, string[]> => {
+  const jobs = `python3-cluster-jobs-${pid}`;
+  const names = readdirSync(join(group, jobs), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return new Map(names.map(({ name }) => [name, wordsOf(`${jobs}/${name}/cgroup.procs`)]));
+};
 const partsOf = (): string[] => readdirSync(group).filter((name) => name.startsWith('python3-cluster'));
 
 let cluster: TestCluster;
@@ -56,10 +62,16 @@ itWithGroups('a worker node alone in a control group divides it between itself a
   );
   expect(wordsOf('cgroup.procs')).toEqual([]);
   expect(wordsOf(`python3-cluster-node-${worker.pid}/cgroup.procs`)).toContain(String(worker.pid));
-  const commands = wordsOf(`python3-cluster-jobs-${worker.pid}/cgroup.procs`).map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-  // Two templates, what they forked ahead, and the job.
-  expect(commands.length).toBeGreaterThanOrEqual(4);
+  expect(wordsOf(`python3-cluster-jobs-${worker.pid}/cgroup.procs`)).toEqual([]);
+  const leaves = leavesOf(worker.pid);
+  const commands = [...leaves.values()].flat().map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
   expect(commands.filter((command) => !command.includes(cluster.runDirectory))).toEqual([]);
+  expect(leaves.get('templates')).toHaveLength(2);
+  leaves.delete('templates');
+  // What the templates forked ahead, and the job, each alone.
+  const lengths = [...leaves.values()].map((members) => members.length);
+  expect(lengths.filter((length) => length === 1).length).toBeGreaterThanOrEqual(3);
+  expect(Math.max(...lengths)).toBe(1);
   await call(cluster, `/api/v1/jobs/${json.id}`, undefined, { method: 'DELETE', key: ADMIN_KEY });
   expect(await worker.stop()).toBe(0);
   expect(partsOf()).toEqual([]);
@@ -94,4 +106,71 @@ itWithControllers('jobs together may have what the group may, less a reserve for
   expect((await exec(cluster, 'result = 1')).json.result).toBe(1);
   const boundOf = (name: string): number => Number(wordsOf(`python3-cluster-jobs-${worker.pid}/${name}`)[0]);
   expect([boundOf('memory.max'), boundOf('pids.max')]).toEqual([(1 << 30) - 256 * 1_048_576, 400 - 64]);
+});
+
+const ADMIN = { key: ADMIN_KEY };
+const LEAVES_ITS_SESSION = `
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+print('x', flush=True)
+time.sleep(600)`;
+
+itWithGroups('all that a job forked is in its group, wherever it went, and is ended with it', async () => {
+  mkdirSync(group);
+  cluster = await TestCluster.start({ workers: 0 });
+  const worker = cluster.startWorker({}, IN_GROUP);
+  await cluster.waitForWorkers(1);
+  const { json } = await call(cluster, '/api/v1/jobs', { code: LEAVES_ITS_SESSION, mode: 'admin' }, ADMIN);
+  const largest = (): number => Math.max(...[...leavesOf(worker.pid)].map(([name, pids]) => (name === 'templates' ? 0 : pids.length)));
+  await waitFor('four processes in one group', () => largest() === 4);
+  await call(cluster, `/api/v1/jobs/${json.id}`, undefined, { method: 'DELETE', ...ADMIN });
+  await waitFor('them to be gone', () => largest() === 1);
+});
+
+const WORKS_IN_SHORT_PROCESSES = `
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        until = time.process_time() + 0.03
+        while time.process_time() < until: pass
+        os._exit(0)
+    try: os.waitpid(-1, 0)
+    except ChildProcessError: pass`;
+
+itWithGroups('CPU time of short processes whose end nobody hears of counts for the job', async () => {
+  mkdirSync(group);
+  cluster = await TestCluster.start({ workers: 0 });
+  cluster.startWorker({}, IN_GROUP);
+  await cluster.waitForWorkers(1);
+  const job = { code: WORKS_IN_SHORT_PROCESSES, mode: 'admin', cpuSeconds: 1, timeoutMs: 60_000 };
+  const { json } = await call(cluster, '/api/v1/jobs', job, { ...ADMIN, headers: { Prefer: 'wait=60' } });
+  expect(json.outcome).toMatchObject({ status: 'cpu_exceeded' });
+  expect(json.timings.cpuMs).toBeGreaterThan(1_000);
+});
+
+const TAKES_MEMORY_IN_FOUR = `
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        kept = []
+        while True: kept.append(bytearray(b'x') * (1 << 20))
+time.sleep(60)`;
+
+itWithControllers('the kernel ends a job that has more than its limit, all of it, and the figure is its own', async () => {
+  mkdirSync(group);
+  for (const name of ['memory', 'pids']) writeFileSync(join(mount ?? '', 'cgroup.subtree_control'), `+${name}`);
+  cluster = await TestCluster.start({ workers: 0 });
+  cluster.startWorker({}, IN_GROUP);
+  await cluster.waitForWorkers(1);
+  const job = { code: TAKES_MEMORY_IN_FOUR, mode: 'admin', memoryMb: 256 };
+  const { json } = await call(cluster, '/api/v1/jobs', job, { ...ADMIN, headers: { Prefer: 'wait=60' } });
+  expect(json.outcome).toMatchObject({ status: 'out_of_memory', error: { type: 'MemoryError' } });
+  expect(json.timings.maxMemoryBytes).toBeGreaterThan(200 * 1_048_576);
+  expect(json.timings.maxMemoryBytes).toBeLessThan(257 * 1_048_576);
 });

@@ -1,13 +1,18 @@
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { notesRoot } from '../support/notes';
 import { ADMIN_KEY, listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob, type Answer } from '../support/call';
+import { TestFolders } from '../support/test-folders';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
-afterEach(() => cluster.stop());
+const folders = new TestFolders();
+afterEach(async () => {
+  await cluster.stop();
+  folders.remove();
+});
 
 const workersIn = (answers: { json: { worker?: string } }[]): Set<string | undefined> =>
   new Set(answers.map((answer) => answer.json.worker));
@@ -181,7 +186,7 @@ describe('one worker node', () => {
 
   it('does not start where a better isolation level is required than it has', async () => {
     cluster = await TestCluster.start({ workers: 0 });
-    const worker = cluster.startWorker({ PYTHON3_ISOLATION: 'A', PATH: pathWithoutBubblewrap() });
+    const worker = cluster.startWorker({ PYTHON3_ISOLATION: 'A', PATH: folders.makePathWithoutBubblewrap() });
     expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(1);
     const missing = process.getuid?.() === 0 ? /namespaces: bubblewrap \(bwrap\) is not installed/ : /uid: .*CAP_SETUID/;
     expect(worker.log()).toMatch(/level [BC], and PYTHON3_ISOLATION=A is required.*ISOLATION_INSUFFICIENT/);
@@ -219,12 +224,6 @@ function killIfThere(pid: number): void {
   } catch (error) {
     expect((error as NodeJS.ErrnoException).code).toBe('ESRCH');
   }
-}
-
-/** All that a worker node runs by name. */
-function pathWithoutBubblewrap(): string {
-  for (const name of ['mkfifo', 'find']) symlinkSync(`/usr/bin/${name}`, join(cluster.notes, name));
-  return cluster.notes;
 }
 
 const LOOK = `

@@ -1,11 +1,11 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect } from '@jest/globals';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
 import { ADMIN_KEY, DEVELOPER_KEY, listProcessesMentioning, TestCluster, type TestProcess } from '../support/test-cluster';
+import { TestFolders } from '../support/test-folders';
 import { waitFor } from '../support/wait-for';
 
 const isRoot = process.getuid?.() === 0;
@@ -25,29 +25,15 @@ const itAsPlainUser = itIf(isRoot && readsThisClone(), 'this takes root, and a c
 const WITHOUT_LANDLOCK = ['/usr/bin/python3', join(__dirname, 'without_landlock.py')];
 
 let cluster: TestCluster;
-const folders: string[] = [];
+const folders = new TestFolders();
 afterEach(async () => {
   await cluster.stop();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  folders.remove();
 });
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'p3l-'));
-  chmodSync(folder, 0o755);
-  folders.push(folder);
-  return folder;
-}
-
-/** All that a worker node runs by name, and no bubblewrap. */
-function pathWithoutBubblewrap(): string {
-  const folder = makeFolder();
-  for (const name of ['mkfifo', 'find', 'chmod']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
-  return folder;
-}
 
 /** Folders that a worker node of another user can use. */
 function settingsOf(uid: number): Record<string, string> {
-  const folder = makeFolder();
+  const folder = folders.make();
   for (const name of ['run', 'data']) {
     mkdirSync(join(folder, name));
     chownSync(join(folder, name), uid, uid);
@@ -128,12 +114,12 @@ describe('a worker node', () => {
   });
 
   itAsRoot('with the four capabilities of the image and without namespaces has level B, by users', async () => {
-    await start({ PATH: pathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' }, FOUR_CAPABILITIES);
+    await start({ PATH: folders.makePathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' }, FOUR_CAPABILITIES);
     await assertWorksAt('B', { uid: true, namespaces: false, seccomp: true });
   });
 
   itAsRoot('with the four capabilities of the image sweeps what a killed one of them left, files of its slots’ users too', async () => {
-    const withoutNamespaces = { PATH: pathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' };
+    const withoutNamespaces = { PATH: folders.makePathWithoutBubblewrap(), PYTHON3_PATH: '/usr/bin/python3' };
     const killed = await start(withoutNamespaces, FOUR_CAPABILITIES);
     await cluster.waitForWorkers(1);
     const code =
@@ -156,7 +142,7 @@ describe('a worker node', () => {
   });
 
   itAsPlainUser('of a plain user without namespaces has level C, and starts only where that is accepted', async () => {
-    const settings = { ...settingsOf(PLAIN_USER), PATH: pathWithoutBubblewrap() };
+    const settings = { ...settingsOf(PLAIN_USER), PATH: folders.makePathWithoutBubblewrap() };
     const refused = await start(settings, AS_PLAIN_USER);
     expect(await exitOf(refused)).toBe(1);
     expect(refused.log()).toMatch(/level C, and PYTHON3_ISOLATION=B is required.*uid: .*CAP_SETUID.*namespaces: .*not installed/);

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect } from '@jest/globals';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
 import { TestCluster } from '../support/test-cluster';
+import { TestFolders } from '../support/test-folders';
 import { waitFor } from '../support/wait-for';
 
 const itAsRoot = itIf(process.getuid?.() === 0, 'this takes root');
@@ -84,24 +84,11 @@ result = [open('mine').read(), sorted(os.listdir())]
 `;
 
 let cluster: TestCluster;
-const folders: string[] = [];
+const folders = new TestFolders();
 afterEach(async () => {
   await cluster.stop();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  folders.remove();
 });
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'p3-hostile-'));
-  folders.push(folder);
-  return folder;
-}
-
-/** All that a worker node runs by name, and no bubblewrap: users are what keeps jobs apart from the host then. */
-function pathWithoutBubblewrap(): string {
-  const folder = makeFolder();
-  for (const name of ['mkfifo', 'find', 'chmod']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
-  return folder;
-}
 
 /** One attack after the other, and jobs of others while its process lives and a while longer. */
 async function attackWhile(actions: string, job: () => Promise<void>): Promise<void> {
@@ -117,7 +104,7 @@ describe.each(['A', 'B'] as const)('at level %s a process that only says that it
   const start = async (): Promise<void> => {
     const settings = { PYTHON3_POOL_MIN: '3', PYTHON3_POOL_MAX: '3', PYTHON3_LOG_LEVEL: 'debug', PYTHON3_PATH: '/usr/bin/python3' };
     cluster = await TestCluster.start({ workers: 0 });
-    cluster.startWorker({ ...settings, ...(level === 'B' ? { PATH: pathWithoutBubblewrap() } : {}) });
+    cluster.startWorker({ ...settings, ...(level === 'B' ? { PATH: folders.makePathWithoutBubblewrap() } : {}) });
     await cluster.waitForWorkers(1);
     const health = await call(cluster, '/health', undefined, { key: null });
     expect(health.json.isolationLevel).toBe(level);
@@ -143,7 +130,7 @@ describe.each(['A', 'B'] as const)('at level %s a process that only says that it
 
   itAsRoot('leads nobody out of its folder', async () => {
     await start();
-    const target = makeFolder();
+    const target = folders.make();
     mkdirSync(join(target, 'folder'));
     writeFileSync(join(target, 'file'), 'precious');
     await attackWhile(swapsFoldersForLinks(target), async () => {

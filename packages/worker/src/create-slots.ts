@@ -49,7 +49,7 @@ export interface Slots {
 export async function createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }: SlotsOptions): Promise<Slots> {
   const directory = stageRunner(config.runDirectory, RUNNER_SOURCE);
   const childSocket = new ChildSocket(config.maxValueBytes);
-  const cgroup = takeCgroup(logger);
+  const cgroup = await takeCgroup(logger);
   let isolation: Isolation | undefined;
   let templates: TemplateKeepers | undefined;
   let workspaces: readonly Workspaces[] = [];
@@ -60,7 +60,7 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     pool.close();
     await childSocket.close();
     await Promise.all(workspaces.map((ofMode) => ofMode.close()));
-    cgroup?.remove();
+    await cgroup?.remove();
     removeRunDirectory(directory);
     isolation?.release();
   };
@@ -69,7 +69,7 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
     const counts = countWorkspaces(config);
     isolation = await createIsolation({ config, secretFiles, python, directory, workspaces: counts, bubblewrap, logger });
     if (isolation.templateUids) childSocket.admit(isolation.templateUids);
-    const byMode = createWorkspaces({ counts, isolation, endKept, logger });
+    const byMode = createWorkspaces({ counts, isolation, cgroup, endKept, logger });
     workspaces = Object.values(byMode);
     await Promise.all(workspaces.map((ofMode) => ofMode.start()));
     templates = createTemplateKeepers({ config, python, directory, childSocket, isolation, workspaces: byMode, cgroup, logger });
@@ -84,10 +84,10 @@ export async function createSlots({ config, secretFiles, python, bubblewrap, log
   }
 }
 
-function takeCgroup(logger: Logger): JobsCgroup | undefined {
-  const cgroup = createJobsCgroup();
+async function takeCgroup(logger: Logger): Promise<JobsCgroup | undefined> {
+  const cgroup = await createJobsCgroup({ logger });
   if ('missing' in cgroup) logger.debug({ reason: cgroup.missing }, 'jobs have no control group of their own');
-  else logger.info({ path: cgroup.path }, 'jobs have a control group of their own');
+  else logger.info({ path: cgroup.path, controllers: cgroup.controllers }, 'each job has a control group of its own');
   return 'missing' in cgroup ? undefined : cgroup;
 }
 
@@ -112,15 +112,17 @@ function countWorkspaces({ poolMax }: Config): ByMode<number> {
 interface WorkspacesParts {
   readonly counts: ByMode<number>;
   readonly isolation: Isolation;
+  readonly cgroup: JobsCgroup | undefined;
   readonly endKept: (mode: JobMode) => void;
   readonly logger: Logger;
 }
 
-function createWorkspaces({ counts, isolation, endKept, logger }: WorkspacesParts): ByMode<Workspaces> {
+function createWorkspaces({ counts, isolation, cgroup, endKept, logger }: WorkspacesParts): ByMode<Workspaces> {
   const create = (mode: JobMode): Workspaces => {
     const { uid: templateUid, firstChildUid: firstUid, scratch, workspacesPath: path } = isolation.sandboxFor(mode);
     const onShortage = (): void => endKept(mode);
-    return new Workspaces({ path, count: counts[mode], firstUid, templateUid, isMounted: scratch !== null, onShortage, logger });
+    const makeGroup = (index: number) => cgroup?.makeGroup(`${mode}-${index}`);
+    return new Workspaces({ path, count: counts[mode], firstUid, templateUid, isMounted: scratch !== null, makeGroup, onShortage, logger });
   };
   return { restricted: create('restricted'), admin: create('admin') };
 }

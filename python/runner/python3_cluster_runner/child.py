@@ -24,7 +24,7 @@ try:
 except ImportError:
     from signal import signal as _set_handler
 
-from . import exit_codes, frames, job, job_environment, kept_child, standard_streams
+from . import exit_codes, fork_hooks, frames, job, job_environment, kept_child, standard_streams
 from .frames import WORKER_TO_CHILD, FrameReader, pack
 from .json_text import quote
 from .process_control import adopt_orphans, die_with_parent
@@ -40,11 +40,13 @@ _DEFAULT_HANDLERS = (
 
 # Bound here, because the first look-up of an attribute of a module costs a child three pages (7 µs): one of the module
 # type's cache, one of the name it evicts, one of the name it takes.
-_close, _exit, _parent, _start_session = os.close, os._exit, os.getppid, os.setsid
+_close_range, _exit, _parent, _start_session = os.closerange, os._exit, os.getppid, os.setsid
 _forget_wakeup = signal.set_wakeup_fd
 _Socket, _modules = socket.SocketType, sys.modules
+_begin_hooks, _enable_gc = fork_hooks.begin_child, gc.enable
 _run_job, _live_on = job.run, kept_child.live
 _connect_streams, _settle_in = standard_streams.connect, job_environment.settle_in
+_STREAMS_END = standard_streams.END
 _SETUP_FAILED = exit_codes.SETUP_FAILED
 
 
@@ -59,13 +61,18 @@ def live(birth):
         _exit(exit_code)
 
 
-def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptors, sandbox, workspace):
+def _live(child_id, nonce, mode, socket_path, template_pid, inherited, sandbox, workspace):
     # Shed the template.
     _forget_wakeup(-1)
     for number, handler in _DEFAULT_HANDLERS:
         _set_handler(number, handler)
-    for descriptor in inherited_descriptors:
-        _close(descriptor)
+    # One call each, where there is close_range(2): all but the ruleset for this workspace.
+    end, ruleset = inherited
+    if ruleset < 0:
+        _close_range(_STREAMS_END, end)
+    else:
+        _close_range(_STREAMS_END, ruleset)
+        _close_range(ruleset + 1, end)
     _start_session()
     channel = _Socket(_AF_UNIX, _SOCK_STREAM)
     try:
@@ -82,10 +89,10 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
         return exit_codes.NOT_CONNECTED  # the template died before the line above could take effect
     adopt_orphans()
     _reseed_random()
-    gc.enable()
+    _enable_gc()
 
     _settle_in(workspace[1])
-    sandbox.enter_child(workspace)
+    sandbox.enter_child(ruleset)
     try:
         channel.sendall(pack(_HELLO % (quote(child_id), quote(nonce))))
         run = _await_run(channel, mode)
@@ -111,7 +118,8 @@ def _live(child_id, nonce, mode, socket_path, template_pid, inherited_descriptor
 
 
 def _reseed_random():
-    """Python's `random` reseeds itself in forked processes; numpy's legacy generator does not."""
+    """What does not reseed itself in forked processes, or was kept from it."""
+    _begin_hooks()
     generator = _modules.get("numpy.random")
     if generator is not None:
         generator.seed()

@@ -52,7 +52,7 @@ def leave(code):
     _exit(code)
 
 
-def _lose_channel():
+def lose_channel():
     global _channel
     if _channel >= 0:
         channel, _channel = _channel, -1
@@ -62,4 +62,4 @@ def _lose_channel():
             pass  # the program had closed it
 
 
-os.register_at_fork(after_in_child=_lose_channel)
+os.register_at_fork(after_in_child=lose_channel)

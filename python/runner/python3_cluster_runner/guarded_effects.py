@@ -32,7 +32,15 @@ _real_path = os.path.realpath
 _policy = None  # while code of the caller's runs
 _is_installed = False
 _roots = ()
-_known = {"open": True, "builtins.id": False, "import": False}  # event → whether it is looked at
+_OF_BIRTH = ("socket.__new__", "socket.connect", "os.chdir", "os.putenv")
+
+
+def _is_watched(event):
+    return event in _REFUSED or event.partition(".")[0] in _REFUSED_PREFIXES
+
+
+# Event → whether it is looked at. Those of a child's birth are here, as to find out would cost it a few pages for each.
+_known = {"open": True, "builtins.id": False, "import": False, **{event: _is_watched(event) for event in _OF_BIRTH}}
 
 
 def install():
@@ -73,7 +81,7 @@ class suspended:
 def _hook(event, arguments):
     watched = _known.get(event)
     if watched is None:
-        watched = _known[event] = event in _REFUSED or event.partition(".")[0] in _REFUSED_PREFIXES
+        watched = _known[event] = _is_watched(event)
     if watched and _policy is not None:
         _judge(event, arguments)
 

@@ -1,6 +1,6 @@
 """What the interpreter and the C library keep outside of modules, put back after each call of a kept child.
 
-Thread stack size, switch interval, codecs and their error handlers, faulthandler, tracemalloc, hooks of coroutines, time
+Thread stack size, switch interval, codecs and their error handlers, faulthandler, tracemalloc, hooks of coroutines and forks, time
 zone, default time-out of sockets, `sys` as a whole. Where there is no function that lists it, the table itself is looked up,
 once and in the template: the collector knows who refers to what is in it.
 """
@@ -13,12 +13,15 @@ import gc
 import sys
 import time
 
+from . import fork_hooks
+
 _sys, _time, _modules = vars(sys), vars(time), sys.modules
 _reset_stack_size = _thread.stack_size
 _get_interval, _set_interval = sys.getswitchinterval, sys.setswitchinterval
 _get_hooks, _set_hooks = sys.get_asyncgen_hooks, sys.set_asyncgen_hooks
 _get_origin_depth, _set_origin_depth = sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth
 _is_tracing, _stop_tracing, _tzset = _tracemalloc.is_tracing, _tracemalloc.stop, time.tzset
+_get_load_flags, _set_load_flags, _add_audit_hook = sys.getdlopenflags, sys.setdlopenflags, sys.addaudithook
 _NO_HOOKS = (None, None)
 
 
@@ -35,14 +38,35 @@ _codec_searches = _find_table(list, encodings.search_function, lambda table: tab
 _codecs_found = _find_table(dict, codecs.lookup("utf-8"), lambda table: "utf-8" in table or "utf_8" in table)
 
 
+_has_audit_hook = False
+
+
+def addaudithook(hook):
+    """Adds a new audit hook callback."""
+    global _has_audit_hook
+    _has_audit_hook = True
+    _add_audit_hook(hook)
+
+
+addaudithook.__module__ = "sys"
+
+
 class InterpreterState:
     def __init__(self):
         """Before any code of the caller's."""
+        _sys["addaudithook"] = addaudithook
+        self._load_flags = _get_load_flags()
         self._sys = dict(_sys)
         self._interval = _get_interval()
         self._handlers = dict(_error_handlers)
         self._searches = list(_codec_searches)
         self._time_zone = _time["tzname"]
+        self._fork_hooks = fork_hooks.ForkHooks()
+
+    @property
+    def is_spent(self):
+        """Whether there is something that cannot be taken out again: Python keeps its list of audit hooks to itself."""
+        return _has_audit_hook or not fork_hooks.ARE_KNOWN
 
     def restore(self):
         """Returns whether something was taken out that may have held objects of the program's."""
@@ -59,7 +83,10 @@ class InterpreterState:
         sockets = _modules.get("_socket")
         if sockets is not None and sockets.getdefaulttimeout() is not None:
             sockets.setdefaulttimeout(None)
+        if _get_load_flags() != self._load_flags:
+            _set_load_flags(self._load_flags)
         changed = self._restore_codecs()
+        changed = self._fork_hooks.restore() or changed
         if _get_hooks() != _NO_HOOKS:
             _set_hooks(*_NO_HOOKS)
             changed = True

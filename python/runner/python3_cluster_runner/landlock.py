@@ -1,7 +1,7 @@
 """Landlock (landlock(7)): the files, ports, processes and abstract sockets that a process and all it forks can reach.
 
 Rulesets only ever take away, and one on top of another takes away more: the template has one for its mode, each child one
-more for its slot. Nothing here needs privileges. Numbers are those of linux/landlock.h.
+more for its workspace. Nothing here needs privileges. Numbers are those of linux/landlock.h.
 """
 
 import ctypes
@@ -70,12 +70,13 @@ def version():
 
 
 class Ruleset:
-    """What will be allowed: `allow` what is known, `open` in the process it is for, `enter` with what is known only then.
+    """What is allowed for all of a mode: `allow` it, then `make` any number of rulesets from it, each with more of its own.
 
-    All is laid out where it is made, so that `open` and `enter` are a handful of system calls.
+    The template makes them, one for each workspace, before the first child that is in it: entering one is a single call
+    then, where to make it takes two for each rule.
     """
 
-    __slots__ = ("_attributes", "_address", "_size", "_handled", "_rules", "_any_port", "_last", "_last_address", "_descriptor")
+    __slots__ = ("_attributes", "_address", "_size", "_handled", "_rules", "_any_port")
 
     def __init__(self, abi, network):
         """`network`: whether TCP ports stay open, but to those who would listen on a port of their choice."""
@@ -93,9 +94,6 @@ class Ruleset:
         self._size = 24 if abi >= SCOPE_ABI else 16 if abi >= NETWORK_ABI else 8
         self._any_port = _NetPort(_BIND_TCP, 0) if network and abi >= NETWORK_ABI else None  # one that the kernel chooses
         self._rules = []
-        self._last = _PathBeneath(0, -1)
-        self._last_address = ctypes.addressof(self._last)
-        self._descriptor = -1
 
     def allow(self, path, rights):
         """A file, or a folder and all below it. What cannot be reached is left out."""
@@ -105,28 +103,42 @@ class Ruleset:
             return
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _OF_FILES
-        rule = _PathBeneath(rights & self._handled, descriptor)
-        self._rules.append((descriptor, rule, ctypes.addressof(rule)))
+        self._rules.append(_PathBeneath(rights & self._handled, descriptor))
 
-    def open(self):
-        """Raises OSError. The descriptors of what is allowed are closed, and one is opened until `enter`."""
-        self._descriptor = _checked(_call(_CREATE_RULESET, self._address, self._size, None, 0))
-        if self._any_port is not None:
-            _checked(_call(_ADD_RULE, self._descriptor, _NET_PORT, ctypes.addressof(self._any_port), 0))
-        for descriptor, _, address in self._rules:
-            _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, address, 0))
-            _close(descriptor)
+    def make(self, *more):
+        """The descriptor of a ruleset with `more`, pairs of a path and the rights there. Raises OSError."""
+        made = _checked(_call(_CREATE_RULESET, self._address, self._size, None, 0))
+        try:
+            if self._any_port is not None:
+                _add(made, _NET_PORT, self._any_port)
+            for rule in self._rules:
+                _add(made, _PATH_BENEATH, rule)
+            for path, rights in more:
+                rule = _PathBeneath(rights & self._handled, _open(path, _PATH_FLAGS | _NO_LINK))
+                try:
+                    _add(made, _PATH_BENEATH, rule)
+                finally:
+                    _close(rule.parent)
+        except OSError:
+            _close(made)
+            raise
+        return made
 
-    def enter(self, *more):
-        """Restrict this process for good; `more` are pairs of a path and the rights there. Raises OSError."""
-        rule = self._last
-        for path, rights in more:
-            rule.parent = _open(path, _PATH_FLAGS | _NO_LINK)
-            rule.allowed = rights & self._handled
-            _checked(_call(_ADD_RULE, self._descriptor, _PATH_BENEATH, self._last_address, 0))
+    def close(self):
+        """When no more are to be made."""
+        for rule in self._rules:
             _close(rule.parent)
-        _checked(_call(_RESTRICT_SELF, self._descriptor, 0, None, 0))
-        _close(self._descriptor)
+        self._rules.clear()
+
+
+def enter(made):
+    """Restrict this process for good by a ruleset that was made, whose descriptor is closed. Raises OSError."""
+    _checked(_call(_RESTRICT_SELF, made, 0, None, 0))
+    _close(made)
+
+
+def _add(made, kind, rule):
+    _checked(_call(_ADD_RULE, made, kind, ctypes.addressof(rule), 0))
 
 
 def _checked(result):

@@ -21,7 +21,7 @@ def import_preload(names):
     Nothing is skipped: a template without a module it was asked to have would make every job slow, silently.
     """
     gc.disable()  # no holes in the pages the children will share
-    descriptors = _open_descriptors()
+    descriptors = open_descriptors()
     for name in names:
         try:
             importlib.import_module(name)
@@ -31,7 +31,7 @@ def import_preload(names):
             ) from error
         if _thread_count() > 1:
             raise PreloadRefused("TEMPLATE_HAS_THREADS", f"module '{name}' started threads, which a fork would lose")
-        extra = _open_descriptors() - descriptors
+        extra = open_descriptors() - descriptors
         if extra:
             raise PreloadRefused(
                 "TEMPLATE_HAS_DESCRIPTORS",
@@ -56,7 +56,7 @@ def _thread_count():
         return threading.active_count()
 
 
-def _open_descriptors():
+def open_descriptors():
     try:
         names = os.listdir("/proc/self/fd")
     except OSError:

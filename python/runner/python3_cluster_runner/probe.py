@@ -66,8 +66,7 @@ def _try_landlock(abi):
     os.listdir("/")
     ruleset = landlock.Ruleset(abi, network=False)
     ruleset.allow("/proc", landlock.READ)
-    ruleset.open()
-    ruleset.enter()
+    landlock.enter(ruleset.make())
     os.listdir("/proc")
     try:
         os.listdir("/")

@@ -2,8 +2,8 @@
 
     uncaught error ─▶ sys.excepthook ─▶ threads joined ─▶ (value rendered) ─▶ atexit ─▶ globals let go ─▶ streams flushed
 
-Each step looks first whether there is anything to do. A whole finalisation would take longer than most jobs; modules
-stay as they are, since the process ends, or since a kept child's caller wants them so.
+Each step looks first whether there is anything to do. A whole finalisation would take longer than most jobs. Modules that a
+fresh job imported are taken down (module_end.py); a kept child's caller wants them to stay.
 """
 
 import _thread
@@ -12,15 +12,17 @@ import gc
 import sys
 import weakref
 
-from . import error_hooks, forked_copies, tracebacks
+from . import error_hooks, fork_hooks, forked_copies, module_end, tracebacks
 
 _count_threads, _count_exit_functions = _thread._count, atexit._ncallbacks
 _run_exit_functions, _unregister = atexit._run_exitfuncs, atexit.unregister
 _collect, _get_referrers, _modules = gc.collect, gc.get_referrers, sys.modules
 _excepthook, _is_copy, _is_begun = error_hooks.excepthook, forked_copies.is_copy, forked_copies.is_begun
 _sys, _drop_module = vars(sys), sys.modules.pop
+_is_of_module = fork_hooks.is_of_module
 _finalize, _finalizers = weakref.finalize, weakref.finalize._registry
 _count_collections = gc.get_count
+_are_new, _take_down, _clear = module_end.are_new, module_end.take_down, module_end.clear
 _SYS_NAMES = ("stdin", "stdout", "stderr", "excepthook", "unraisablehook", "displayhook", "breakpointhook")
 _LAST_ERROR = ("last_type", "last_value", "last_traceback")
 
@@ -57,7 +59,7 @@ def close_threads(error=None):
     """The part that comes before the value is rendered: it may still change it."""
     if error is not None:
         _tell_uncaught(error)
-    if _count_threads():
+    if _count_threads() or _has_thread_exit_functions():
         _join_threads()
 
 
@@ -74,6 +76,16 @@ def close(loader):
     if loader() is not None:
         _clear_globals(loader)
         _collect_garbage()
+    # What runs on in a thread that nobody joins needs its modules.
+    if not _keeps and _are_new() and not _count_threads():
+        _take_down()
+
+
+def _has_thread_exit_functions():
+    """Of the program's (`threading._register_atexit`): those of modules have nothing to do where there are no threads."""
+    threading = _modules.get("threading")
+    registered = None if threading is None else getattr(threading, "_threading_atexits", None)
+    return bool(registered) and not all(_is_of_module(getattr(call, "func", call)) for call in registered)
 
 
 def _tell_uncaught(error):
@@ -198,13 +210,7 @@ def _clear_globals(loader):
     """Somebody else holds a function of the program: a signal handler, a module. Private names first, as Python does."""
     for namespace in _get_referrers(loader()):
         if type(namespace) is dict and namespace.get("__name__") == "__main__":
-            names = [name for name in namespace if name != "__builtins__"]
-            for name in sorted(names, key=_is_public):
-                namespace[name] = None
-
-
-def _is_public(name):
-    return not (type(name) is str and name.startswith("_") and not name.startswith("__"))
+            _clear(namespace)
 
 
 def _flush(stream):

@@ -26,7 +26,9 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _FOR_ALL = (("/proc", landlock.READ),)
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _ZERO = "/dev/zero"  # read only: what is mapped from it to be written is shared memory without a name
-_control, _set_groups, _set_gid, _set_uid = control, os.setgroups, os.setresgid, os.setresuid
+_control, _enter_ruleset, _set_groups, _set_gid, _set_uid = control, landlock.enter, os.setgroups, os.setresgid, os.setresuid
+_set_capabilities = None if libc is None else libc.capset
+RULESETS_MAX = 64  # that are kept, each by a descriptor; a node has hardly as many workspaces of a mode
 _KEPT_CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7  # KILL, SETGID, SETUID
 
 
@@ -37,12 +39,15 @@ class SandboxFailed(Exception):
 class Sandbox:
     """`settings` is the member `sandbox` of `configure`; None for isolation level D, where every step does nothing."""
 
-    __slots__ = ("_settings", "_mode", "_child_ruleset", "_child_filter", "_scratch_rights", "_nothing", "_scratch_mode")
+    __slots__ = (
+        "_settings", "_mode", "_child_rules", "_child_rulesets", "_child_filter", "_scratch_rights", "_nothing", "_scratch_mode",
+    )  # fmt: skip
 
     def __init__(self, settings, mode):
         self._settings = settings
         self._mode = mode
-        self._child_ruleset = self._child_filter = None
+        self._child_rules = self._child_filter = None
+        self._child_rulesets = {}  # scratch folder → descriptor
         self._scratch_rights = landlock.WRITE if mode == "restricted" else landlock.WRITE | landlock.RUN
         self._nothing = Capabilities(0)
         self._scratch_mode = None  # where scratch folders are not file systems of this template's
@@ -61,10 +66,10 @@ class Sandbox:
             _control(_PR_SET_DUMPABLE, 0)
             calls, self._child_filter = self._load_filters()  # while their files can be read
             if settings["landlockAbi"]:
-                ruleset = self._ruleset(settings["workspacesPath"])
-                ruleset.open()
-                ruleset.enter()
-                self._child_ruleset = self._ruleset(None)
+                rules = self._rules(settings["workspacesPath"])
+                landlock.enter(rules.make())
+                rules.close()
+                self._child_rules = self._rules(None)
             if calls is not None:
                 calls.enter()
                 if self._mode == "admin":
@@ -86,20 +91,35 @@ class Sandbox:
         except OSError as error:
             raise SandboxFailed(f"cannot become user {uid}: {error}") from error
 
-    def enter_child(self, workspace):
-        """In a child, before it hears of a job. Raises SandboxFailed."""
+    def prepare_child(self, workspace):
+        """In the template, before the fork: the descriptor of the child's Landlock ruleset, -1 where it has none.
+
+        The same for all children of a workspace, whose folder and pipes stay what they are. Raises OSError.
+        """
+        if self._child_rules is None:
+            return -1
         _, scratch_path, stdout_path, stderr_path = workspace
+        made = self._child_rulesets.pop(scratch_path, None)
+        if made is None:
+            if len(self._child_rulesets) >= RULESETS_MAX:
+                # Unused for the longest time: of a workspace that was given up, mostly.
+                os.close(self._child_rulesets.pop(next(iter(self._child_rulesets))))
+            made = self._child_rules.make(
+                (scratch_path, self._scratch_rights),
+                (stdout_path, landlock.WRITE_INTO),
+                (stderr_path, landlock.WRITE_INTO),
+            )
+        self._child_rulesets[scratch_path] = made
+        return made
+
+    def enter_child(self, ruleset):
+        """In a child, before it hears of a job. Raises SandboxFailed."""
         try:
-            if self._child_ruleset is not None:
+            if ruleset >= 0:
                 # Landlock keeps its siblings out. Its own files in /proc are its own again, and the worker node, where it
                 # is the same user, can look into it.
                 _control(_PR_SET_DUMPABLE, 1)
-                self._child_ruleset.open()
-                self._child_ruleset.enter(
-                    (scratch_path, self._scratch_rights),
-                    (stdout_path, landlock.WRITE_INTO),
-                    (stderr_path, landlock.WRITE_INTO),
-                )
+                _enter_ruleset(ruleset)
             # After Landlock, whose calls it refuses from now on.
             if self._child_filter is not None:
                 self._child_filter.enter()
@@ -139,21 +159,21 @@ class Sandbox:
             return seccomp.Filter("admin"), seccomp.Filter("admin-child")
         return seccomp.Filter("restricted-template"), seccomp.Filter("restricted-child")
 
-    def _ruleset(self, workspaces_path):
+    def _rules(self, workspaces_path):
         settings = self._settings
-        ruleset = landlock.Ruleset(settings["landlockAbi"], network=self._mode == "admin")
+        rules = landlock.Ruleset(settings["landlockAbi"], network=self._mode == "admin")
         for path, rights in _FOR_ALL:
-            ruleset.allow(path, rights)
+            rules.allow(path, rights)
         for path in _DEVICES:
-            ruleset.allow(path, landlock.READ | landlock.WRITE_INTO)
-        ruleset.allow(_ZERO, landlock.READ)
+            rules.allow(path, landlock.READ | landlock.WRITE_INTO)
+        rules.allow(_ZERO, landlock.READ)
         for path in settings["readPaths"]:
-            ruleset.allow(path, landlock.READ if self._mode == "restricted" else landlock.RUN)
+            rules.allow(path, landlock.READ if self._mode == "restricted" else landlock.RUN)
         for path in settings["writePaths"]:
-            ruleset.allow(path, landlock.WRITE)
+            rules.allow(path, landlock.WRITE)
         if workspaces_path is not None:
-            ruleset.allow(workspaces_path, self._scratch_rights)
-        return ruleset
+            rules.allow(workspaces_path, self._scratch_rights)
+        return rules
 
     def _check_start(self, settings):
         uid = settings["uid"]
@@ -187,7 +207,7 @@ class Capabilities:
         self._sets = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)  # effective, permitted, inheritable; the high halves
 
     def take(self):
-        if libc.capset(self._header, self._sets) != 0:
+        if _set_capabilities(self._header, self._sets) != 0:
             raise OSError(ctypes.get_errno(), "capset")
 
 

@@ -8,6 +8,8 @@ import sys
 
 from .prompt_stream import PromptStream
 
+END = 3  # the first descriptor that is none of them
+
 _streams = []
 _AS_MADE = (False, "utf-8", "backslashreplace", True, False)
 _open, _dup2, _close, _set_blocking = os.open, os.dup2, os.close, os.set_blocking

@@ -7,7 +7,7 @@ Ends it:      exit functions that took modules down (program_end.py), Python's t
               signals, changed limits or priority, streams that cannot be used again, descriptors left open, too much memory
               to run once more.
 Worker's:     threads of any kind, and processes. It looks into /proc after each call whatever is said here.
-Stays:        modules and everything in them; audit hooks, which Python cannot remove.
+Stays:        modules and everything in them.
 """
 
 import _locale
@@ -44,6 +44,8 @@ _Module, _int_of = ModuleType, int.from_bytes
 _chdir, _umask, _wait, _list, _fstat, _get_blocking = os.chdir, os.umask, os.waitpid, os.listdir, os.fstat, os.get_blocking
 _random_bytes, _count_threads, _empty_folder = os.urandom, _thread._count, scratch.empty
 _get_priority, _get_affinity = os.getpriority, getattr(os, "sched_getaffinity", lambda _pid: None)
+_get_scheduler, _stat, _chmod = getattr(os, "sched_getscheduler", lambda _pid: None), os.stat, os.chmod
+_ALL_MODES = 0o7777
 _set_timer, _pending, _forget_wakeup = signal.setitimer, signal.sigpending, signal.set_wakeup_fd
 _collect, _freeze, _enable_gc = gc.collect, gc.freeze, gc.enable
 _get_thresholds, _set_thresholds, _set_gc_debug = gc.get_threshold, gc.set_threshold, gc.set_debug
@@ -83,7 +85,8 @@ class Surroundings:
         _umask(self._umask)
         self._other_limits = _get_other_limits()
         self._priority = _get_priority(os.PRIO_PROCESS, 0)
-        self._affinity = _get_affinity(0)
+        self._affinity, self._scheduler = _get_affinity(0), _get_scheduler_or_none()
+        self._folder_mode = _stat(self._folder).st_mode
         self._thresholds = _get_thresholds()
         self._gc_callbacks = (gc.callbacks, list(gc.callbacks))
         self._digits = _get_digits()
@@ -101,7 +104,7 @@ class Surroundings:
             return False
 
     def _restore(self, memory_bytes):
-        if _is_spent():
+        if _is_spent() or self._interpreter.is_spent:
             return False
         # First what can still run the caller's code: destructors.
         self._stop_watching()
@@ -207,6 +210,8 @@ class Surroundings:
         self._c_environment.restore(self._raw_variables, ())
         self._interpreter.restore_time_zone()
         _chdir(self._folder)
+        if _stat(b".").st_mode != self._folder_mode:
+            _chmod(b".", self._folder_mode & _ALL_MODES)
         if _list(b"."):
             _empty_folder(self._folder)
         _umask(self._umask)
@@ -217,7 +222,16 @@ class Surroundings:
             and _get_other_limits() == self._other_limits
             and _get_priority(os.PRIO_PROCESS, 0) == self._priority
             and _get_affinity(0) == self._affinity
+            and (self._scheduler is None or _get_scheduler(0) == self._scheduler)
         )
+
+
+def _get_scheduler_or_none():
+    """None where the filters of restricted mode refuse to tell, and so to change it."""
+    try:
+        return _get_scheduler(0)
+    except OSError:
+        return None
 
 
 def _get_other_limits():

@@ -10,7 +10,7 @@ on nothing else. When the channel ends, the worker is gone, and so is every reas
                      └─▶ refused, exit 3                 malformed frame ─▶ kill all ─▶ exit 4
 
 In a forked child `serve_control_channel` returns the child's birth: `(child id, nonce, mode, socket path, template's pid,
-descriptors to close, sandbox, workspace)`, everything it takes over and nothing of the template itself. In the template it
+(end of its descriptors, the child's ruleset among them), sandbox, workspace)`, everything it takes over and nothing of the template itself. In the template it
 never returns.
 
 Each child has a workspace of its own, `(user, scratch folder, pipe for stdout, pipe for stderr)`. When it has ended, and
@@ -28,9 +28,12 @@ import time
 from . import (
     error_hooks,
     exit_codes,
+    fork_hooks,
+    forked_copies,
     frames,
     job_environment,
     limits,
+    module_end,
     own_frames,
     preload,
     process_control,
@@ -63,6 +66,7 @@ def serve_control_channel():
     job_environment.prepare()
     error_hooks.install()
     template = _Template(control)
+    process_control.keep_for_good(template)
     birth = template.serve()
     del template
     return birth
@@ -110,7 +114,7 @@ class _Template:
     # Slots: a dict more would be a page more for the template to write and for every child to take apart.
     __slots__ = (
         "_control", "_reader", "_unsent", "_reaper", "_mode", "_socket_path", "_stop_at", "_exit_code", "_wakeup",
-        "_wakeup_writer", "_descriptors", "_poll", "_watches_writing", "_sandbox", "_workspaces",
+        "_wakeup_writer", "_descriptors_end", "_poll", "_watches_writing", "_sandbox", "_workspaces",
     )  # fmt: skip
 
     def __init__(self, control):
@@ -125,7 +129,7 @@ class _Template:
         self._stop_at = None
         self._exit_code = exit_codes.OK
         self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._descriptors = (control, self._wakeup, self._wakeup_writer)
+        self._descriptors_end = max(control, self._wakeup, self._wakeup_writer) + 1
         # The handler does nothing: that there is one makes Python write to the pipe.
         signal.signal(signal.SIGCHLD, _wake_up)
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
@@ -203,11 +207,14 @@ class _Template:
         try:
             preload.import_preload(message["preload"])
             program_end.prepare()
+            fork_hooks.set_aside(forked_copies.lose_channel)
             rehearsal.rehearse(message["mode"], message["preload"])
+            module_end.note_template()
             self._sandbox = sandbox.Sandbox(message["sandbox"], message["mode"])
             self._sandbox.enter_template()
             preload.settle()
             limits.prepare()
+            self._descriptors_end = max(self._descriptors_end, *(number + 1 for number in preload.open_descriptors()))
         except preload.PreloadRefused as refusal:
             self._refuse(refusal.code, str(refusal))
         except sandbox.SandboxFailed as failure:
@@ -265,13 +272,16 @@ class _Template:
         template_pid = os.getpid()
         workspace = (message["uid"], message["scratchPath"], message["stdoutPath"], message["stderrPath"])
         try:
+            ruleset = self._sandbox.prepare_child(workspace)
+            self._descriptors_end = max(self._descriptors_end, ruleset + 1)
             pid = os.fork()
         except OSError as error:
             self._send({"type": "fork-failed", "childId": child_id, "message": str(error)})
             return None
         if pid == 0:
             return (
-                child_id, message["nonce"], self._mode, self._socket_path, template_pid, self._descriptors, self._sandbox, workspace,
+                child_id, message["nonce"], self._mode, self._socket_path, template_pid,
+                (self._descriptors_end, ruleset), self._sandbox, workspace,
             )  # fmt: skip
         self._reaper.add(pid, child_id)
         self._workspaces[child_id] = workspace
@@ -318,8 +328,7 @@ class _Template:
             exit_code = exit_codes.SETUP_FAILED
             try:
                 signal.set_wakeup_fd(-1)
-                for descriptor in self._descriptors:
-                    os.close(descriptor)
+                os.closerange(standard_streams.END, self._descriptors_end)
                 self._sandbox.empty(emptying.workspace)
                 exit_code = exit_codes.OK
             except BaseException as error:

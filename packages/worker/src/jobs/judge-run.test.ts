@@ -15,9 +15,10 @@ interface Case {
   killReason?: KillReason;
   exit?: Partial<ChildExited>;
   truncated?: 'stdout' | 'stderr';
+  isHostShort?: boolean;
 }
 
-function reportOf({ result, errorType, errno = null, killReason, exit, truncated }: Case): RunReport {
+function reportOf({ result, errorType, errno = null, killReason, exit, truncated, isHostShort = false }: Case): RunReport {
   const error = errorType === undefined ? null : { type: errorType, message: 'the message', line: 3, traceback: 'Traceback', errno };
   const answered = result !== undefined || errorType !== undefined;
   const status = error === null ? 'succeeded' : 'failed';
@@ -27,6 +28,7 @@ function reportOf({ result, errorType, errno = null, killReason, exit, truncated
     killReason,
     exit: { type: 'exited', childId: 'c', exitCode: 0, signal: null, cpuMs: 10, maxRssBytes: 1, leftovers: 0, isEmpty: true, ...exit },
     runMs: 5,
+    isHostShort,
     maxMemoryBytes: 1,
     stdout: { bytes: Buffer.alloc(0), truncated: truncated === 'stdout' },
     stderr: { bytes: Buffer.alloc(0), truncated: truncated === 'stderr' },
@@ -35,6 +37,10 @@ function reportOf({ result, errorType, errno = null, killReason, exit, truncated
 
 type Expected = [status: Verdict['status'], errorType: string | undefined, limitsHit: Verdict['limitsHit'], message?: RegExp];
 const CASES: Record<string, [Case, Expected]> = {
+  'no answer, as all jobs together had no memory left': [
+    { isHostShort: true, exit: { exitCode: null, signal: SIGKILL } },
+    ['crashed', 'ProcessEnded', [], /all jobs of its worker node together/],
+  ],
   'a value': [{ result: {} }, ['succeeded', undefined, []]],
   'no value': [{ result: { hasValue: false } }, ['succeeded', undefined, []]],
   'a value, and then os._exit(7)': [{ result: {}, exit: { exitCode: 7 } }, ['succeeded', undefined, []]],

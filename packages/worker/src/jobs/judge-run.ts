@@ -21,7 +21,7 @@ export function judgeRun(report: RunReport, limits: JobLimits): Verdict {
     const hit: LimitName[] = killReason === 'memory' || killReason === 'scratch' ? [killReason] : [];
     return { ...killed(killReason, limits), hasValue: false, limitsHit: [...hit, ...outputHit] };
   }
-  if (report.answer === undefined) return { ...ended(report.exit, limits), hasValue: false, limitsHit: outputHit };
+  if (report.answer === undefined) return { ...ended(report, limits), hasValue: false, limitsHit: outputHit };
   // Too short for a look, or used after the answer: the kernel counted it all the same.
   if (isOverCpu(report.exit, limits)) return { status: 'cpu_exceeded', error: cpuError(limits), hasValue: false, limitsHit: outputHit };
   const { status, hasValue, error } = report.answer.result;
@@ -51,12 +51,14 @@ function killed(reason: KillReason, limits: JobLimits): { status: OutcomeStatus;
   }
 }
 
-function ended(exit: ChildExited, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
+function ended({ exit, isHostShort }: RunReport, limits: JobLimits): { status: OutcomeStatus; error: OutcomeError } {
   if (exit.signal === constants.signals.SIGXCPU || isOverCpu(exit, limits)) return { status: 'cpu_exceeded', error: cpuError(limits) };
+  if (isHostShort === true) return { status: 'crashed', error: plainError('ProcessEnded', HOST_SHORT) };
   const how = exit.signal === null ? `exit code ${exit.exitCode ?? '?'}` : `signal ${exit.signal} (${signalName(exit.signal)})`;
   return { status: 'crashed', error: plainError('ProcessEnded', `the process ended with ${how} before it gave a result`) };
 }
 
+const HOST_SHORT = 'the kernel ended the process: all jobs of its worker node together, or its host, had no memory left';
 const isOverCpu = ({ cpuMs }: ChildExited, { cpuSeconds }: JobLimits): boolean => cpuMs > cpuSeconds * 1_000;
 const memoryMessage = (limits: JobLimits): string => `memory limit of ${limits.memoryMb} MB exceeded`;
 const cpuError = (limits: JobLimits): OutcomeError => plainError('CpuTimeExceeded', `CPU time limit of ${limits.cpuSeconds} s exceeded`);

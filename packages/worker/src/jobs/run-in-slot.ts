@@ -1,6 +1,7 @@
 import { checkingJsonValue, inTurns, KILL_GRACE_MS, type ChildExited, type Config, type Job } from '@python3-cluster/shared';
 import type { Child, ChildAnswer } from '../runner/child';
-import { LimitWatch, type Breach } from '../runner/limit-watch';
+import { LimitWatch, type Breach, type WatchedScratch } from '../runner/limit-watch';
+import type { GroupEnd, GroupLimits, WorkspaceGroup } from '../sandbox/workspace-group';
 import type { CapturedOutput } from '../workspaces/workspace';
 import { inspectChild, type ChildInspection } from '../warm/inspect-child';
 
@@ -15,6 +16,8 @@ export interface RunReport {
   readonly inspection?: ChildInspection | undefined;
   readonly runMs: number;
   readonly maxMemoryBytes: number;
+  /** The kernel ended it because all jobs together, or the host, had no memory left. */
+  readonly isHostShort?: boolean;
   readonly stdout: CapturedOutput;
   readonly stderr: CapturedOutput;
 }
@@ -50,7 +53,10 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
   const { job, child, config, signal, cpuBaselineMs = 0 } = request;
   const { workspace } = child;
   const memoryBytes = job.limits.memoryMb * 1_048_576;
+  const processes = (child.processLimit ??= request.processLimit);
+  const group = workspace.controlGroup;
   workspace.begin(config.maxOutputBytes);
+  await boundsOf(group, { memoryBytes, processes: config.maxProcesses });
   const startedAt = performance.now();
   let answer: ChildAnswer | undefined;
   let killReason: KillReason | undefined;
@@ -58,15 +64,10 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     killReason ??= reason;
     child.kill();
   };
-  // What is mounted the kernel bounds, and it is memory; only the template and its children have it there.
-  const scratch = {
-    path: workspace.isMounted ? `/proc/${child.pid}/root${workspace.scratchPath}` : workspace.scratchPath,
-    maxBytes: config.maxScratchMb * 1_048_576,
-    isMemory: workspace.isMounted,
-  };
+  const scratch = scratchOf(child, config);
   const watch = new LimitWatch(
     child.pid,
-    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch },
+    { timeoutMs: job.limits.timeoutMs, cpuMs: job.limits.cpuSeconds * 1_000, memoryBytes, cpuBaselineMs, scratch, group },
     kill,
   );
   const onAbort = (): void => kill('cancelled');
@@ -93,7 +94,7 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
         cpuSeconds: job.limits.cpuSeconds,
         fileSizeBytes: config.maxFileBytes,
         openFiles: config.maxOpenFiles,
-        processes: (child.processLimit ??= request.processLimit),
+        processes,
         valueBytes: config.maxValueBytes,
       },
       policy: { allowedModules: request.allowedModules, blockedModules: config.blockedModules },
@@ -118,15 +119,45 @@ export async function runInSlot(request: RunRequest): Promise<RunReport> {
     exit = await child.exited;
   }
   const runMs = performance.now() - startedAt;
+  const counted = countedIn(group);
+  if (counted.outOfMemory === 'own') kill('memory');
   await nextTurn();
   return {
     answer,
     killReason: answer === undefined || !STANDS_IN_TIME.includes(killReason) ? killReason : undefined,
-    exit: { ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) },
+    ...combine({ ...exit, cpuMs: Math.max(0, exit.cpuMs - cpuBaselineMs) }, watch.peakMemoryBytes, counted),
     inspection,
     runMs,
-    maxMemoryBytes: Math.max(exit.maxRssBytes, watch.peakMemoryBytes),
     ...workspace.finish(),
+  };
+}
+
+/** What is mounted the kernel bounds, and it is memory; only the template and its children have it there. */
+function scratchOf({ pid, workspace }: Child, config: Config): WatchedScratch {
+  const { isMounted, scratchPath } = workspace;
+  return {
+    path: isMounted ? `/proc/${pid}/root${scratchPath}` : scratchPath,
+    maxBytes: config.maxScratchMb * 1_048_576,
+    isMemory: isMounted,
+  };
+}
+
+const boundsOf = (group: WorkspaceGroup | undefined, limits: GroupLimits): Promise<void> | undefined => group?.begin(limits);
+const countedIn = (group: WorkspaceGroup | undefined): GroupEnd => group?.end() ?? UNCOUNTED;
+
+/** Where there is no control group. */
+const UNCOUNTED: GroupEnd = { cpuMs: undefined, addedBytes: undefined, outOfMemory: undefined };
+
+/** What was looked at, and what a control group counted: neither is more than there was. */
+function combine(
+  exit: ChildExited,
+  peakBytes: number,
+  { cpuMs = 0, addedBytes = 0, outOfMemory }: GroupEnd,
+): Pick<RunReport, 'exit' | 'maxMemoryBytes' | 'isHostShort'> {
+  return {
+    exit: { ...exit, cpuMs: Math.max(exit.cpuMs, cpuMs) },
+    maxMemoryBytes: Math.max(exit.maxRssBytes, peakBytes, addedBytes),
+    isHostShort: outOfMemory === 'shared',
   };
 }
 

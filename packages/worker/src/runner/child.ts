@@ -53,9 +53,12 @@ export class Child {
   private listener: RunListener | undefined;
   /** RLIMIT_NPROC of its first job: a child that is kept cannot raise it again. */
   processLimit: number | undefined;
+  /** Of one that is kept and waits: called when there will be no other job for it. */
+  onRetired: (() => void) | undefined;
   private policy: RunMessage['policy'] = null;
   private isKept = false;
   private isDoomed = false;
+  private hasExited = false;
   private isRetired = false;
   private readonly pings = new Pings();
   private runNonce = '';
@@ -107,15 +110,19 @@ export class Child {
   /** The job it has, or was just taken for, is its last. */
   retire(): void {
     this.isRetired = true;
+    this.onRetired?.();
   }
 
   kill(): void {
     this.isDoomed = true;
+    // Its template has told of its end: the workspace may be another child's by now.
+    if (!this.hasExited) this.workspace.controlGroup?.kill();
     if (this.state !== 'gone') this.killInTemplate();
   }
 
   /** Called by the template's handle. */
   handleExit(exit: ChildExited): void {
+    this.hasExited = true;
     if (this.state === 'gone') return;
     const { socket } = this.connection;
     // What the child had sent before it went may still be on its way through the event loop. A stream that stays open is

@@ -26,6 +26,15 @@ export interface WatchedLimits {
   readonly cpuBaselineMs?: number;
   /** Not looked at where it is left out. */
   readonly scratch?: WatchedScratch;
+  /** Where the job is in a control group: what the kernel counts there is exact, and need not be looked for. */
+  readonly group?: WatchedGroup | undefined;
+}
+
+export interface WatchedGroup {
+  /** The kernel ends the job at its memory limit. */
+  readonly boundsMemory: boolean;
+  /** Of this job alone; undefined where it cannot be read. */
+  readCpuMs(): number | undefined;
 }
 
 /** Most jobs are over before the first look. */
@@ -49,7 +58,8 @@ const SECOND_LOOK_MS = 10;
 
 /**
  * Watches a job from outside, until the process is gone and not only until it has answered: wall clock by a timer, CPU and
- * memory of its whole process tree by looking into /proc, and twice a second its scratch folder. Calls `onBreach` once.
+ * memory of its whole process tree by looking into /proc, and twice a second its scratch folder. Calls `onBreach` once. In a
+ * control group that bounds memory the kernel does that part, and CPU time is one figure.
  * Overshoot: at most one look (100 ms; longer with hundreds of processes) of CPU per core and of allocation speed; the
  * child's own rlimits stop a single process earlier.
  */
@@ -87,14 +97,36 @@ export class LimitWatch {
 
   private async look(): Promise<void> {
     const startedAt = performance.now();
-    const usage = await inTurns(readingTreeUsage(this.pid));
-    if (usage.cpuMs - (this.limits.cpuBaselineMs ?? 0) > this.limits.cpuMs) return this.breach('cpu');
-    if (startedAt > this.kernelLookAt) await this.lookAtKernel(usage.pids);
-    if (await this.isTooMuch(usage)) return this.breach('memory');
+    const breach = this.limits.group?.boundsMemory === true ? await this.lookAtGroup(this.limits.group) : await this.lookAtTree();
+    if (breach !== undefined) return this.breach(breach);
     if (this.ended) return;
-    if (startedAt > this.scratchLookAt) void this.lookAtScratch(usage.pids).catch(() => this.breach('scratch'));
     const pauseMs = Math.max(LOOK_MS, PAUSE_PER_LOOK * (performance.now() - startedAt));
     this.lookIn(pauseMs);
+  }
+
+  private async lookAtTree(): Promise<Breach | undefined> {
+    const startedAt = performance.now();
+    const usage = await inTurns(readingTreeUsage(this.pid));
+    const cpuMs = usage.cpuMs - (this.limits.cpuBaselineMs ?? 0);
+    if (Math.max(cpuMs, this.limits.group?.readCpuMs() ?? 0) > this.limits.cpuMs) return 'cpu';
+    if (startedAt > this.kernelLookAt) await this.lookAtKernel(usage.pids);
+    if (await this.isTooMuch(usage)) return 'memory';
+    if (startedAt > this.scratchLookAt) this.startScratchLook(usage.pids);
+    return undefined;
+  }
+
+  /** Its processes are looked for only where a folder must be counted. */
+  private async lookAtGroup(group: WatchedGroup): Promise<Breach | undefined> {
+    const cpuMs = group.readCpuMs();
+    if (cpuMs === undefined) return this.lookAtTree();
+    if (cpuMs > this.limits.cpuMs) return 'cpu';
+    const hasFolder = this.limits.scratch !== undefined && this.limits.scratch.isMemory !== true;
+    if (hasFolder && performance.now() > this.scratchLookAt) this.startScratchLook((await inTurns(readingTreeUsage(this.pid))).pids);
+    return undefined;
+  }
+
+  private startScratchLook(pids: readonly number[]): void {
+    if (!this.ended) void this.lookAtScratch(pids).catch(() => this.breach('scratch'));
   }
 
   /** A look that fails has seen nothing, and nobody knows what there was. */

@@ -62,8 +62,12 @@ export function spawnTemplate(options: TemplateStart): StartedProcess {
   return { process: child, admitted, control: child.stdio[CONTROL_DESCRIPTOR] as Socket };
 }
 
-/** One thread for BLAS and one malloc arena: otherwise libraries reserve memory per core and break on the limits. */
+/**
+ * One thread for BLAS and one malloc arena: otherwise libraries reserve memory per core and break on the limits. Symbols of the
+ * interpreter are bound at its start: else each child would look up every function of the C library that it is the first to call.
+ */
 const TEMPLATE_ENVIRONMENT = {
+  LD_BIND_NOW: '1',
   PATH: '/usr/local/bin:/usr/bin:/bin',
   LANG: 'C.UTF-8',
   OMP_NUM_THREADS: '1',

@@ -166,6 +166,11 @@ export class Template {
       this.takesAllAlong = await endProcessesOf([sandbox.uid]);
       if (!this.takesAllAlong) this.options.logger.error({ uid: sandbox.uid }, 'processes of a template that is gone do not end');
     }
+    // Nothing leaves a control group by itself.
+    const groups = [...this.workspaces.values()].flatMap(({ controlGroup }) => controlGroup ?? []);
+    if (!this.takesAllAlong && groups.length > 0 && groups.length === this.workspaces.size) {
+      this.takesAllAlong = (await Promise.all(groups.map((group) => group.endAll()))).every(Boolean);
+    }
     this.handleLoss();
   }
 
@@ -200,6 +205,8 @@ export class Template {
           this.send({ type: 'kill', childId: message.childId });
           return this.failFork(message.childId, 'the child is not to be found');
         }
+        // Before it is given to anybody, and so before it can hear of a job.
+        this.workspaces.get(message.childId)?.controlGroup?.admit(fork.pid);
         return this.completeFork(message.childId, fork);
       }
       case 'fork-failed':
@@ -258,6 +265,7 @@ export class Template {
     const workspace = this.workspaces.get(childId);
     this.workspaces.delete(childId);
     if (workspace === undefined) return;
+    workspace.controlGroup?.leave();
     if (isVacant) this.options.onVacant(workspace);
     else this.options.onForsaken(workspace);
   }

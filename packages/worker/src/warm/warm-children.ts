@@ -34,7 +34,7 @@ export interface LentChild {
  *
  *   (fresh) ──lent──▶ running ──given back, inspected──▶ kept ──lent──▶ running …
  *                        └──dirty, limit broken, too many uses──▶ ended
- *            kept ──unused too long, not really idle, least recently used when there are too many or too large, template lost──▶ ended
+ *            kept ──unused too long, not really idle, least recently used when there are too many or too large, template lost or retired──▶ ended
  */
 export class WarmChildren {
   private readonly options: WarmChildrenOptions;
@@ -106,6 +106,7 @@ export class WarmChildren {
     const kept = { ...ran, cpuMs, residentBytes, privateBytes: privateBytesOf(child, residentBytes, before), idleUntil };
     this.kept.add(kept);
     child.workspace.onNews(() => this.end(kept, 'it prints while it should wait'));
+    child.onRetired = () => this.end(kept, 'its template is retired');
     // One timer for all: making and clearing one for each job costs more than the patrol.
     this.timer ??= setInterval(() => this.patrol(), Math.min(PATROL_MS, this.options.idleMs)).unref();
     if (before === undefined) void child.exited.then(() => this.forgetChild(child));
@@ -149,6 +150,7 @@ export class WarmChildren {
 
   private forget(kept: KeptChild): boolean {
     kept.child.workspace.onNews(undefined);
+    kept.child.onRetired = undefined;
     return this.kept.delete(kept);
   }
 }

@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { WorkspaceGroup } from '../sandbox/workspace-group';
 import { emptyFolder } from './empty-folder';
 import { OutputCapture } from './output-capture';
 
@@ -12,6 +13,8 @@ export interface WorkspaceParts {
   readonly group: number | null;
   /** The scratch folder is a file system of the template's, which keeps its bounds and empties it; here is only where it is mounted. */
   readonly isMounted: boolean;
+  /** For all processes of its child, where there are such groups. */
+  readonly controlGroup?: WorkspaceGroup | undefined;
 }
 
 export interface CapturedOutput {
@@ -36,6 +39,7 @@ export class Workspace {
   readonly stdoutPath: string;
   readonly stderrPath: string;
   readonly isMounted: boolean;
+  readonly controlGroup: WorkspaceGroup | undefined;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
   private readonly group: number | null;
@@ -44,10 +48,11 @@ export class Workspace {
   private cleanState: string | undefined;
 
   /** The folder and its pipes must be there: see `makeFolders`. */
-  constructor({ path, uid, group, isMounted }: WorkspaceParts) {
+  constructor({ path, uid, group, isMounted, controlGroup }: WorkspaceParts) {
     this.uid = uid;
     this.group = group;
     this.isMounted = isMounted;
+    this.controlGroup = controlGroup;
     this.scratchPath = join(path, 'scratch');
     this.stdoutPath = join(path, 'stdout');
     this.stderrPath = join(path, 'stderr');
@@ -105,6 +110,7 @@ export class Workspace {
   close(): void {
     this.stdout.close();
     this.stderr.close();
+    this.controlGroup?.close();
   }
 
   private async cleanFolder(): Promise<boolean> {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '@python3-cluster/shared';
 import { makeNamedPipes } from '../runner/stage-runner';
 import { removeTreeAside } from './empty-folder';
+import type { WorkspaceGroup } from '../sandbox/workspace-group';
 import { makeFolders, Workspace } from './workspace';
 
 export interface WorkspacesOptions {
@@ -13,6 +14,8 @@ export interface WorkspacesOptions {
   /** The template's user; null where it is the worker node's. */
   readonly templateUid: number | null;
   readonly isMounted: boolean;
+  /** A control group for the workspace of that number, where there are such groups. */
+  readonly makeGroup?: ((index: number) => WorkspaceGroup | undefined) | undefined;
   /** Asked to end a child that is kept, when a job waits for a workspace. */
   readonly onShortage: () => void;
   readonly logger: Logger;
@@ -123,12 +126,13 @@ export class Workspaces {
   }
 
   private async make(count: number): Promise<Workspace[]> {
-    const { path, firstUid, templateUid, isMounted } = this.options;
+    const { path, firstUid, templateUid, isMounted, makeGroup } = this.options;
     const first = this.made;
     this.made += count;
     const parts = Array.from({ length: count }, (_, offset) => {
       const uid = firstUid === null ? null : firstUid + first + offset;
-      return { path: join(path, String(first + offset)), uid, group: uid ?? templateUid, isMounted };
+      const index = first + offset;
+      return { path: join(path, String(index)), uid, group: uid ?? templateUid, isMounted, controlGroup: makeGroup?.(index) };
     });
     for (const part of parts) makeFolders(part.path, part);
     await makeNamedPipes(parts.flatMap((part) => [join(part.path, 'stdout'), join(part.path, 'stderr')]));
