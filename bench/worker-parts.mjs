@@ -9,7 +9,7 @@ const ofWorker = (module) => require(join(root, 'packages', 'worker', 'dist', `$
 export const { createLogger, loadConfig, RESTRICTED_MODULES } = require('@python3-cluster/shared');
 export const { runInSlot } = ofWorker('jobs/run-in-slot');
 export const { ChildSocket } = ofWorker('runner/child-socket');
-export const { removeRunDirectory, stageRunner } = ofWorker('runner/stage-runner');
+export const { removeRunDirectory, stageRunner } = ofWorker('run-directory/stage-runner');
 export const { Template } = ofWorker('runner/template');
 export const { Workspaces, workspacesFor } = ofWorker('workspaces/workspaces');
 export const { createIsolation } = ofWorker('sandbox/isolation');

@@ -38,7 +38,7 @@ These attacks take a cluster, a socket or Redis. Each has a test of its own.
 |---|---|---|
 | a live process and what is given to others | a kept process answers for the runner, says that it waits, and writes into its old pipe | \`test/security/live-hostile-process.test.ts\` |
 | | it changes the files of whoever has its old folder | the same |
-| | it swaps folders for links while its folder is emptied | the same; \`workspaces/empty-folder.test.ts\` |
+| | it swaps folders for links while its folder is emptied | the same; \`run-directory/empty-folder.test.ts\` |
 | | it never stops writing, so that whoever reads its output to the end never ends | \`workspaces/output-capture.test.ts\` |
 | one user for several jobs | two jobs at once, of one mode or two, compare their users | \`test/security/levels.test.ts\`, \`create-slots.test.ts\` |
 | limits | files by the thousand, unlinked, mapped, on their way through a socket; more than there is room for | \`create-slots.test.ts\`, \`runner/scratch-usage.test.ts\` |

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findAdminPid } from './host-pids';
 import { makeNotesFolder, notesRoot } from './notes';
 import { freePort } from './test-redis';
-import { removeAbandoned } from '../../packages/worker/src/runner/stage-runner';
+import { removeAbandoned } from '../../packages/worker/src/run-directory/stage-runner';
 import { waitFor } from './wait-for';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests-0123456789abcdef';

@@ -1,4 +1,4 @@
 export * from './create-worker';
 export * from './main';
-export { examineIsolation } from './sandbox/examine-isolation';
-export type { PythonCommand } from './runner/template';
+export { examineIsolation } from './examine-isolation';
+export type { PythonCommand } from './sandbox/python-command';

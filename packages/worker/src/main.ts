@@ -9,7 +9,7 @@ import {
   type Environment,
 } from '@python3-cluster/shared';
 import { createWorkerNode } from './create-worker';
-import type { PythonCommand } from './runner/template';
+import type { PythonCommand } from './sandbox/python-command';
 
 export interface RunWorkerOptions {
   /** Finds the interpreter; the command line knows how, a worker node does not. */

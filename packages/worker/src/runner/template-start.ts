@@ -6,6 +6,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { JobsCgroup } from '../sandbox/jobs-cgroup';
 import { toLaunch, type TemplateSandbox } from '../sandbox/launch';
+import type { PythonCommand } from '../sandbox/python-command';
 import { spawnContained } from '../sandbox/spawn-contained';
 import type { ChildSocket } from './child-socket';
 
@@ -24,12 +25,6 @@ export interface TemplateStart {
   /** Where there is one, the process and all it forks are in it. */
   readonly cgroup?: JobsCgroup | undefined;
   readonly logger: Logger;
-}
-
-export interface PythonCommand {
-  readonly file: string;
-  /** E.g. LD_LIBRARY_PATH of an interpreter that was unpacked rather than installed. */
-  readonly env: Readonly<Record<string, string>>;
 }
 
 export type TemplateReady = Extract<TemplateMessage, { type: 'ready' }>;

@@ -15,7 +15,7 @@ import { readResidentBytes } from './process-usage';
 import { spawnTemplate, waitForReady, type StartedProcess, type TemplateReady, type TemplateStart } from './template-start';
 import type { TemplateWear } from './template-wear';
 
-export type { PythonCommand, TemplateReady } from './template-start';
+export type { TemplateReady } from './template-start';
 
 export interface TemplateOptions extends TemplateStart {
   /** Called once, when the process is gone for whatever reason. Its children are gone with it. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { PythonCommand } from '../runner/template-start';
+import type { PythonCommand } from './python-command';
 
 /** Prints where it is and what it imports from, one path a line. */
 const QUESTION = `

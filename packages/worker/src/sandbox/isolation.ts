@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterError, type Config, type IsolationLevel, type JobMode, type Logger } from '@python3-cluster/shared';
-import type { RunDirectory } from '../runner/stage-runner';
-import { scratchPathsIn } from '../workspaces/workspaces';
-import type { PythonCommand } from '../runner/template-start';
+import type { RunDirectory } from '../run-directory/stage-runner';
+import { scratchPathsIn } from '../run-directory/scratch-paths';
+import type { PythonCommand } from './python-command';
 import { assertOutside, isUnpackedPackage } from './assert-outside';
 import { readInterpreterPaths } from './interpreter-paths';
 import type { TemplateSandbox } from './launch';

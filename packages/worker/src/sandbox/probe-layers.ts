@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { JobMode } from '@python3-cluster/shared';
-import type { PythonCommand } from '../runner/template-start';
+import type { PythonCommand } from './python-command';
 import { toLaunch, type TemplateSandbox } from './launch';
 import type { Layers } from './layers';
 import type { MountView } from './mount-view';

@@ -10,7 +10,7 @@ import {
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
-import { makeNamedPipes } from '../runner/stage-runner';
+import { makeNamedPipes } from '../run-directory/stage-runner';
 import { OutputCapture } from '../workspaces/output-capture';
 import { OutputFeed, type WatchableOutput } from './output-feed';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { waitFor } from '../../../../test/support/wait-for';
-import { makeNamedPipes } from '../runner/stage-runner';
+import { makeNamedPipes } from '../run-directory/stage-runner';
 import { OutputCapture } from './output-capture';
 
 let directory: string;

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { itIf, pythonUnderTest } from '../../../../test/support/optional';
-import { makeNamedPipes } from '../runner/stage-runner';
+import { makeNamedPipes } from '../run-directory/stage-runner';
 import { makeFolders, Workspace, type WorkspaceParts } from './workspace';
 
 const itAsRoot = itIf(process.getuid?.() === 0, 'takes root');

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkspaceGroup } from '../sandbox/workspace-group';
-import { emptyFolder } from './empty-folder';
+import { emptyFolder } from '../run-directory/empty-folder';
 import { OutputCapture } from './output-capture';
 
 /** Who works in it, and where its scratch folder is. */

@@ -8,7 +8,8 @@ import { waitFor } from '../../../../test/support/wait-for';
 import type { Child } from '../runner/child';
 import { Template } from '../runner/template';
 import type { Workspace } from './workspace';
-import { scratchPathsIn, Workspaces, type WorkspacesOptions } from './workspaces';
+import { scratchPathsIn } from '../run-directory/scratch-paths';
+import { Workspaces, type WorkspacesOptions } from './workspaces';
 
 const itAsRoot = itIf(process.getuid?.() === 0, 'takes root');
 const runner = new StagedRunner(1_024);

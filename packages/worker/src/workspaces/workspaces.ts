@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '@python3-cluster/shared';
-import { makeNamedPipes } from '../runner/stage-runner';
-import { removeTreeAside } from './empty-folder';
+import { makeNamedPipes } from '../run-directory/stage-runner';
+import { removeTreeAside } from '../run-directory/empty-folder';
 import type { WorkspaceGroup } from '../sandbox/workspace-group';
 import { makeFolders, Workspace } from './workspace';
 
@@ -20,10 +20,6 @@ export interface WorkspacesOptions {
   readonly onShortage: () => void;
   readonly logger: Logger;
 }
-
-/** Where each scratch folder is, in the order of their users. */
-export const scratchPathsIn = (path: string, count: number): string[] =>
-  Array.from({ length: count }, (_, index) => join(path, String(index), 'scratch'));
 
 /** Workspaces of one mode that are lent, or wait for somebody to be, or to become empty, at most. */
 export function workspacesFor(slots: number, idleChildren: number): number {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Config, Logger } from '@python3-cluster/shared';
-import { ChildSocket } from '../runner/child-socket';
-import { removeRunDirectory, stageRunner } from '../runner/stage-runner';
-import type { PythonCommand } from '../runner/template-start';
-import { createIsolation, type Isolation } from './isolation';
+import { ChildSocket } from './runner/child-socket';
+import { removeRunDirectory, stageRunner } from './run-directory/stage-runner';
+import type { PythonCommand } from './sandbox/python-command';
+import { createIsolation, type Isolation } from './sandbox/isolation';
 
 const RUNNER_SOURCE = join(__dirname, '..', '..', '..', '..', 'python', 'runner');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { JOB_MODES, type JobMode } from '@python3-cluster/shared';
-import { emptyAtOnce, removeTree } from '../workspaces/empty-folder';
+import { emptyAtOnce, removeTree } from './empty-folder';
 
 /** Where a worker node keeps what its slots need while it runs. Removed when it stops. */
 export interface RunDirectory {
