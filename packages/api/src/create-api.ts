@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -52,10 +52,11 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Four or five connections, so that nothing waits behind something slower:
+ * Wires one API replica. Five or six connections, so that nothing waits behind something slower:
  *
- *   queue      jobs in: records, payloads, queue entries
+ *   queue      jobs in: records, queue entries
  *   store      outcomes out, the worker registry, the write test, sign-in, watches
+ *   bulk       large payloads in, large outcomes out, in pieces
  *   replies    a subscriber
  *   output     another: output of watched jobs is long
  *   replicas   WAIT, with PYTHON3_DURABILITY=replica only
@@ -77,6 +78,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const { connections, connect } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
+  const large = new LargeContent(connect('bulk', 'fail-fast'));
   const breaker = new RedisBreaker();
   const mayWrite = (): boolean => breaker.state === 'closed';
   const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
@@ -85,7 +87,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
   const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
-  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker, onRefused: refusalLog(logger) });
+  const store = createOutcomeStore({ redis: storeRedis, large, keys, keyRing, breaker, onRefused: refusalLog(logger) });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
@@ -97,7 +99,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
+  const tools = { redis: queueRedis, large, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
@@ -113,7 +115,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const deferredTraces =
     tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
-  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
+  const list = createJobList({ redis: storeRedis, large, keys, keyRing, logger });
   const application = createApplication({
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
     replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,

@@ -57,6 +57,7 @@ export * from './redis/job-cancel';
 export * from './redis/job-accept';
 export * from './redis/job-record';
 export * from './redis/job-retry';
+export * from './redis/large-content';
 export * from './redis/lease';
 export * from './redis/output-watch';
 export * from './redis/redis-keys';

@@ -58,7 +58,7 @@ export async function createWorkerNode({
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, replicas, mayTake } = connection;
+  const { redis, large, replicas, mayTake } = connection;
   const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
@@ -69,16 +69,16 @@ export async function createWorkerNode({
   const { pool, templates, isolation, processLimit, python: ready } = slots;
   const { level, layers, reasons } = isolation;
   const subscriber = connectSubscriber(config, id, logger);
-  const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
+  const feed = new OutputFeed({ redis: large.redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
+  const outcomes = new OutcomeWriter({ redis, large, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    config, redis, large, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),

@@ -1,6 +1,6 @@
 import {
   ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS,
-  type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
+  type Attempt, type Job, type JobState, type KeyRing, type LargeContent, type OutcomeParts, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { RedisBreaker } from './redis-breaker';
@@ -30,6 +30,7 @@ export interface OutcomeStore {
 
 export interface OutcomeStoreOptions {
   readonly redis: Redis;
+  readonly large: LargeContent;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly breaker: RedisBreaker;
@@ -37,7 +38,7 @@ export interface OutcomeStoreOptions {
   readonly onRefused?: (jobId: string) => void;
 }
 
-export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
+export function createOutcomeStore({ redis, large, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
   const refuse = (jobId: string): ClusterError => {
     onRefused?.(jobId);
     return new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
@@ -48,21 +49,28 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }:
     return parts;
   };
   const recordKey = (jobId: string): string => keys.jobRecord(laneOfJobId(jobId) ?? '', jobId);
+  const readLarge = (jobId: string, bytes: number): Promise<Buffer | undefined> =>
+    breaker.run(() => large.read(keys.jobOutcome(laneOfJobId(jobId) ?? '', jobId), bytes));
   return {
     readOutcome: async (jobId) => {
-      const sealed = await breaker.run(() => redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome));
-      return sealed === null ? undefined : verifyOutcome(jobId, sealed);
+      const [whole, size] = await breaker.run(() =>
+        redis.hmgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome, RECORD_FIELDS.outcomeBytes),
+      );
+      const sealed = whole ?? (size ? await readLarge(jobId, Number(size)) : undefined);
+      return sealed === undefined ? undefined : verifyOutcome(jobId, sealed);
     },
     readRecord: async (jobId) => {
-      const { job, state, attempts, outcome, cancelRequested, retryAt } = RECORD_FIELDS;
-      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText, retryText] = await breaker
-        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested, retryAt))
-        .catch((error: unknown) =>
-          Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
-        );
+      const { job, state, attempts, outcome, outcomeBytes, cancelRequested, retryAt } = RECORD_FIELDS;
+      const [sealedJob, stateText, attemptsText, whole, size, cancelText, retryText] = await breaker
+        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, outcomeBytes, cancelRequested, retryAt))
+        .catch(notLookedUp);
       if (!sealedJob || !stateText) return undefined;
       const head = openJobHead(keyRing, jobId, sealedJob);
       if (head === undefined) throw refuse(jobId);
+      const sealedOutcome = whole ?? (size ? await readLarge(jobId, Number(size)).catch(notLookedUp) : undefined);
+      // Removed between the two looks: so is the record.
+      if (size && !sealedOutcome && (await breaker.run(() => redis.exists(recordKey(jobId))).catch(notLookedUp)) === 0) return undefined;
+      if (size && !sealedOutcome) throw refuse(jobId);
       return {
         job: head,
         state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
@@ -74,6 +82,10 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }:
     },
   };
 }
+
+const notLookedUp = (error: unknown): never => {
+  throw new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error });
+};
 
 /** Unsigned until the job has ended; only shown. */
 export function parseAttempts(text: Buffer | null | undefined): Attempt[] {

@@ -2,6 +2,7 @@ import type { Redis, Result } from 'ioredis';
 import { COUNT_OUTCOME } from '../metrics/tally-scripts';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
+import { IS_WHOLE } from './large-content';
 import { READ_RECORD, TRY_COMMAND } from './script-guards';
 import { defineUndoStart } from './undo-start';
 import type { RedisKeys } from './redis-keys';
@@ -32,8 +33,9 @@ export const RECORD_FIELDS = {
   retryAt: 'retryAt',
   /** Sealed: how the last attempt ended, while a retry is due. */
   lastEnd: 'lastEnd',
-  /** Sealed outcome. */
+  /** Sealed outcome; a large one stands under a key of its own, and here how many bytes it has (`large-content.ts`). */
   outcome: 'outcome',
+  outcomeBytes: 'outcomeBytes',
   /** Epoch milliseconds at which somebody asked for its cancellation; see `job-cancel.ts`. */
   cancelRequested: 'cancelRequested',
   /** Epoch milliseconds at which a worker node took it upon itself to write that outcome. */
@@ -102,25 +104,37 @@ export const RECORD_OVERHEAD_BYTES = 800;
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
  * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
  * It is counted in the same step (`tally-scripts.ts`). An index or counter that is not what it should be keeps no outcome from being written.
- * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally.
- * Answers `written`, `finished`, `stale` or `unknown`.
+ * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally,
+ * where the outcome is staged and its size, or nothing (the outcome is then given whole).
+ * Answers `written`, `finished`, `stale`, `unknown` or `unstaged` (what was staged is gone: nothing is written).
  */
 export const FINISH_SCRIPT = `
 ${TRY_COMMAND}
+${IS_WHOLE}
 ${READ_RECORD}
 local state, token, queuedBytes = unpack(readFields(KEYS[1], 'state', 'token', 'queuedBytes'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
 if token ~= ARGV[1] then return 'stale' end
 local lane = string.match(KEYS[1], '^(.*}):job:')
+local size = #ARGV[2]
+local place = ''
+if ARGV[8] and ARGV[8] ~= '' then
+  if not isWhole(ARGV[8], ARGV[9]) then return 'unstaged' end
+  size = tonumber(ARGV[9])
+  place = lane .. ':outcome:' .. ARGV[5]
+  redis.call('RENAME', ARGV[8], place)
+  redis.call('PEXPIRE', place, ARGV[3])
+end
 redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd')
-redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
+if place == '' then redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
+else redis.call('HSET', KEYS[1], 'state', 'finished', 'outcomeBytes', size) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('DEL', KEYS[2])
+redis.call('UNLINK', KEYS[2])
 -- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
 if queuedBytes and string.match(queuedBytes, '^[1-9]%d*$') then try(lane, 'DECRBY', lane .. ':queued-bytes', queuedBytes) end
 try(lane, 'ZREM', KEYS[3], ARGV[5])
-local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
+local bytes = size + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local member = ARGV[5] .. ' ' .. bytes
@@ -141,7 +155,7 @@ return 'written'
 export type TakeIntent = 'run' | 'close';
 export type TakeVerdict =
   'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled' | 'damaged';
-export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
+export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown' | 'unstaged';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
 export const MAX_PUBLISHED_BYTES = 32_768;
@@ -190,6 +204,8 @@ export interface FinishJobArguments {
     mostPublishedBytes: number,
     /** See `formatTally`. */
     tally: string,
+    /** Of an outcome that is staged; the one above is then empty. */
+    ...staged: [] | [key: string, bytes: number],
   ];
 }
 

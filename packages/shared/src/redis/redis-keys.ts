@@ -8,8 +8,12 @@ export interface RedisKeys {
   readonly queueName: string;
   /** Hash: the job's record; fields and states in `job-record.ts`. */
   readonly jobRecord: (lane: string, jobId: string) => string;
-  /** String: sealed content of a job too large for the queue entry. */
+  /** Hash of pieces: sealed content of a job too large for the queue entry (`large-content.ts`, as the next two). */
   readonly jobPayload: (lane: string, jobId: string) => string;
+  /** Hash of pieces: sealed outcome too large for the record. Scripts derive it from the record's key. */
+  readonly jobOutcome: (lane: string, jobId: string) => string;
+  /** Hash of pieces, short-lived: content on its way to one of those places. */
+  readonly staged: (lane: string, token: string) => string;
   /** BullMQ's hash of a queued job; it exists as long as the queue knows the job. */
   readonly queueEntry: (lane: string, jobId: string) => string;
   /** BullMQ's lock of a job that a worker node holds; its value is that node's token. */
@@ -97,6 +101,8 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueName: 'queue',
     jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
     jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    jobOutcome: (lane, jobId) => `${namespace}:{${lane}}:outcome:${jobId}`,
+    staged: (lane, token) => `${namespace}:{${lane}}:staged:${token}`,
     queueEntry: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}`,
     queueLock: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}:lock`,
     openJobs: (lane) => `${namespace}:{${lane}}:open`,

@@ -25,7 +25,7 @@ return answer
 
 /**
  * Removes an owner's oldest outcomes of a lane until the rest fits.
- * KEYS: the owner's outcomes, expiry, bytes by owner; ARGV: owner, prefix of records, bytes that may stay, most removals.
+ * KEYS: the owner's outcomes, expiry, bytes by owner; ARGV: owner, prefix of records, bytes that may stay, most removals, prefix of large outcomes.
  * Answers [removed, bytes left].
  */
 const EVICT_SCRIPT = `
@@ -37,7 +37,7 @@ while bytes > tonumber(ARGV[3]) and removed < tonumber(ARGV[4]) do
   if not oldest then bytes = 0 break end
   local id, size = string.match(oldest, '^(%S+) (%d+)$')
   redis.call('ZREM', KEYS[2], oldest .. ' ' .. ARGV[1])
-  if id then redis.call('UNLINK', ARGV[2] .. id) end
+  if id then redis.call('UNLINK', ARGV[2] .. id, ARGV[5] .. id) end
   bytes = bytes - (size or 0)
   removed = removed + 1
 end
@@ -55,7 +55,7 @@ declare module 'ioredis' {
     ): Result<[more: number, ...(string | number)[]], Context>;
     evictOutcomes(
       outcomes: string, expiry: string, bytes: string,
-      owner: string, recordPrefix: string, keepBytes: number, most: number,
+      owner: string, recordPrefix: string, keepBytes: number, most: number, outcomePrefix: string,
     ): Result<[removed: number, bytes: number], Context>; // prettier-ignore
   }
 }
@@ -92,7 +92,7 @@ export class OutcomeIndex {
     const { redis, keys } = this;
     const [removed, bytes] = await redis.evictOutcomes(
       keys.outcomes(lane, owner), keys.outcomeExpiry(lane), keys.outcomeBytes(lane),
-      owner, keys.jobRecord(lane, ''), keepBytes, MOST_A_STEP,
+      owner, keys.jobRecord(lane, ''), keepBytes, MOST_A_STEP, keys.jobOutcome(lane, ''),
     ); // prettier-ignore
     return { removed, bytes };
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, loadConfig, openOutcome, QuarantineList, RESTRICTED_MODULES, sealJob, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, LargeContent, loadConfig, openOutcome, QuarantineList, RESTRICTED_MODULES, sealJob, sealJobHead,
   type Delivery, type Job, type Outcome,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -79,10 +79,10 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   await redis.hset(record, 'job', sealJobHead(keyRing, job), 'state', 'waiting');
   await redis.pexpire(record, 60_000);
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, logger, workerId: 'node-1', level: 'A', allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 },
+    config, redis, large: new LargeContent(redis), keys, keyRing, pool, logger, workerId: 'node-1', level: 'A', allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 },
     templates: { takeChild } as unknown as TemplateKeepers,
     warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
-    outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),
+    outcomes: new OutcomeWriter({ redis, large: new LargeContent(redis), keys, keyRing, workerId: 'node-1', level: 'D', logger }),
     feed: new OutputFeed({ redis, keys, keyRing, workerId: 'node-1', lanes: ['default'], logger }),
     quarantine: new Quarantine({ config, redis, keys, keyRing, workerId: 'node-1', list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
   }); // prettier-ignore

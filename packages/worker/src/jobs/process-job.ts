@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation,
+  type Config, type IsolationLevel, type Job, type KeyRing, type LargeContent, type Logger, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
@@ -29,6 +29,8 @@ import { verifyJob, type RejectionCode } from './verify-job';
 export interface JobProcessorOptions {
   readonly config: Config;
   readonly redis: Redis;
+  /** How payloads come that are too large to stand before a renewal of a lock. */
+  readonly large: LargeContent;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly pool: Pool;
@@ -103,8 +105,8 @@ export class JobProcessor {
 
   private async handle(received: TracedJob): Promise<Processed> {
     const { lane, jobId, signal } = received;
-    const { redis, keys, keyRing } = this.options;
-    const content = await loadContent(redis, keys, received);
+    const { large, keys, keyRing } = this.options;
+    const content = await loadContent(large, keys, received);
     if (!content.ok) return this.reject(received, content.code, content.message);
     const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
