@@ -14,6 +14,7 @@ import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import { createApplication } from './create-application';
+import { CallerHolds } from './dispatch/caller-holds';
 import { createDispatcher } from './dispatch/dispatcher';
 import { createJobIndex } from './dispatch/job-index';
 import { createJobList } from './dispatch/job-list';
@@ -92,6 +93,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
   const limits = new QueueLimits({ redis: queueRedis, keys, config, breaker, servedLanes, logger });
+  const holds = new CallerHolds({ redis: queueRedis, keys, breaker, clockOf: (lane) => limits.clockOf(lane), logger });
   const ttlMs = config.idempotencyTtlSeconds * 1_000;
   const idempotency = new IdempotencyRecords({ redis: queueRedis, keys, keyRing, breaker, ttlMs, logger });
   followBreaker(breaker, { registry, probe, limits, logger });
@@ -99,9 +101,9 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
-  const tools = { redis: queueRedis, large, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
+  const tools = { redis: queueRedis, large, keys, keyRing, queues, holds, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
+  const dispatcher = createDispatcher({ config, tools, holds, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({
@@ -136,7 +138,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await stopBackground({ alerting, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
+    await stopBackground({ alerting, elected, metrics, registry, probe, limits, holds, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -153,6 +155,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
+      holds.start();
       alerting.start();
       elected.start();
       await metrics.start();

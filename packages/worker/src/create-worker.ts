@@ -59,7 +59,8 @@ export async function createWorkerNode({
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
   const { redis, large, replicas, mayTake } = connection;
-  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
+  const events = new AlertEvents({ redis, keys, keyRing, logger: plainLogger });
+  const logger = alertOnRefusals(plainLogger, events);
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
   const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }).catch((error: unknown) => {
@@ -93,7 +94,7 @@ export async function createWorkerNode({
   }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, events, workerId: id, logger });
   await metrics.start().catch(async (error: unknown) => {
     await slots.stop();
     subscriber.disconnect();
@@ -157,7 +158,7 @@ const createWrittenListener =
   };
 
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
+function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config; readonly events: AlertEvents }): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),

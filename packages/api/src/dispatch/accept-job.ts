@@ -4,7 +4,7 @@ import { ACCEPT_SCRIPT, COUNT_ACCEPTED, type AcceptJobKeys, type AcceptJobValues
 import type { Redis, Result } from 'ioredis';
 
 const ACCEPT_KEYS = 3;
-const ACCEPT_VALUES = 11;
+const ACCEPT_VALUES = 12;
 const COUNTED_VALUE = 9;
 
 /** BullMQ's text as it is, behind ours; its answer. Counted at last: what BullMQ's script refuses was not accepted. */

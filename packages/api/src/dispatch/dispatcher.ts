@@ -12,6 +12,7 @@ import type { QuarantineGate } from '../quarantine/quarantine-gate';
 import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { assertReplicaAvailable, confirmAccepted } from './confirm-accepted';
+import type { CallerHolds } from './caller-holds';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
 import type { QueueLimits } from './queue-limits';
@@ -42,6 +43,7 @@ export interface Dispatcher {
 export interface DispatcherOptions {
   readonly config: Config;
   readonly tools: EnqueueTools;
+  readonly holds: CallerHolds;
   readonly registry: WorkerRegistry;
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;
@@ -53,7 +55,7 @@ export interface DispatcherOptions {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
+  const { config, tools, holds, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
   const dispatch = async (order: JobOrder): Promise<Dispatched> => {
     const { lane, kind, payload, delayMs } = order.request;
     const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
@@ -64,11 +66,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await gate.assertMayRun({ owner: order.owner, kind }, payload);
     await limits.admit(lane, demand);
     const job = buildJob(order, config, replyChannel);
-    const reply = job.replyTo === null ? undefined : replies.expect(job.id);
+    const reply = job.replyTo === null ? undefined : replies.expect(job.id, () => holds.release(job.id));
     try {
       await breaker.run(() => enqueue(tools, job, payload));
       if (tools.replicas !== undefined) await confirmAccepted(tools, job);
-    } catch (error) {
+      holds.keep(job.id);
+    } catch (thrown) {
+      const error = job.held && hasErrorCode(thrown, 'QUEUE_UNCERTAIN') ? await startsNoMore(holds, job, thrown) : thrown;
       reply?.cancel();
       // A job that was taken back has given its bytes back itself.
       if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
@@ -81,6 +85,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
     cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };
+}
+
+/** Whoever is told that nobody knows must not find out later. */
+async function startsNoMore(holds: CallerHolds, { id }: Job, cause: unknown): Promise<ClusterError> {
+  await holds.lapse(id);
+  return new ClusterError('QUEUE_UNCERTAIN', 'The queue did not confirm the job. It may have run by now, and does not start any more.', {
+    cause,
+    details: { jobId: id },
+  });
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */

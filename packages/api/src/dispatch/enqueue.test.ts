@@ -102,7 +102,7 @@ it.each([
   const { id, issuedAt } = makeJob();
   await acceptJob(redis, queues.get('default').getBackend(), {
     keys: [keys.jobRecord('default', id), keys.openJobs('default'), keys.jobPayload('default', id)],
-    values: [Buffer.from('head'), 1, 60_000, id, issuedAt, '', 'waiting', '', 'accepted', '', ''],
+    values: [Buffer.from('head'), 1, 60_000, id, issuedAt, '', 'waiting', '', 'accepted', '', '', ''],
     id,
     entry: { name: 'exec', data: '{"stored":true}', options: { attempts: 1, ...options } },
   });

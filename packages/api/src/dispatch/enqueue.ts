@@ -17,6 +17,7 @@ import {
 } from '@python3-cluster/shared';
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { CallerHolds } from './caller-holds';
 import { acceptJob, type QueueEntryOptions } from './accept-job';
 import type { JobIndex } from './job-index';
 import type { LaneQueues } from './lane-queues';
@@ -29,6 +30,8 @@ export interface EnqueueTools {
   readonly queues: LaneQueues;
   /** How content goes to Redis that is too large to stand before anything else. */
   readonly large: LargeContent;
+  /** How a job is held whose caller waits. */
+  readonly holds?: Pick<CallerHolds, 'grant'>;
   /** Where the job is listed for its owner. */
   readonly index?: JobIndex;
   /** Where a replica must have the job before it counts as accepted. */
@@ -47,10 +50,12 @@ export async function enqueue(tools: EnqueueTools, job: Job, payload: Buffer): P
   const sealed = await inTurns(sealingJob(tools.keyRing, job, payload));
   if (tools.redis.status !== 'ready') throw new ClusterError('QUEUE_UNAVAILABLE');
   const staged = sealed.length > PIECE_BYTES ? await stageContent(tools, job, sealed) : undefined;
+  // From here to the command there is no wait: it must be accepted by the end of its hold.
+  const heldUntil = job.held ? (tools.holds?.grant(job) ?? '') : '';
   // Asked for first and sent last: see `JobIndex.add`.
   const indexed = tools.index?.add(job);
   try {
-    await writeJob(tools, job, payload.length, sealed, staged);
+    await writeJob(tools, job, { payloadBytes: payload.length, sealed, staged, heldUntil });
   } catch (error) {
     const kind = classifyRedisFailure(error);
     if (kind === 'unanswered') throw new ClusterError('QUEUE_UNCERTAIN', undefined, { cause: error, details: { jobId: job.id } });
@@ -70,9 +75,16 @@ async function stageContent({ large, keys }: EnqueueTools, { lane }: Job, sealed
 }
 
 /** What the script says before its first write; there may be a record, and then it is that of an earlier request. */
-const wroteNothing = (error: unknown): boolean => /\bUNSTAGED\b/.test(String(error));
+const wroteNothing = (error: unknown): boolean => /\b(?:UNSTAGED|LATE)\b/.test(String(error));
 
-function writeJob(tools: EnqueueTools, job: Job, payloadBytes: number, sealed: Buffer, staged: StagedContent | undefined): Promise<void> {
+interface ToWrite {
+  readonly payloadBytes: number;
+  readonly sealed: Buffer;
+  readonly staged: StagedContent | undefined;
+  readonly heldUntil: number | '';
+}
+
+function writeJob(tools: EnqueueTools, job: Job, { payloadBytes, sealed, staged, heldUntil }: ToWrite): Promise<void> {
   const { redis, keys, keyRing, queues, replicas } = tools;
   const keepMs = job.validUntil - job.issuedAt + job.resultTtlMs;
   const isLarge = sealed.length > MAX_QUEUED_BYTES;
@@ -92,6 +104,7 @@ function writeJob(tools: EnqueueTools, job: Job, payloadBytes: number, sealed: B
       acceptedField(job.kind),
       staged?.key ?? '',
       staged?.bytes ?? '',
+      heldUntil,
     ],
     id: job.id,
     entry: { name: job.kind, data: JSON.stringify(entry), options: queueOptions(job) },

@@ -1,6 +1,6 @@
 import {
-  ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS,
-  type Attempt, type Job, type JobState, type KeyRing, type LargeContent, type OutcomeParts, type RedisKeys,
+  ClusterError, defineWhyGone, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS, WHY_GONE,
+  type Attempt, type Job, type JobState, type KeyRing, type LargeContent, type OutcomeParts, type RedisKeys, type WhyGone,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { RedisBreaker } from './redis-breaker';
@@ -24,6 +24,8 @@ export type FinishedRecord = JobRecord & { readonly parts: OutcomeParts };
 export interface OutcomeStore {
   /** The outcome, once there is one. @throws ClusterError OUTCOME_UNVERIFIED */
   readonly readOutcome: (jobId: string) => Promise<OutcomeParts | undefined>;
+  /** Why there is no record of a job that had an outcome, and whose it was; undefined where nobody knows of such a job. */
+  readonly whyGone: (jobId: string) => Promise<{ readonly why: WhyGone; readonly owner: string } | undefined>;
   /** @throws ClusterError OUTCOME_UNVERIFIED, QUEUE_UNAVAILABLE */
   readonly readRecord: (jobId: string) => Promise<JobRecord | undefined>;
 }
@@ -39,6 +41,7 @@ export interface OutcomeStoreOptions {
 }
 
 export function createOutcomeStore({ redis, large, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
+  defineWhyGone(redis);
   const refuse = (jobId: string): ClusterError => {
     onRefused?.(jobId);
     return new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
@@ -58,6 +61,11 @@ export function createOutcomeStore({ redis, large, keys, keyRing, breaker, onRef
       );
       const sealed = whole ?? (size ? await readLarge(jobId, Number(size)) : undefined);
       return sealed === undefined ? undefined : verifyOutcome(jobId, sealed);
+    },
+    whyGone: async (jobId) => {
+      const lane = laneOfJobId(jobId) ?? '';
+      const noted = await breaker.run(() => redis.whyGone(keys.gone(lane), keys.outcomeExpiry(lane), jobId)).catch(notLookedUp);
+      return noted ? { why: noted[0] === WHY_GONE.removed ? 'removed' : 'expired', owner: noted[1] } : undefined;
     },
     readRecord: async (jobId) => {
       const { job, state, attempts, outcome, outcomeBytes, cancelRequested, retryAt } = RECORD_FIELDS;

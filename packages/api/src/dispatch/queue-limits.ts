@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { defineLaneGauge, gaugeLane, gaugeMemory, type MemoryGauge } from './lane-gauge';
 import { classifyRedisFailure } from './redis-failures';
 import type { RedisBreaker } from './redis-breaker';
+import { RedisClock } from './redis-clock';
 
 /** How often Redis is asked how full it is, while this replica accepts jobs or the queue has any. */
 const SAMPLE_MS = 400;
@@ -29,6 +30,7 @@ interface LaneCount {
   delayedSince: number;
   /** Not yet in the lane's counter in Redis. */
   bytesSince: number;
+  readonly clock: RedisClock;
 }
 
 export interface QueueLimitsOptions {
@@ -95,6 +97,11 @@ export class QueueLimits {
     count.bytesSince += demand.bytes;
   }
 
+  /** The clock of the server that has the lane, from the samples. */
+  clockOf(lane: string): RedisClock | undefined {
+    return this.lanes.get(lane)?.clock;
+  }
+
   giveBack(lane: string, { bytes, isDelayed }: Demand): void {
     const count = this.countOf(lane);
     if (isDelayed) count.delayedSince = Math.max(0, count.delayedSince - 1);
@@ -155,7 +162,9 @@ export class QueueLimits {
     const { redis, keys, breaker, logger } = this.options;
     const { jobsSince, delayedSince, bytesSince } = count;
     try {
-      const { waitingJobs, delayedJobs, unfinishedBytes } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
+      const askedAt = performance.now();
+      const { waitingJobs, delayedJobs, unfinishedBytes, nowMs } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
+      count.clock.add(nowMs, askedAt, performance.now());
       count.sampledJobs = waitingJobs;
       count.sampledDelayed = delayedJobs;
       count.sampledBytes = unfinishedBytes;
@@ -184,7 +193,7 @@ export class QueueLimits {
   private countOf(lane: string): LaneCount {
     let count = this.lanes.get(lane);
     if (count === undefined) {
-      count = { sampledJobs: 0, sampledDelayed: 0, sampledBytes: 0, jobsSince: 0, delayedSince: 0, bytesSince: 0 };
+      count = { sampledJobs: 0, sampledDelayed: 0, sampledBytes: 0, jobsSince: 0, delayedSince: 0, bytesSince: 0, clock: new RedisClock() };
       this.lanes.set(lane, count);
     }
     return count;

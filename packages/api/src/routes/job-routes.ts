@@ -172,14 +172,24 @@ function listJobs({ config, list }: JobRouteOptions): RequestHandler {
   };
 }
 
-/** The job of the path. @throws ClusterError JOB_NOT_FOUND also where it is somebody else's */
+/** The job of the path. @throws ClusterError JOB_NOT_FOUND also where it is somebody else's; RESULT_EXPIRED, RESULT_REMOVED */
 export async function findJob(store: OutcomeStore, request: Request, response: Response): Promise<JobRecord> {
   const id = String(request.params['id']);
-  const record = laneOfJobId(id) === undefined ? undefined : await store.readRecord(id);
-  if (record === undefined || !maySee(callerOf(response), record)) throw new ClusterError('JOB_NOT_FOUND');
+  const isId = laneOfJobId(id) !== undefined;
+  const record = isId ? await store.readRecord(id) : undefined;
+  if (isId && record === undefined) await assertNotGone(store, id, callerOf(response));
+  if (record === undefined || !maySee(callerOf(response), record.job)) throw new ClusterError('JOB_NOT_FOUND');
   readRequestState(response).jobId = id;
   return record;
 }
 
 /** That a job is somebody else's is not told: to others it does not exist. */
-const maySee = (caller: Caller, { job }: JobRecord): boolean => job.owner === caller.owner || isRoleAtLeast(caller.role, 'admin');
+const maySee = (caller: Caller, { owner }: { readonly owner: string }): boolean =>
+  owner === caller.owner || isRoleAtLeast(caller.role, 'admin');
+
+/** @throws ClusterError RESULT_EXPIRED, RESULT_REMOVED */
+async function assertNotGone(store: OutcomeStore, jobId: string, caller: Caller): Promise<void> {
+  const gone = await store.whyGone(jobId);
+  if (gone === undefined || !maySee(caller, gone)) return;
+  throw new ClusterError(gone.why === 'removed' ? 'RESULT_REMOVED' : 'RESULT_EXPIRED', undefined, { details: { jobId } });
+}

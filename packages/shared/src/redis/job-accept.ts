@@ -1,3 +1,4 @@
+import { NOW_MS } from './caller-hold';
 import { IS_WHOLE } from './large-content';
 
 /**
@@ -11,11 +12,14 @@ import { IS_WHOLE } from './large-content';
  */
 export const ACCEPT_SCRIPT = `
 ${IS_WHOLE}
+${NOW_MS}
+if ARGV[12] ~= '' and nowMs() > tonumber(ARGV[12]) then error('LATE: nothing is accepted any more') end
 if ARGV[10] ~= '' and not isWhole(ARGV[10], ARGV[11]) then error('UNSTAGED content of a job is gone') end
 -- first: where the index is not what it should be, nothing is accepted
 redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
 local isNew = redis.call('HSET', KEYS[1], 'job', ARGV[1], 'state', ARGV[7], 'queuedBytes', ARGV[2]) == 3
 if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'queued', ARGV[8]) end
+if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'heldUntil', ARGV[12]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if ARGV[6] ~= '' then
   redis.call('UNLINK', KEYS[3])
@@ -45,4 +49,6 @@ export type AcceptJobValues = readonly [
   /** Where it is staged, and its size; empty where it is not. */
   staged: string,
   stagedBytes: number | '',
+  /** Epoch ms on Redis' clock, for a job whose caller waits: it is accepted by then, and held until then. */
+  heldUntil: number | '',
 ];

@@ -24,6 +24,8 @@ export interface RedisKeys {
   readonly outcomes: (lane: string, owner: string) => string;
   /** Sorted set: `<job id> <bytes> <owner>` of all of them; score: epoch ms at which the record expires. */
   readonly outcomeExpiry: (lane: string) => string;
+  /** Sorted set: jobs whose outcome is no longer kept, and why (`gone-jobs.ts`). */
+  readonly gone: (lane: string) => string;
   /** Hash: owner → sum of the bytes in its `outcomes`. */
   readonly outcomeBytes: (lane: string) => string;
   /** Hash: the lane's counters since the store began; this key and the next three: `metrics/tally-scripts.ts`, which derives them. */
@@ -108,6 +110,7 @@ export function createRedisKeys(namespace: string): RedisKeys {
     openJobs: (lane) => `${namespace}:{${lane}}:open`,
     outcomes: (lane, owner) => `${namespace}:{${lane}}:outcomes:${owner}`,
     outcomeExpiry: (lane) => `${namespace}:{${lane}}:outcome-expiry`,
+    gone: (lane) => `${namespace}:{${lane}}:gone`,
     outcomeBytes: (lane) => `${namespace}:{${lane}}:owner-bytes`,
     counts: (lane) => `${namespace}:{${lane}}:counts`,
     minuteCounts: (lane, minute) => `${namespace}:{${lane}}:minute:${minute}`,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type LargeContent, type Logger, type RedisKeys, type ReplicaConfirmation,
+  type Config, type IsolationLevel, type Job, type KeyRing, type LargeContent, type Logger, type LossType, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
@@ -13,8 +13,8 @@ import type { TraceJob } from '../traces/trace-jobs';
 import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
-import { CANCEL_REQUESTED, endedBy, isGivenUp } from './abort-reasons';
-import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
+import { CANCEL_REQUESTED, endedBy, isGivenUp, LOCK_LOST } from './abort-reasons';
+import { judgeRun, LOSS_MESSAGES, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import { loadContent } from './load-content';
 import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
@@ -118,7 +118,7 @@ export class JobProcessor {
     // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
     const leftMs = (job.startAfter ?? 0) - Date.now();
     if (leftMs > 0) return holdBack(leftMs, signal);
-    if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired', 0));
+    if (isTooLate(job)) return this.close(received, targetOf(job), job, stopped('expired'));
     let slot: Slot;
     received.trace.step('slot');
     try {
@@ -130,7 +130,7 @@ export class JobProcessor {
     }
     try {
       // The wait for the slot may have taken the rest of the caller's time.
-      if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired', 0));
+      if (isTooLate(job)) return await this.close(received, targetOf(job), job, stopped('expired'));
       return await this.runUnlessQuarantined(received, job, payload);
     } finally {
       this.options.pool.release(slot);
@@ -197,10 +197,12 @@ export class JobProcessor {
           { jobId: job.id, traceId: traceIdOf(job.traceparent), reason: signal.reason as string },
           'the job was ended here, and nothing is written for it',
         );
+        if (signal.reason === LOCK_LOST) this.noteLoss(job, taken, 'LockLost');
         return endedBy(signal);
       }
       if (report.answer === undefined && child.lostWithTemplate) {
         logger.warn({ jobId: job.id, traceId: traceIdOf(job.traceparent) }, 'the template went down under the job');
+        this.noteLoss(job, taken, 'TemplateLost');
         if (wasAlone) templatesTaken += 1;
         received.trace = received.trace.again();
         continue;
@@ -229,11 +231,18 @@ export class JobProcessor {
     }
   }
 
+  /** For whoever tells what became of it; sent before the next take, and not waited for: Redis may be what is missing. */
+  private noteLoss({ id, lane }: Job, { token }: TakenJob, type: LossType): void {
+    const { redis, keys, workerId } = this.options;
+    void redis.noteLoss(keys.jobRecord(lane, id), token, type, LOSS_MESSAGES[type](workerId)).catch(() => undefined);
+  }
+
   /** What becomes of a job that must not run now; undefined where its code may run. */
   private async settleUnstarted(received: TracedJob, job: Job, taken: TakenJob): Promise<Processed | undefined> {
     const { signal } = received;
     if (taken.verdict === 'early') return holdBack(taken.leftMs, signal);
-    if (taken.verdict !== 'start') return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length));
+    if (taken.verdict === 'lapsed') return { notBefore: Date.now() + taken.leftMs };
+    if (taken.verdict !== 'start') return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts));
     if (await this.isStartConfirmed(received, taken)) {
       received.trace.taken(taken.attempts, true);
       return undefined;
@@ -364,8 +373,9 @@ type Target = Omit<OutcomeTarget, 'token' | 'attempts'>;
 /** What the record itself says about a job that is not run (again). */
 function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
   if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
-  if (verdict === 'cancel') return stopped('cancelled', attempts.length);
-  return verdict === 'lost' ? stopped('lost', attempts.length) : undefined;
+  if (verdict === 'cancel') return stopped('cancelled', attempts);
+  if (verdict === 'abandoned') return stopped('abandoned', attempts);
+  return verdict === 'lost' ? stopped('lost', attempts) : undefined;
 }
 
 const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
