@@ -69,7 +69,11 @@ const holdsOver = ({ redis, keys, waiting }: Scene): Promise<unknown> =>
   });
 
 const outcomeOf = ({ cluster }: Scene, id: string): Promise<{ status: string; error: { message: string } | null }> =>
-  waitFor(`the outcome of ${id}`, async () => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json.outcome ?? undefined, 30_000);
+  waitFor(
+    `the outcome of ${id}`,
+    async () => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json.outcome ?? undefined,
+    30_000,
+  );
 
 it('a replica that is killed takes the waiting jobs of its callers along, and no others', async () => {
   const scene = await startScene();

@@ -87,7 +87,9 @@ it('a large outcome is read by whoever asks later, listed, and gone with its rec
   // No part of it is anywhere else, and what was staged is gone.
   expect(await redis.hstrlen(keys.jobRecord('default', id), 'outcome')).toBe(0);
   expect(await redis.keys(`${cluster.namespace}:{default}:staged:*`)).toEqual([]);
-  const [record, outcome] = await Promise.all([keys.jobRecord('default', id), keys.jobOutcome('default', id)].map((key) => redis.pttl(key)));
+  const [record, outcome] = await Promise.all(
+    [keys.jobRecord('default', id), keys.jobOutcome('default', id)].map((key) => redis.pttl(key)),
+  );
   expect(Math.abs((record as number) - (outcome as number))).toBeLessThan(1_000);
 
   // Changed by one bit, or cut, it is not believed.

@@ -98,7 +98,8 @@ function watchWork(globals = globalThis) {
     },
     /** The most of each in one turn, since it was asked last. */
     take: () => {
-      const { kinds: _, ...taken } = { ...most, largest: describeMost() };
+      const taken = { ...most, largest: describeMost() };
+      delete taken.kinds;
       most = { bytes: 0, largest: '', fileCalls: 0, pausesSkipped: 0 };
       return taken;
     },

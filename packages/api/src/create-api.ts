@@ -103,7 +103,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, large, keys, keyRing, queues, holds, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
-  const dispatcher = createDispatcher({ config, tools, holds, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({

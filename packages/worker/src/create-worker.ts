@@ -67,8 +67,7 @@ export async function createWorkerNode({
     connection.close();
     throw error;
   });
-  const { pool, templates, isolation, processLimit, python: ready } = slots;
-  const { level, layers, reasons } = isolation;
+  const { pool, templates, isolation: { level, layers, reasons }, processLimit, python: ready } = slots; // prettier-ignore
   const subscriber = connectSubscriber(config, id, logger);
   const feed = new OutputFeed({ redis: large.redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
@@ -158,7 +157,10 @@ const createWrittenListener =
   };
 
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config; readonly events: AlertEvents }): Housekeeper {
+function createHousekeeper({
+  config,
+  ...tools
+}: ReconcilerOptions & { readonly config: Config; readonly events: AlertEvents }): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),

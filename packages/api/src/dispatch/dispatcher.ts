@@ -12,7 +12,6 @@ import type { QuarantineGate } from '../quarantine/quarantine-gate';
 import { requestCancel } from './cancel-job';
 import { buildJob, type JobOrder } from './build-job';
 import { assertReplicaAvailable, confirmAccepted } from './confirm-accepted';
-import type { CallerHolds } from './caller-holds';
 import { enqueue, type EnqueueTools } from './enqueue';
 import type { ExpectedReply } from './expected-reply';
 import type { QueueLimits } from './queue-limits';
@@ -43,7 +42,6 @@ export interface Dispatcher {
 export interface DispatcherOptions {
   readonly config: Config;
   readonly tools: EnqueueTools;
-  readonly holds: CallerHolds;
   readonly registry: WorkerRegistry;
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;
@@ -55,7 +53,7 @@ export interface DispatcherOptions {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, holds, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
   const dispatch = async (order: JobOrder): Promise<Dispatched> => {
     const { lane, kind, payload, delayMs } = order.request;
     const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
@@ -66,13 +64,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await gate.assertMayRun({ owner: order.owner, kind }, payload);
     await limits.admit(lane, demand);
     const job = buildJob(order, config, replyChannel);
-    const reply = job.replyTo === null ? undefined : replies.expect(job.id, () => holds.release(job.id));
+    const reply = job.replyTo === null ? undefined : replies.expect(job.id, () => tools.holds?.release(job.id));
     try {
       await breaker.run(() => enqueue(tools, job, payload));
       if (tools.replicas !== undefined) await confirmAccepted(tools, job);
-      holds.keep(job.id);
+      tools.holds?.keep(job.id);
     } catch (thrown) {
-      const error = job.held && hasErrorCode(thrown, 'QUEUE_UNCERTAIN') ? await startsNoMore(holds, job, thrown) : thrown;
+      const error = job.held && hasErrorCode(thrown, 'QUEUE_UNCERTAIN') ? await startsNoMore(tools, job, thrown) : thrown;
       reply?.cancel();
       // A job that was taken back has given its bytes back itself.
       if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
@@ -88,8 +86,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** Whoever is told that nobody knows must not find out later. */
-async function startsNoMore(holds: CallerHolds, { id }: Job, cause: unknown): Promise<ClusterError> {
-  await holds.lapse(id);
+async function startsNoMore({ holds }: EnqueueTools, { id }: Job, cause: unknown): Promise<ClusterError> {
+  await holds?.lapse(id);
   return new ClusterError('QUEUE_UNCERTAIN', 'The queue did not confirm the job. It may have run by now, and does not start any more.', {
     cause,
     details: { jobId: id },

@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { connectRedis, createJobId, createRedisKeys, KeyRing, LargeContent, openJob, PIECE_BYTES, type Job, type RedisKeys } from '@python3-cluster/shared';
+import {
+  connectRedis,
+  createJobId,
+  createRedisKeys,
+  KeyRing,
+  LargeContent,
+  openJob,
+  PIECE_BYTES,
+  type Job,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { acceptJob } from './accept-job';
@@ -87,7 +97,9 @@ it('a job whose staged content is gone is not accepted, and an earlier record of
   const job = makeJob();
   await enqueue(tools, job, PAYLOAD);
   const large = new LargeContent(redis);
-  const lost = Object.assign(large, { stage: async (key: string, content: Buffer) => ({ key, bytes: content.length, done: await Promise.resolve() }) });
+  const lost = Object.assign(large, {
+    stage: async (key: string, content: Buffer) => ({ key, bytes: content.length, done: await Promise.resolve() }),
+  });
   const again = enqueue({ ...tools, large: lost }, job, Buffer.alloc(2 * PIECE_BYTES, 'x'));
   await expect(again).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
   expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('waiting');

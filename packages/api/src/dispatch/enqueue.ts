@@ -31,7 +31,7 @@ export interface EnqueueTools {
   /** How content goes to Redis that is too large to stand before anything else. */
   readonly large: LargeContent;
   /** How a job is held whose caller waits. */
-  readonly holds?: Pick<CallerHolds, 'grant'>;
+  readonly holds?: CallerHolds;
   /** Where the job is listed for its owner. */
   readonly index?: JobIndex;
   /** Where a replica must have the job before it counts as accepted. */

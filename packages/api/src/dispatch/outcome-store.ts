@@ -56,9 +56,7 @@ export function createOutcomeStore({ redis, large, keys, keyRing, breaker, onRef
     breaker.run(() => large.read(keys.jobOutcome(laneOfJobId(jobId) ?? '', jobId), bytes));
   return {
     readOutcome: async (jobId) => {
-      const [whole, size] = await breaker.run(() =>
-        redis.hmgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome, RECORD_FIELDS.outcomeBytes),
-      );
+      const [whole, size] = await breaker.run(() => redis.hmgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome, RECORD_FIELDS.outcomeBytes));
       const sealed = whole ?? (size ? await readLarge(jobId, Number(size)) : undefined);
       return sealed === undefined ? undefined : verifyOutcome(jobId, sealed);
     },

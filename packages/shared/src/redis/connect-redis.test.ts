@@ -170,7 +170,10 @@ it('a server that loads its data is asked again soon, whatever it says that it w
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
       // Each command begins with how many words it has.
-      for (const command of chunk.toString().split(/^\*\d+\r\n/m).slice(1)) {
+      for (const command of chunk
+        .toString()
+        .split(/^\*\d+\r\n/m)
+        .slice(1)) {
         const text = isLoading ? 'loading:1\r\nloading_eta_seconds:3600' : 'loading:0';
         const isInfo = /^\$4\r\ninfo\r\n/i.test(command);
         if (isInfo && isLoading) askedWhileLoading += 1;

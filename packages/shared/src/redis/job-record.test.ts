@@ -149,7 +149,18 @@ describe('a job record', () => {
     const large = new LargeContent(redis);
     const staged = await large.stage(keys.staged('default', record.id), Buffer.alloc(2 * PIECE_BYTES + 1, 7));
     const finish = (bytes: number) =>
-      redis.finishJob(...finishJobKeys(keys, 'default', record.id), 't1', Buffer.alloc(0), 60_000, '', record.id, 1, 'x', staged.key, bytes);
+      redis.finishJob(
+        ...finishJobKeys(keys, 'default', record.id),
+        't1',
+        Buffer.alloc(0),
+        60_000,
+        '',
+        record.id,
+        1,
+        'x',
+        staged.key,
+        bytes,
+      );
     expect(await finish(4 * PIECE_BYTES)).toBe('unstaged');
     expect(await record.read()).toMatchObject({ state: 'active', token: 't1' });
     expect(await finish(staged.bytes)).toBe('written');

@@ -168,7 +168,19 @@ return 'written'
 /** What a worker node means to do with a job it takes. */
 export type TakeIntent = 'run' | 'run-held' | 'close';
 export type TakeVerdict =
-  'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'lapsed' | 'abandoned' | 'cancel' | 'cancelled' | 'damaged';
+  | 'start'
+  | 'close'
+  | 'unknown'
+  | 'finished'
+  | 'lost'
+  | 'exhausted'
+  | 'unheld'
+  | 'early'
+  | 'lapsed'
+  | 'abandoned'
+  | 'cancel'
+  | 'cancelled'
+  | 'damaged';
 export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown' | 'unstaged';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */

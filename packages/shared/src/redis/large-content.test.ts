@@ -33,8 +33,7 @@ it.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES + 7])
 it('content that lacks a piece is no content, for scripts neither', async () => {
   const key = `${prefix}:lacks`;
   await large.stage(key, randomBytes(3 * PIECE_BYTES));
-  const isWhole = (bytes: number): Promise<unknown> =>
-    redis.eval(`${IS_WHOLE} return isWhole(KEYS[1], ARGV[1]) and 1 or 0`, 1, key, bytes);
+  const isWhole = (bytes: number): Promise<unknown> => redis.eval(`${IS_WHOLE} return isWhole(KEYS[1], ARGV[1]) and 1 or 0`, 1, key, bytes);
   expect(await isWhole(3 * PIECE_BYTES)).toBe(1);
   await redis.hdel(key, '1');
   expect(await isWhole(3 * PIECE_BYTES)).toBe(0);

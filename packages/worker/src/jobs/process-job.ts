@@ -1,8 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type LargeContent, type Logger, type LossType, type RedisKeys, type ReplicaConfirmation,
+  type Config, type IsolationLevel, type Job, type KeyRing, type LargeContent, type Logger, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
@@ -13,10 +12,12 @@ import type { TraceJob } from '../traces/trace-jobs';
 import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
-import { CANCEL_REQUESTED, endedBy, isGivenUp, LOCK_LOST } from './abort-reasons';
-import { judgeRun, LOSS_MESSAGES, rejected, stopped, type Verdict } from './judge-run';
+import { CANCEL_REQUESTED, endedBy, isGivenUp } from './abort-reasons';
+import { holdBack } from './hold-back';
+import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import { loadContent } from './load-content';
+import { noteGivenUp, noteLoss } from './note-loss';
 import type { OutcomeTarget, OutcomeWriter, PreparedOutcome } from './outcome-writer';
 import { readJobHead } from './read-job-head';
 import { retryLater } from './retry-later';
@@ -67,12 +68,6 @@ export interface ReceivedJob {
 
 /** What is told of it as it goes through here. */
 type TracedJob = ReceivedJob & { trace: JobTrace };
-
-/**
- * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
- * node would promote a job and the other put it back, many times a second.
- */
-export const EARLY_HOLD_MS = 250;
 
 /**
  * One job's way through a worker node:
@@ -197,12 +192,12 @@ export class JobProcessor {
           { jobId: job.id, traceId: traceIdOf(job.traceparent), reason: signal.reason as string },
           'the job was ended here, and nothing is written for it',
         );
-        if (signal.reason === LOCK_LOST) this.noteLoss(job, taken, 'LockLost');
+        noteGivenUp(this.options, job, taken, signal);
         return endedBy(signal);
       }
       if (report.answer === undefined && child.lostWithTemplate) {
         logger.warn({ jobId: job.id, traceId: traceIdOf(job.traceparent) }, 'the template went down under the job');
-        this.noteLoss(job, taken, 'TemplateLost');
+        noteLoss(this.options, job, taken, 'TemplateLost');
         if (wasAlone) templatesTaken += 1;
         received.trace = received.trace.again();
         continue;
@@ -229,12 +224,6 @@ export class JobProcessor {
     } finally {
       companion.leave();
     }
-  }
-
-  /** For whoever tells what became of it; sent before the next take, and not waited for: Redis may be what is missing. */
-  private noteLoss({ id, lane }: Job, { token }: TakenJob, type: LossType): void {
-    const { redis, keys, workerId } = this.options;
-    void redis.noteLoss(keys.jobRecord(lane, id), token, type, LOSS_MESSAGES[type](workerId)).catch(() => undefined);
   }
 
   /** What becomes of a job that must not run now; undefined where its code may run. */
@@ -379,13 +368,6 @@ function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
 }
 
 const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
-
-/** Goes back to wait for its time. One that is being cancelled meanwhile is settled as any that nobody runs. */
-async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
-  const notBefore = Date.now() + leftMs;
-  await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
-  return isGivenUp(signal) ? endedBy(signal) : { notBefore };
-}
 
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
