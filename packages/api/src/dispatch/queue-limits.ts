@@ -84,11 +84,14 @@ export class QueueLimits {
    * @throws ClusterError QUEUE_FULL
    */
   async admit(lane: string, demand: Demand): Promise<void> {
-    const isUnknown = !this.lanes.has(lane);
     const count = this.countOf(lane);
+    // Also for those who come while the first sample is under way: a caller's job is held by the clock that comes with it.
+    const isUnknown = !count.clock.isKnown;
     let refusal = this.refusalFor(lane, count, demand);
     if (isUnknown || (refusal !== undefined && this.mayLookAgain())) {
       await this.sample();
+      // That one may have begun before the lane was among those it asks about.
+      if (!count.clock.isKnown) await this.sample();
       refusal = this.refusalFor(lane, count, demand);
     }
     if (refusal !== undefined) throw new ClusterError('QUEUE_FULL', `${refusal}; nothing was accepted.`);

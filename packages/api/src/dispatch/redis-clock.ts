@@ -15,8 +15,12 @@ export class RedisClock {
     this.most = isOther ? most : Math.min(this.most, most);
   }
 
+  get isKnown(): boolean {
+    return this.least !== -Infinity;
+  }
+
   /** The earliest it can show after so many milliseconds; undefined before the first sample. */
   earliestIn(milliseconds: number): number | undefined {
-    return this.least === -Infinity ? undefined : Math.floor(performance.now() + milliseconds + this.least);
+    return this.isKnown ? Math.floor(performance.now() + milliseconds + this.least) : undefined;
   }
 }
