@@ -50,7 +50,7 @@ time.sleep(1.5)
  * Several times what it is for one large thing: on a busy machine parts of several of them meet in one turn. Done at once, each of
  * these would be twice as much again.
  */
-const MOST = { bytes: 8 * 1_048_576, fileCalls: 1_000 };
+const MOST = { bytes: 2 * 1_048_576, fileCalls: 1_000 };
 /** Two outputs of a MiB, each byte of them made a character of three, in calls of Node that take a buffer whole. */
 const MOST_OF_OUTPUT = { ...MOST, bytes: 12 * 1_048_576 };
 

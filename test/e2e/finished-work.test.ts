@@ -73,7 +73,10 @@ it('one owner’s flood of outcomes leaves another’s older one where it is', a
   const quiet = await runJob(cluster, { code: 'result = 1' }, { key: ADMIN_KEY });
   const first = await runJob(cluster, { code: 'result = "x" * 300_000' });
   for (let index = 0; index < 5; index += 1) await runJob(cluster, { code: 'result = "x" * 300_000' });
-  await waitFor('the flood to be swept', async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).status === 404);
+  await waitFor(
+    'the flood to be swept',
+    async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).json.error?.code === 'RESULT_REMOVED',
+  );
   expect(await call(cluster, `/api/v1/jobs/${quiet.json.id}`, undefined, { key: ADMIN_KEY })).toMatchObject({
     status: 200,
     json: { outcome: { value: 1 } },

@@ -155,7 +155,7 @@ describe('a record', () => {
     expect(await redis.zscore(keys.openJobs('default'), job.id)).toBe(null);
   });
 
-  it('whose payload is no string has lost it', async () => {
+  it('whose payload is no hash of pieces has lost it', async () => {
     const job = await accept();
     await redis.rpush(keys.jobPayload('default', job.id), 'x');
     await putEntry(job.id, { data: '{"stored":true}' });

@@ -100,6 +100,8 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     proxy.cut(cut);
     const job = await finished(id);
     expect(job).toMatchObject({ outcome: { status: 'lost', error: { type: 'WorkerLost' } }, attempts: [{ number: 1 }] });
+    // It could not say so itself, and that it went down is not known.
+    expect(job.outcome.error.message).toMatch(/^worker node cut-off-\w+ went down or was cut off from Redis; the job may have run/);
     expect(readRuns()[0]?.last).toBeLessThan(cutAt + LOCK_DURATION_MS);
     proxy.heal();
     await cluster.workers.pop()?.stop();

@@ -61,7 +61,7 @@ it('the published rights suffice for everything the cluster does', async () => {
   const keys = createRedisKeys(cluster.namespace);
   const first = await runJob(cluster, { code: 'result = "x" * 400_000' });
   for (let index = 0; index < 4; index += 1) await runJob(cluster, { code: 'result = "x" * 400_000' });
-  await waitFor('the sweeper', async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).status === 404);
+  await waitFor('the sweeper', async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).json.error?.code === 'RESULT_REMOVED');
   // a node that dies, and what it ran, delivered again
   const running = await call(cluster, '/api/v1/jobs', { code: 'import time\ntime.sleep(2)\nresult = 3', mode: 'admin' }, { key: ADMIN_KEY });
   await waitFor('it to run', async () => (await server.client.hget(keys.jobRecord('default', running.json.id as string), 'state')) === 'active');

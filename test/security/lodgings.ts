@@ -5,7 +5,8 @@ import type { Child } from '../../packages/worker/src/runner/child';
 import { Template, type TemplateOptions } from '../../packages/worker/src/runner/template';
 import type { TemplateSandbox } from '../../packages/worker/src/sandbox/launch';
 import type { Workspace } from '../../packages/worker/src/workspaces/workspace';
-import { scratchPathsIn, Workspaces } from '../../packages/worker/src/workspaces/workspaces';
+import { scratchPathsIn } from '../../packages/worker/src/run-directory/scratch-paths';
+import { Workspaces } from '../../packages/worker/src/workspaces/workspaces';
 import { pythonUnderTest } from '../support/optional';
 import { waitFor } from '../support/wait-for';
 

@@ -3,7 +3,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** How a connection is lost: `frozen` as by a silent firewall (bytes wait), `dropped` as by a dead link (reset, and refused). */
 export type Cut = 'frozen' | 'dropped';
 
-/** A TCP proxy on loopback: counts what is sent through it, and its connections can be cut and healed. */
+/** What timers can do. */
+const LEAST_PAUSE_MS = 2;
+
+/** A TCP proxy on loopback: counts what is sent through it, its connections can be cut and healed, and each be as slow as a test likes. */
 export class TcpProxy {
   /** Bytes that clients have sent since the start, whether or not they were passed on. */
   sentBytes = 0;
@@ -12,12 +15,16 @@ export class TcpProxy {
   private readonly held: { readonly to: Socket; readonly chunk: Buffer }[] = [];
   private cutAs: Cut | undefined;
 
-  private constructor(private readonly targetPort: number) {
+  private constructor(
+    private readonly targetPort: number,
+    private readonly bytesPerSecond: number,
+  ) {
     this.server = createServer((near) => this.accept(near));
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort);
+  /** `bytesPerSecond`: of each connection, in each direction. */
+  static async start(targetPort: number, bytesPerSecond = Infinity): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, bytesPerSecond);
     await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -64,9 +71,15 @@ export class TcpProxy {
   private pass(from: Socket, to: Socket): void {
     this.sockets.add(from);
     from.setNoDelay(true);
+    let freeAt = 0;
     from.on('data', (chunk: Buffer) => {
       if (this.cutAs === 'frozen') this.held.push({ to, chunk });
       else to.write(chunk);
+      freeAt = Math.max(freeAt, performance.now()) + (1_000 * chunk.length) / this.bytesPerSecond;
+      const pauseMs = freeAt - performance.now();
+      if (pauseMs < LEAST_PAUSE_MS) return;
+      from.pause();
+      setTimeout(() => from.resume(), pauseMs);
     });
     from.on('error', () => undefined);
     from.on('close', () => {

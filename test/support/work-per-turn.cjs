@@ -27,20 +27,28 @@ function watchWork(globals = globalThis) {
   let turn = -1;
   let now = { bytes: 0, calls: 0 };
   let most = { bytes: 0, largest: '', fileCalls: 0, pausesSkipped: 0 };
-  let largest = { name: '', bytes: 0 };
+  /** Of this turn: call → how often, and bytes in all. */
+  let kinds = new Map();
 
   const enter = () => {
     const current = performance.nodeTiming.uvMetricsInfo.loopCount;
     if (current === turn) return;
     turn = current;
     now = { bytes: 0, calls: 0 };
-    largest = { name: '', bytes: 0 };
+    kinds = new Map();
+  };
+  /** What most of it was, for whoever has to find it. */
+  const describeMost = () => {
+    const sorted = [...(most.kinds ?? [])].sort(([, one], [, other]) => other.bytes - one.bytes).slice(0, 3);
+    return sorted.map(([name, { calls, bytes }]) => `${name} ${calls} × ${Math.round(bytes / calls)}`).join(', ');
   };
   const add = (name, bytes) => {
     enter();
-    now.bytes += CALL_BYTES + Math.round(bytes);
-    if (bytes > largest.bytes) largest = { name, bytes };
-    if (now.bytes > most.bytes) most = { ...most, bytes: now.bytes, largest: `${largest.name} ${largest.bytes}` };
+    const counted = CALL_BYTES + Math.round(bytes);
+    now.bytes += counted;
+    const kind = kinds.get(name) ?? { calls: 0, bytes: 0 };
+    kinds.set(name, { calls: kind.calls + 1, bytes: kind.bytes + counted });
+    if (now.bytes > most.bytes) most = { ...most, bytes: now.bytes, kinds };
   };
   const lengthOf = (value) => (typeof value === 'string' ? value.length : (value?.byteLength ?? 0));
   const counting = (name, measure) => (original) =>
@@ -90,7 +98,8 @@ function watchWork(globals = globalThis) {
     },
     /** The most of each in one turn, since it was asked last. */
     take: () => {
-      const taken = most;
+      const taken = { ...most, largest: describeMost() };
+      delete taken.kinds;
       most = { bytes: 0, largest: '', fileCalls: 0, pausesSkipped: 0 };
       return taken;
     },

@@ -1,7 +1,7 @@
 /** What a process did at most between two turns of its event loop. */
 export interface Work {
   readonly bytes: number;
-  /** The largest single piece of it, for whoever looks for what held up the loop. */
+  /** What most of it was, call by call, for whoever looks for what held up the loop. */
   readonly largest: string;
   /** Synchronous ones. */
   readonly fileCalls: number;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -14,6 +14,7 @@ import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
 import { WorkerRegistry } from './cluster/worker-registry';
 import type { Core } from './serve/core';
+import { CallerHolds } from './dispatch/caller-holds';
 import { serve } from './serve/serve';
 import { features } from './features';
 import { createDispatcher } from './dispatch/dispatcher';
@@ -54,10 +55,11 @@ const FIRST_CONTACT_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Wires one API replica. Four or five connections, so that nothing waits behind something slower:
+ * Wires one API replica. Five or six connections, so that nothing waits behind something slower:
  *
- *   queue      jobs in: records, payloads, queue entries
+ *   queue      jobs in: records, queue entries
  *   store      outcomes out, the worker registry, the write test, sign-in, watches
+ *   bulk       large payloads in, large outcomes out, in pieces
  *   replies    a subscriber
  *   output     another: output of watched jobs is long
  *   replicas   WAIT, with PYTHON3_DURABILITY=replica only
@@ -79,6 +81,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const { connections, connect } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
+  const large = new LargeContent(connect('bulk', 'fail-fast'));
   const breaker = new RedisBreaker();
   const mayWrite = (): boolean => breaker.state === 'closed';
   const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
@@ -87,11 +90,12 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
   const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
-  const store = createOutcomeStore({ redis: storeRedis, keys, keyRing, breaker, onRefused: refusalLog(logger) });
+  const store = createOutcomeStore({ redis: storeRedis, large, keys, keyRing, breaker, onRefused: refusalLog(logger) });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
   const limits = new QueueLimits({ redis: queueRedis, keys, config, breaker, servedLanes, logger });
+  const holds = new CallerHolds({ redis: queueRedis, keys, breaker, clockOf: (lane) => limits.clockOf(lane), logger });
   const ttlMs = config.idempotencyTtlSeconds * 1_000;
   const idempotency = new IdempotencyRecords({ redis: queueRedis, keys, keyRing, breaker, ttlMs, logger });
   followBreaker(breaker, { registry, probe, limits, logger });
@@ -99,7 +103,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
-  const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
+  const tools = { redis: queueRedis, large, keys, keyRing, queues, holds, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
@@ -115,7 +119,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const deferredTraces =
     tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
-  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
+  const list = createJobList({ redis: storeRedis, large, keys, keyRing, logger });
   const core: Core = {
     config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
     replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
@@ -136,7 +140,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await stopBackground({ alerting, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
+    await stopBackground({ alerting, elected, metrics, registry, probe, limits, holds, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -153,6 +157,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
+      holds.start();
       alerting.start();
       elected.start();
       await metrics.start();

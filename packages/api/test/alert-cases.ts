@@ -73,6 +73,7 @@ export const alertCases: Record<AlertName, { readonly fires: AlertCase[]; readon
   PROGRAM_QUARANTINED: { fires: [['one caller’s', { quarantined: new Map([['key:a', 2]]) }], ['everyone’s', { quarantined: new Map([[null, 1]]) }]], doesNot: [['none', {}]] },
   JOB_SIGNATURE_REFUSED: { fires: [['once', { events: [event('JOB_SIGNATURE_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
   RECORD_REFUSED: { fires: [['once', { events: [event('RECORD_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
+  RESULTS_REMOVED_EARLY: { fires: [['once', { events: [event('RESULTS_REMOVED_EARLY', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
   P95_OVER_OBJECTIVE: { fires: [['of ten runs', lastFiveMinutes(withP95(10, 5_001))]], doesNot: [['5,000 ms', lastFiveMinutes(withP95(10, 5_000))], ['of nine', lastFiveMinutes(withP95(9, 9_000))]] },
   REDIS_MEMORY_HIGH: { fires: [['81 %', { memory: { usedBytes: 81, maxBytes: 100 } }]], doesNot: [['80 %', { memory: { usedBytes: 80, maxBytes: 100 } }], ['no limit', { memory: { usedBytes: 81, maxBytes: 0 } }]] },
   WORKER_DISK_LOW: { fires: [['9 %', { live: [host({ diskFreeBytes: 9 })] }]], doesNot: [['10 %', { live: [host({ diskFreeBytes: 10 })] }], ['not known', { live: [{ nodeName: 'n1', startedAt: 1 }] }]] },

@@ -1,5 +1,5 @@
 import {
-  createRedisKeys, defineJobCommands, finishJobKeys, formatTally, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
+  createRedisKeys, defineJobCommands, finishJobKeys, formatTally, LargeContent, MAX_PUBLISHED_BYTES, MAX_STARTS, openJob, sealOutcome,
   type Job, type KeyRing, type OutcomeParts, type QueueEntry, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { Worker } from 'bullmq';
@@ -43,7 +43,8 @@ export class PlayedWorker {
       async (entry) => {
         const id = entry.id ?? '';
         const data = entry.data as QueueEntry;
-        const sealed = 'stored' in data ? await this.redis.getBuffer(keys.jobPayload('default', id)) : Buffer.from(data.sealed);
+        const sealed =
+          'stored' in data ? await new LargeContent(this.redis).read(keys.jobPayload('default', id)) : Buffer.from(data.sealed);
         const opened = sealed && openJob(keyRing, 'default', id, sealed);
         if (!opened) throw new Error('a job that does not verify');
         const { job, payload } = opened;

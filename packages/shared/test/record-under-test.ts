@@ -54,6 +54,13 @@ export class RecordUnderTest {
     return { verdict, attempts: JSON.parse(attempts) as Attempt[], leftMs };
   }
 
+  /** Until then, from now on Redis' clock, somebody waits for it. */
+  async holdFor(milliseconds: number): Promise<void> {
+    const [seconds, micros] = await this.redis.time();
+    const until = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000) + milliseconds;
+    await this.redis.hset(this.key, RECORD_FIELDS.heldUntil, until);
+  }
+
   retry(token: string, backoffMs: number, end: Partial<Attempt> = { status: 'failed', error: null, finishedAt: 1 }): Promise<RetryVerdict> {
     return this.redis.retryJob(this.key, token, JSON.stringify(end), backoffMs, Buffer.from(`end of ${token}`));
   }

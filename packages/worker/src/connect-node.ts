@@ -1,5 +1,5 @@
 import {
-  connectRedis, defineJobCommands, RedisSuitability, ReplicaConfirmation, within,
+  connectRedis, defineJobCommands, LargeContent, RedisSuitability, ReplicaConfirmation, within,
   type Config, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -8,6 +8,8 @@ import type { LaneConsumer } from './lanes/lane-consumer';
 /** A worker node's way to Redis. */
 export interface NodeConnection {
   readonly redis: Redis;
+  /** Beside it, so that locks are renewed however much content is on its way. */
+  readonly large: LargeContent;
   /** Only with PYTHON3_DURABILITY=replica. */
   readonly replicas: ReplicaConfirmation | undefined;
   /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
@@ -22,19 +24,21 @@ const FIRST_CONTACT_MS = 1_000;
 
 /** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
 export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
-  const redis = defineJobCommands(
+  const connect = (suffix: string, level: 'warn' | 'debug'): Redis =>
     connectRedis(config, {
       profile: 'patient',
-      name: `python3-worker-${workerId}`,
-      onError: (error) => logger.warn({ error: error.message }, 'redis'),
-    }),
-  );
+      name: `python3-worker-${workerId}${suffix}`,
+      onError: (error) => logger[level]({ error: error.message }, 'redis'),
+    });
+  const redis = defineJobCommands(connect('', 'warn'));
+  const large = new LargeContent(connect('-bulk', 'debug'));
   const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
   const replicas = config.durability === 'replica' ? connectReplicas(config, workerId, keys, logger) : undefined;
   const close = (): void => {
     suitability.stop();
     replicas?.confirmation.stop();
     replicas?.redis.disconnect();
+    large.redis.disconnect();
     redis.disconnect();
   };
   suitability.start();
@@ -45,6 +49,7 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
   }
   return {
     redis,
+    large,
     replicas: replicas?.confirmation,
     mayTake: async (lane) => {
       if (suitability.state !== 'suitable') await suitability.settled();

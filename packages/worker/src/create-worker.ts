@@ -62,26 +62,26 @@ export async function createWorkerNode({
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, replicas, mayTake } = connection;
-  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
+  const { redis, large, replicas, mayTake } = connection;
+  const events = new AlertEvents({ redis, keys, keyRing, logger: plainLogger });
+  const logger = alertOnRefusals(plainLogger, events);
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
   const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }).catch((error: unknown) => {
     connection.close();
     throw error;
   });
-  const { pool, templates, isolation, processLimit, python: ready } = slots;
-  const { level, layers, reasons } = isolation;
+  const { pool, templates, isolation: { level, layers, reasons }, processLimit, python: ready } = slots; // prettier-ignore
   const subscriber = connectSubscriber(config, id, logger);
-  const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
+  const feed = new OutputFeed({ redis: large.redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
   const onSettled = tracing && createSettledTraces(tracing, id);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, onSettled, logger });
+  const outcomes = new OutcomeWriter({ redis, large, keys, keyRing, workerId: id, level, onWritten, onSettled, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const processor = createProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, processLimit, traceJob, logger,
+    config, redis, large, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, processLimit, traceJob, logger,
   }); // prettier-ignore
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -96,7 +96,7 @@ export async function createWorkerNode({
   }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, events, workerId: id, logger });
   await metrics.start().catch(async (error: unknown) => {
     await slots.stop();
     subscriber.disconnect();
@@ -172,7 +172,10 @@ function createProcessor(parts: ProcessorParts): JobProcessor {
 }
 
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
+function createHousekeeper({
+  config,
+  ...tools
+}: ReconcilerOptions & { readonly config: Config; readonly events: AlertEvents }): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),

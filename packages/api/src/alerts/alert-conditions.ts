@@ -133,6 +133,15 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
         message: `A record in Redis was not believed (${subject}): ${detail}.`,
         value: null,
       })),
+  RESULTS_REMOVED_EARLY: ({ events }) =>
+    events
+      .filter(({ name }) => name === 'RESULTS_REMOVED_EARLY')
+      .map(({ detail }) => ({
+        name: 'RESULTS_REMOVED_EARLY',
+        subject: '',
+        message: `Outcomes are removed before their time (${detail}): they hold more than PYTHON3_RESULT_MAX_BYTES allows.`,
+        value: null,
+      })),
   P95_OVER_OBJECTIVE: ({ figures: { lastFiveMinutes } }, { alertP95Ms, alertFailureJobs }) => {
     const { count, p95 } = lastFiveMinutes.runMs;
     if (alertP95Ms === 0 || count < alertFailureJobs || p95 <= alertP95Ms) return [];

@@ -4,7 +4,8 @@ import { ACCEPT_SCRIPT, COUNT_ACCEPTED, type AcceptJobKeys, type AcceptJobValues
 import type { Redis, Result } from 'ioredis';
 
 const ACCEPT_KEYS = 3;
-const ACCEPT_VALUES = 9;
+const ACCEPT_VALUES = 12;
+const COUNTED_VALUE = 9;
 
 /** BullMQ's text as it is, behind ours; its answer. Counted at last: what BullMQ's script refuses was not accepted. */
 const withBullScript = (content: string): string => `
@@ -14,7 +15,7 @@ end)({unpack(KEYS, 1, ${ACCEPT_KEYS})}, {unpack(ARGV, 1, ${ACCEPT_VALUES})})
 local answer = (function(KEYS, ARGV)
 ${content}
 end)({unpack(KEYS, ${ACCEPT_KEYS + 1})}, {unpack(ARGV, ${ACCEPT_VALUES + 1})})
-local field = ARGV[${ACCEPT_VALUES}]
+local field = ARGV[${COUNTED_VALUE}]
 if isNew then
 ${COUNT_ACCEPTED}
 end

@@ -47,6 +47,7 @@ export function buildJob(order: JobOrder, config: Config, replyChannel: string, 
     ...readDeadlines(order, config, now),
     resultTtlMs: request.resultTtlMs,
     replyTo: order.waiting === 'none' ? null : replyChannel,
+    ...(order.waiting === 'required' && { held: true as const }),
     traceparent: order.traceparent,
     ...readOptions(order.request, now),
   };

@@ -64,11 +64,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await gate.assertMayRun({ owner: order.owner, kind }, payload);
     await limits.admit(lane, demand);
     const job = buildJob(order, config, replyChannel);
-    const reply = job.replyTo === null ? undefined : replies.expect(job.id);
+    const reply = job.replyTo === null ? undefined : replies.expect(job.id, () => tools.holds?.release(job.id));
     try {
       await breaker.run(() => enqueue(tools, job, payload));
       if (tools.replicas !== undefined) await confirmAccepted(tools, job);
-    } catch (error) {
+      tools.holds?.keep(job.id);
+    } catch (thrown) {
+      const error = job.held && hasErrorCode(thrown, 'QUEUE_UNCERTAIN') ? await startsNoMore(tools, job, thrown) : thrown;
       reply?.cancel();
       // A job that was taken back has given its bytes back itself.
       if (!hasErrorCode(error, 'QUEUE_UNCERTAIN') && !hasErrorCode(error, 'DURABILITY_UNAVAILABLE')) limits.giveBack(lane, demand);
@@ -81,6 +83,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
     cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };
+}
+
+/** Whoever is told that nobody knows must not find out later. */
+async function startsNoMore({ holds }: EnqueueTools, { id }: Job, cause: unknown): Promise<ClusterError> {
+  await holds?.lapse(id);
+  return new ClusterError('QUEUE_UNCERTAIN', 'The queue did not confirm the job. It may have run by now, and does not start any more.', {
+    cause,
+    details: { jobId: id },
+  });
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */

@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { connectRedis, createJobId, createRedisKeys, KeyRing, openJob, type Job, type RedisKeys } from '@python3-cluster/shared';
+import {
+  connectRedis,
+  createJobId,
+  createRedisKeys,
+  KeyRing,
+  LargeContent,
+  openJob,
+  PIECE_BYTES,
+  type Job,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { acceptJob } from './accept-job';
@@ -18,7 +28,7 @@ beforeAll(async () => {
   redis = connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'fail-fast', name: 'test', onError: () => undefined });
   await new Promise((resolve) => redis.once('ready', resolve));
   queues = createLaneQueues(redis, keys, pino({ level: 'silent' }));
-  tools = { redis, keys, keyRing: new KeyRing('k'.repeat(32)), queues };
+  tools = { redis, keys, keyRing: new KeyRing('k'.repeat(32)), queues, large: new LargeContent(redis) };
 });
 afterAll(async () => {
   await queues.close();
@@ -71,13 +81,29 @@ it('record, expiry, place among the open jobs and queue entry are one command', 
   expect(await queues.get('default').getJobState(job.id)).toBe('prioritized');
 });
 
-it('a large job stands beside the queue, for as long as its record', async () => {
+it.each([
+  ['large', 100_000],
+  ['very large', 3 * PIECE_BYTES],
+])('a %s job stands beside the queue, for as long as its record', async (_words, length) => {
   const job = makeJob();
-  await enqueue(tools, job, Buffer.from(JSON.stringify({ code: 'x'.repeat(100_000), variables: {} })));
-  const sealed = await redis.getBuffer(keys.jobPayload('default', job.id));
-  expect(sealed && openJob(tools.keyRing, 'default', job.id, sealed)?.payload.length).toBeGreaterThan(100_000);
+  await enqueue(tools, job, Buffer.from(JSON.stringify({ code: 'x'.repeat(length), variables: {} })));
+  const sealed = await tools.large.read(keys.jobPayload('default', job.id));
+  expect(sealed && openJob(tools.keyRing, 'default', job.id, sealed)?.payload.length).toBeGreaterThan(length);
   expect(await redis.pttl(keys.jobPayload('default', job.id))).toBeGreaterThan(110_000);
   expect((await queues.get('default').getJob(job.id))?.data).toEqual({ stored: true });
+});
+
+it('a job whose staged content is gone is not accepted, and an earlier record of its id stays', async () => {
+  const job = makeJob();
+  await enqueue(tools, job, PAYLOAD);
+  const large = new LargeContent(redis);
+  const lost = Object.assign(large, {
+    stage: async (key: string, content: Buffer) => ({ key, bytes: content.length, done: await Promise.resolve() }),
+  });
+  const again = enqueue({ ...tools, large: lost }, job, Buffer.alloc(2 * PIECE_BYTES, 'x'));
+  await expect(again).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
+  expect(await redis.hget(keys.jobRecord('default', job.id), 'state')).toBe('waiting');
+  expect(await redis.exists(keys.jobPayload('default', job.id))).toBe(0);
 });
 
 it.each([
@@ -88,7 +114,7 @@ it.each([
   const { id, issuedAt } = makeJob();
   await acceptJob(redis, queues.get('default').getBackend(), {
     keys: [keys.jobRecord('default', id), keys.openJobs('default'), keys.jobPayload('default', id)],
-    values: [Buffer.from('head'), 1, 60_000, id, issuedAt, '', 'waiting', '', 'accepted'],
+    values: [Buffer.from('head'), 1, 60_000, id, issuedAt, '', 'waiting', '', 'accepted', '', '', ''],
     id,
     entry: { name: 'exec', data: '{"stored":true}', options: { attempts: 1, ...options } },
   });

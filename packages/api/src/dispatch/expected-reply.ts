@@ -9,6 +9,7 @@ export interface ExpectedReplyOptions {
 export class ExpectedReply {
   readonly jobId: string;
   private readonly options: ExpectedReplyOptions;
+  private checking: Promise<void> | undefined;
   private readonly since = performance.now();
   private readonly settled: Promise<OutcomeParts | undefined>;
   private resolve!: (parts: OutcomeParts | undefined) => void;
@@ -49,8 +50,13 @@ export class ExpectedReply {
     return this.settled;
   }
 
-  /** Looks into the record. That Redis is away is no answer: the wait goes on. */
-  async check(): Promise<void> {
+  /** Looks into the record; a large outcome takes its time, and is read once. That Redis is away is no answer: the wait goes on. */
+  check(): Promise<void> {
+    this.checking ??= this.look().finally(() => (this.checking = undefined));
+    return this.checking;
+  }
+
+  private async look(): Promise<void> {
     try {
       const parts = await this.options.lookUp();
       if (parts !== undefined) this.settle(parts);

@@ -1,6 +1,6 @@
 import {
   ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, RECORD_FIELDS,
-  type Attempt, type Job, type JobState, type KeyRing, type Logger, type Outcome, type OutcomeStatus, type RedisKeys, type RunKind,
+  type Attempt, type Job, type JobState, type KeyRing, type LargeContent, type Logger, type Outcome, type OutcomeStatus, type RedisKeys, type RunKind,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import { parseAttempts, parseTime } from './outcome-store';
@@ -57,7 +57,7 @@ const CHUNK = 200;
 /** An outcome is believed only as a whole, so it is read as a whole. A page ends early where that becomes too much. */
 const MAX_READ_BYTES = 16 * 1_048_576;
 
-export function createJobList(tools: { redis: Redis; keys: RedisKeys; keyRing: KeyRing; logger: Logger }): JobList {
+export function createJobList(tools: { redis: Redis; large: LargeContent; keys: RedisKeys; keyRing: KeyRing; logger: Logger }): JobList {
   return {
     read: async (query) => {
       try {
@@ -143,6 +143,8 @@ async function readIndex(redis: Redis, index: string, after: ListPosition | unde
 
 interface Head extends Omit<ListedJob, 'outcome'> {
   readonly outcomeBytes: number;
+  /** Whether it stands under a key of its own. */
+  readonly isApart: boolean;
 }
 
 /** `gone`: there is no record. undefined: one that is not believed, or is another owner's, is not listed. */
@@ -153,10 +155,10 @@ async function readHead(
 ): Promise<Head | 'gone' | undefined> {
   const lane = laneOfJobId(jobId);
   if (lane === undefined) return 'gone';
-  const { job, state, attempts, cancelRequested, retryAt, outcome } = RECORD_FIELDS;
+  const { job, state, attempts, cancelRequested, retryAt, outcome, outcomeBytes } = RECORD_FIELDS;
   const record = keys.jobRecord(lane, jobId);
-  const [[sealed, stateText, attemptsText, cancelText, retryText], outcomeBytes] = await Promise.all([
-    redis.hmgetBuffer(record, job, state, attempts, cancelRequested, retryAt),
+  const [[sealed, stateText, attemptsText, cancelText, retryText, sizeApart], sizeWithin] = await Promise.all([
+    redis.hmgetBuffer(record, job, state, attempts, cancelRequested, retryAt, outcomeBytes),
     redis.hstrlen(record, outcome),
   ]);
   if (!sealed || !stateText) return 'gone';
@@ -175,7 +177,8 @@ async function readHead(
     attempts: parseAttempts(attemptsText),
     cancelRequestedAt: parseTime(cancelText),
     retryAt: parseTime(retryText),
-    outcomeBytes,
+    outcomeBytes: sizeWithin || (parseTime(sizeApart) ?? 0),
+    isApart: sizeWithin === 0,
   };
 }
 
@@ -193,9 +196,11 @@ const hasLabel = ({ labels = {} }: Job, { name, value }: NonNullable<JobFilter['
 
 const fits = ({ outcome }: ListedJob, filter: JobFilter): boolean => filter.status === undefined || outcome?.status === filter.status;
 
-async function readOutcome({ redis, keys, keyRing }: Tools, { outcomeBytes, ...head }: Head): Promise<ListedJob> {
-  if (outcomeBytes === 0) return { ...head, outcome: undefined };
+async function readOutcome({ large, keys, keyRing }: Tools, { outcomeBytes, isApart, ...head }: Head): Promise<ListedJob> {
+  if (outcomeBytes <= 0) return { ...head, outcome: undefined };
   const { id, lane } = head.job;
-  const sealed = await redis.hgetBuffer(keys.jobRecord(lane, id), RECORD_FIELDS.outcome);
+  const sealed = isApart
+    ? await large.read(keys.jobOutcome(lane, id), outcomeBytes)
+    : await large.oneOf(() => large.redis.hgetBuffer(keys.jobRecord(lane, id), RECORD_FIELDS.outcome));
   return { ...head, outcome: sealed ? (await inTurns(openingOutcome(keyRing, id, sealed)))?.outcome : undefined };
 }

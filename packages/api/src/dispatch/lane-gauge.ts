@@ -4,7 +4,7 @@ import type { Redis, Result } from 'ioredis';
 /**
  * Adds to a lane's byte counter and tells how full the lane is.
  * KEYS: BullMQ's wait, paused, prioritized, delayed and active, then the counter. ARGV: bytes to add.
- * Answers [waiting jobs, bytes of unfinished jobs, delayed jobs]. An empty lane has no unfinished bytes: whatever a crashed replica or
+ * Answers [waiting jobs, bytes of unfinished jobs, delayed jobs, epoch ms on Redis' clock]. An empty lane has no unfinished bytes: whatever a crashed replica or
  * an expired record left in the counter ends there.
  */
 const GAUGE_SCRIPT = `
@@ -16,14 +16,15 @@ if waiting + delayed == 0 and bytes ~= 0 and redis.call('LLEN', KEYS[5]) == 0 th
   redis.call('DEL', KEYS[6])
   bytes = 0
 end
-return {waiting, bytes, delayed}
+local time = redis.call('TIME')
+return {waiting, bytes, delayed, time[1] * 1000 + math.floor(time[2] / 1000)}
 `;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     gaugeLane(
       wait: string, paused: string, prioritized: string, delayed: string, active: string, bytes: string, addedBytes: number,
-    ): Result<[waiting: number, bytes: number, delayed: number], Context>; // prettier-ignore
+    ): Result<[waiting: number, bytes: number, delayed: number, nowMs: number], Context>; // prettier-ignore
   }
 }
 
@@ -32,6 +33,8 @@ export interface LaneGauge {
   /** Not to be started yet. */
   readonly delayedJobs: number;
   readonly unfinishedBytes: number;
+  /** Epoch ms, on the clock of the lane's server. */
+  readonly nowMs: number;
 }
 
 export interface MemoryGauge {
@@ -46,10 +49,10 @@ export function defineLaneGauge(redis: Redis): void {
 
 export async function gaugeLane(redis: Redis, keys: RedisKeys, lane: string, addedBytes: number): Promise<LaneGauge> {
   const key = (name: string): string => `${keys.queuePrefix(lane)}:${keys.queueName}:${name}`;
-  const [waitingJobs, unfinishedBytes, delayedJobs] = await redis.gaugeLane(
+  const [waitingJobs, unfinishedBytes, delayedJobs, nowMs] = await redis.gaugeLane(
     key('wait'), key('paused'), key('prioritized'), key('delayed'), key('active'), keys.queuedBytes(lane), addedBytes,
   ); // prettier-ignore
-  return { waitingJobs, delayedJobs, unfinishedBytes };
+  return { waitingJobs, delayedJobs, unfinishedBytes, nowMs };
 }
 
 /** Of the fullest server, where it is a Cluster: any lane may live there. */

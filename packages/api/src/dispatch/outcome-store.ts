@@ -1,6 +1,6 @@
 import {
-  ClusterError, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS,
-  type Attempt, type Job, type JobState, type KeyRing, type OutcomeParts, type RedisKeys,
+  ClusterError, defineWhyGone, inTurns, laneOfJobId, openingOutcome, openJobHead, OUTCOME_STATUSES, RECORD_FIELDS, WHY_GONE,
+  type Attempt, type Job, type JobState, type KeyRing, type LargeContent, type OutcomeParts, type RedisKeys, type WhyGone,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { RedisBreaker } from '../redis/redis-breaker';
@@ -24,12 +24,15 @@ export type FinishedRecord = JobRecord & { readonly parts: OutcomeParts };
 export interface OutcomeStore {
   /** The outcome, once there is one. @throws ClusterError OUTCOME_UNVERIFIED */
   readonly readOutcome: (jobId: string) => Promise<OutcomeParts | undefined>;
+  /** Why there is no record of a job that had an outcome, and whose it was; undefined where nobody knows of such a job. */
+  readonly whyGone: (jobId: string) => Promise<{ readonly why: WhyGone; readonly owner: string } | undefined>;
   /** @throws ClusterError OUTCOME_UNVERIFIED, QUEUE_UNAVAILABLE */
   readonly readRecord: (jobId: string) => Promise<JobRecord | undefined>;
 }
 
 export interface OutcomeStoreOptions {
   readonly redis: Redis;
+  readonly large: LargeContent;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly breaker: RedisBreaker;
@@ -37,7 +40,8 @@ export interface OutcomeStoreOptions {
   readonly onRefused?: (jobId: string) => void;
 }
 
-export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
+export function createOutcomeStore({ redis, large, keys, keyRing, breaker, onRefused }: OutcomeStoreOptions): OutcomeStore {
+  defineWhyGone(redis);
   const refuse = (jobId: string): ClusterError => {
     onRefused?.(jobId);
     return new ClusterError('OUTCOME_UNVERIFIED', undefined, { details: { jobId } });
@@ -48,21 +52,31 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }:
     return parts;
   };
   const recordKey = (jobId: string): string => keys.jobRecord(laneOfJobId(jobId) ?? '', jobId);
+  const readLarge = (jobId: string, bytes: number): Promise<Buffer | undefined> =>
+    breaker.run(() => large.read(keys.jobOutcome(laneOfJobId(jobId) ?? '', jobId), bytes));
   return {
     readOutcome: async (jobId) => {
-      const sealed = await breaker.run(() => redis.hgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome));
-      return sealed === null ? undefined : verifyOutcome(jobId, sealed);
+      const [whole, size] = await breaker.run(() => redis.hmgetBuffer(recordKey(jobId), RECORD_FIELDS.outcome, RECORD_FIELDS.outcomeBytes));
+      const sealed = whole ?? (size ? await readLarge(jobId, Number(size)) : undefined);
+      return sealed === undefined ? undefined : verifyOutcome(jobId, sealed);
+    },
+    whyGone: async (jobId) => {
+      const lane = laneOfJobId(jobId) ?? '';
+      const noted = await breaker.run(() => redis.whyGone(keys.gone(lane), keys.outcomeExpiry(lane), jobId)).catch(notLookedUp);
+      return noted ? { why: noted[0] === WHY_GONE.removed ? 'removed' : 'expired', owner: noted[1] } : undefined;
     },
     readRecord: async (jobId) => {
-      const { job, state, attempts, outcome, cancelRequested, retryAt } = RECORD_FIELDS;
-      const [sealedJob, stateText, attemptsText, sealedOutcome, cancelText, retryText] = await breaker
-        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, cancelRequested, retryAt))
-        .catch((error: unknown) =>
-          Promise.reject(new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error })),
-        );
+      const { job, state, attempts, outcome, outcomeBytes, cancelRequested, retryAt } = RECORD_FIELDS;
+      const [sealedJob, stateText, attemptsText, whole, size, cancelText, retryText] = await breaker
+        .run(() => redis.hmgetBuffer(recordKey(jobId), job, state, attempts, outcome, outcomeBytes, cancelRequested, retryAt))
+        .catch(notLookedUp);
       if (!sealedJob || !stateText) return undefined;
       const head = openJobHead(keyRing, jobId, sealedJob);
       if (head === undefined) throw refuse(jobId);
+      const sealedOutcome = whole ?? (size ? await readLarge(jobId, Number(size)).catch(notLookedUp) : undefined);
+      // Removed between the two looks: so is the record.
+      if (size && !sealedOutcome && (await breaker.run(() => redis.exists(recordKey(jobId))).catch(notLookedUp)) === 0) return undefined;
+      if (size && !sealedOutcome) throw refuse(jobId);
       return {
         job: head,
         state: shownState(parseState(stateText), { startAfter: head.startAfter, retryAt: parseTime(retryText) }),
@@ -74,6 +88,10 @@ export function createOutcomeStore({ redis, keys, keyRing, breaker, onRefused }:
     },
   };
 }
+
+const notLookedUp = (error: unknown): never => {
+  throw new ClusterError('QUEUE_UNAVAILABLE', 'Redis cannot be reached; the job was not looked up.', { cause: error });
+};
 
 /** Unsigned until the job has ended; only shown. */
 export function parseAttempts(text: Buffer | null | undefined): Attempt[] {

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { defineLaneGauge, gaugeLane, gaugeMemory, type MemoryGauge } from './lane-gauge';
 import { classifyRedisFailure } from '../redis/redis-failures';
 import type { RedisBreaker } from '../redis/redis-breaker';
+import { RedisClock } from './redis-clock';
 
 /** How often Redis is asked how full it is, while this replica accepts jobs or the queue has any. */
 const SAMPLE_MS = 400;
@@ -29,6 +30,7 @@ interface LaneCount {
   delayedSince: number;
   /** Not yet in the lane's counter in Redis. */
   bytesSince: number;
+  readonly clock: RedisClock;
 }
 
 export interface QueueLimitsOptions {
@@ -82,17 +84,25 @@ export class QueueLimits {
    * @throws ClusterError QUEUE_FULL
    */
   async admit(lane: string, demand: Demand): Promise<void> {
-    const isUnknown = !this.lanes.has(lane);
     const count = this.countOf(lane);
+    // Also for those who come while the first sample is under way: a caller's job is held by the clock that comes with it.
+    const isUnknown = !count.clock.isKnown;
     let refusal = this.refusalFor(lane, count, demand);
     if (isUnknown || (refusal !== undefined && this.mayLookAgain())) {
       await this.sample();
+      // That one may have begun before the lane was among those it asks about.
+      if (!count.clock.isKnown) await this.sample();
       refusal = this.refusalFor(lane, count, demand);
     }
     if (refusal !== undefined) throw new ClusterError('QUEUE_FULL', `${refusal}; nothing was accepted.`);
     if (demand.isDelayed) count.delayedSince += 1;
     else count.jobsSince += 1;
     count.bytesSince += demand.bytes;
+  }
+
+  /** The clock of the server that has the lane, from the samples. */
+  clockOf(lane: string): RedisClock | undefined {
+    return this.lanes.get(lane)?.clock;
   }
 
   giveBack(lane: string, { bytes, isDelayed }: Demand): void {
@@ -155,7 +165,9 @@ export class QueueLimits {
     const { redis, keys, breaker, logger } = this.options;
     const { jobsSince, delayedSince, bytesSince } = count;
     try {
-      const { waitingJobs, delayedJobs, unfinishedBytes } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
+      const askedAt = performance.now();
+      const { waitingJobs, delayedJobs, unfinishedBytes, nowMs } = await breaker.run(() => gaugeLane(redis, keys, lane, bytesSince));
+      count.clock.add(nowMs, askedAt, performance.now());
       count.sampledJobs = waitingJobs;
       count.sampledDelayed = delayedJobs;
       count.sampledBytes = unfinishedBytes;
@@ -184,7 +196,7 @@ export class QueueLimits {
   private countOf(lane: string): LaneCount {
     let count = this.lanes.get(lane);
     if (count === undefined) {
-      count = { sampledJobs: 0, sampledDelayed: 0, sampledBytes: 0, jobsSince: 0, delayedSince: 0, bytesSince: 0 };
+      count = { sampledJobs: 0, sampledDelayed: 0, sampledBytes: 0, jobsSince: 0, delayedSince: 0, bytesSince: 0, clock: new RedisClock() };
       this.lanes.set(lane, count);
     }
     return count;

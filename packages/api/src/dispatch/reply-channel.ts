@@ -49,11 +49,14 @@ export class ReplyChannel {
     for (const reply of this.waiting.values()) reply.giveUp();
   }
 
-  /** Call it before the job is queued: its outcome may be quicker than the confirmation. */
-  expect(jobId: string): ExpectedReply {
+  /** `onCancel`: told when its caller waits no longer. Call it before the job is queued: its outcome may be quicker than the confirmation. */
+  expect(jobId: string, onCancel: () => void = () => undefined): ExpectedReply {
     const reply = new ExpectedReply(jobId, {
       lookUp: () => this.options.store.readOutcome(jobId),
-      onCancel: () => this.waiting.delete(jobId),
+      onCancel: () => {
+        this.waiting.delete(jobId);
+        onCancel();
+      },
     });
     this.waiting.set(jobId, reply);
     return reply;

@@ -14,7 +14,7 @@ export async function withdrawJob({ redis, keys, queues }: EnqueueTools, job: Jo
     if (!(await isWaiting())) return false;
     const bytes = Number((await redis.hget(record, RECORD_FIELDS.queuedBytes)) ?? 0);
     await Promise.all([
-      redis.del(record, keys.jobPayload(job.lane, job.id)),
+      redis.unlink(record, keys.jobPayload(job.lane, job.id)),
       redis.decrby(keys.queuedBytes(job.lane), bytes),
       redis.zrem(keys.openJobs(job.lane), job.id),
       redis.hincrby(keys.counts(job.lane), withdrawnField(job.kind), 1),

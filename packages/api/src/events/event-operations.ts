@@ -27,7 +27,7 @@ export const eventFeature = defineFeature({
         200: 'a stream of what happens to the job: [Events](#events)',
         204: 'the job has ended and `Last-Event-ID` says that its outcome was seen',
       },
-      errors: ['JOB_NOT_FOUND', 'EVENTS_PER_OWNER', 'EVENTS_FULL'],
+      errors: ['JOB_NOT_FOUND', 'RESULT_EXPIRED', 'RESULT_REMOVED', 'EVENTS_PER_OWNER', 'EVENTS_FULL'],
     },
   },
   create: (parts: EventParts) => ({ stream: streamEvents(parts) }),

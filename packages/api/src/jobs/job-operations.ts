@@ -13,6 +13,8 @@ interface JobParts extends SubmitParts {
   readonly list: JobList;
 }
 
+const GONE_ERRORS = ['JOB_NOT_FOUND', 'RESULT_EXPIRED', 'RESULT_REMOVED'] as const;
+
 export const jobFeature = defineFeature({
   name: 'jobs',
   operations: {
@@ -44,7 +46,7 @@ export const jobFeature = defineFeature({
       access: 'operator',
       effect: 'read',
       answers: { 200: 'the job record' },
-      errors: ['JOB_NOT_FOUND'],
+      errors: GONE_ERRORS,
     },
     cancel: {
       method: 'delete',
@@ -52,7 +54,7 @@ export const jobFeature = defineFeature({
       access: 'developer',
       effect: 'change',
       answers: { 200: 'the job record, ended', 202: 'the job record; it is about to end: [Cancelling](#cancelling)' },
-      errors: ['JOB_NOT_FOUND'],
+      errors: GONE_ERRORS,
     },
   },
   create: (parts: JobParts) => ({ submit: submitJob(parts), list: listJobs(parts), show: showJob(parts), cancel: cancelJob(parts) }),

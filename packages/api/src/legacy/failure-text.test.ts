@@ -26,7 +26,7 @@ describe('the text of a failure', () => {
       'Failed to execute Python code: the Python process crashed: signal 11',
     ],
     ['exec', outcome('cancelled'), 'Failed to execute Python code: the job was cancelled'],
-    ['exec', outcome('lost'), 'Failed to execute Python code: the worker node was lost; the code may have run'],
+    ['exec', outcome('lost'), 'Failed to execute Python code: the job was lost; the code may have run'],
   ])('%s %j', (kind, ended, text) => {
     expect(toFailureText(job(kind), ended)).toBe(text);
   });

@@ -48,7 +48,7 @@ function reasonText({ limits }: Job, { status, error }: Outcome): string {
     cpu_exceeded: `CPU limit of ${limits.cpuSeconds} seconds exceeded`,
     crashed: `the Python process crashed${detail}`,
     cancelled: 'the job was cancelled',
-    lost: `the worker node was lost; the code may have run${detail}`,
+    lost: `the job was lost; the code may have run${detail}`,
   };
   return reasons[status] ?? `the job ended as '${status}'${detail}`;
 }

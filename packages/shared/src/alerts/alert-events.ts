@@ -7,7 +7,7 @@ import type { AlertName } from './alert-table';
 
 /** Alerts about something that happens, not about how things stand: any process may see it, and one replica evaluates. */
 export const EVENT_ALERTS = [
-  'JOB_SIGNATURE_REFUSED', 'RECORD_REFUSED', 'BREAKER_OPEN', 'LANE_WITHOUT_WORKER',
+  'JOB_SIGNATURE_REFUSED', 'RECORD_REFUSED', 'BREAKER_OPEN', 'LANE_WITHOUT_WORKER', 'RESULTS_REMOVED_EARLY',
 ] as const satisfies readonly AlertName[]; // prettier-ignore
 export type EventAlertName = (typeof EVENT_ALERTS)[number];
 

@@ -79,6 +79,11 @@ export const alertTable = {
     condition: 'Another record in Redis (an outcome, a job’s record, a quarantine entry) was not signed by this cluster.',
     advice: 'As above. After a rotation: is the old key in `PYTHON3_SIGNING_KEYS` everywhere?',
   },
+  RESULTS_REMOVED_EARLY: {
+    severity: 'WARNING', setting: 'resultMaxBytes', window: '5 minutes', subject: null,
+    condition: 'Outcomes were removed before their time, as all together hold more than the setting says, or those of one owner more than `PYTHON3_RESULT_MAX_BYTES_PER_OWNER`.',
+    advice: 'Whoever asks for one gets 410 `RESULT_REMOVED`. Raise the setting as far as Redis has memory, or ask for shorter `resultTtlSeconds` and smaller results.',
+  },
   P95_OVER_OBJECTIVE: {
     severity: 'WARNING', setting: 'alertP95Ms', window: '5 minutes', subject: null,
     condition: 'Of at least `PYTHON3_ALERT_FAILURE_JOBS` runs, 5 % took longer than the setting says. 0: never.',

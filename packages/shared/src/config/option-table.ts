@@ -228,7 +228,7 @@ export const optionTable = {
   }),
   resultMaxBytes: option({
     name: 'PYTHON3_RESULT_MAX_BYTES', parse: integerBetween(1_048_576, 1_099_511_627_776), default: 50_331_648, accepts: 'bytes, 1 MiB to 1 TiB',
-    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest of the owners that hold most are removed before their time (`JOB_NOT_FOUND`). Set it alike on all worker nodes.',
+    description: 'How much Redis memory finished jobs may hold in all; beyond it the oldest of the owners that hold most are removed before their time (`RESULT_REMOVED`). Set it alike on all worker nodes.',
   }),
   resultMaxBytesPerOwner: option({
     name: 'PYTHON3_RESULT_MAX_BYTES_PER_OWNER', parse: integerBetween(0, 1_099_511_627_776), default: 0, defaultText: '0: no more than all together', accepts: 'bytes, 0 to 1 TiB',

@@ -26,6 +26,8 @@ export interface Job {
   readonly startAfter?: number | undefined;
   /** Epoch milliseconds after which the job must not start any more (its caller is gone), or null. */
   readonly startBefore: number | null;
+  /** It starts only while an API replica holds it for a caller that waits (`caller-hold.ts`); absent: in any case. */
+  readonly held?: true;
   /** Most starts, whatever ended them; absent: `MAX_STARTS`, or one if `at-most-once`. */
   readonly attempts?: number | undefined;
   /** Ends of the code after which it is started again while it has starts left; absent: none. */

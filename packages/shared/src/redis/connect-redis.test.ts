@@ -163,6 +163,34 @@ describe('coming back', () => {
   }); // prettier-ignore
 });
 
+it('a server that loads its data is asked again soon, whatever it says that it will still take', async () => {
+  let isLoading = true;
+  let askedWhileLoading = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      // Each command begins with how many words it has.
+      for (const command of chunk
+        .toString()
+        .split(/^\*\d+\r\n/m)
+        .slice(1)) {
+        const text = isLoading ? 'loading:1\r\nloading_eta_seconds:3600' : 'loading:0';
+        const isInfo = /^\$4\r\ninfo\r\n/i.test(command);
+        if (isInfo && isLoading) askedWhileLoading += 1;
+        socket.write(isInfo ? `$${text.length}\r\n${text}\r\n` : '+OK\r\n');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { redis } = connect(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`, 'patient');
+  // Asked once it would not be asked again for 10 s, and a second time not within this test.
+  await waitFor('it to be asked again and again', () => askedWhileLoading >= 4);
+  isLoading = false;
+  await waitFor('it to be ready', () => redis.status === 'ready');
+  redis.disconnect();
+  server.close();
+});
+
 describe('a Cluster', () => {
   it('whose node is gone: fail-fast says that nobody knows, or that it is away, and never waits', async () => {
     const nodes = await startRedisCluster(3);

@@ -29,6 +29,9 @@ type ServerOptions = Omit<RedisOptions, 'replyMapping' | 'retryStrategy' | 'db'>
 /** How long a command of a waiting caller may take before Redis counts as away. */
 const COMMAND_TIMEOUT_MS = 2_000;
 
+/** How soon a server that loads its data is asked again. ioredis goes by what is left by the server's own estimate, and up to 10 s. */
+const LOADING_RETRY_MS = 250;
+
 /** Of a Cluster: how long a command that may be sent again waits for the next try. */
 const RESEND_MS = 100;
 
@@ -68,6 +71,7 @@ function commonOptions({ username, password }: RedisTarget, { profile, name }: C
     // BullMQ 6 and our scripts read the classic reply shapes.
     protocol: 2,
     connectTimeout: 5_000,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(profile === 'fail-fast'

@@ -4,7 +4,9 @@ import type { Redis } from 'ioredis';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectForRecords, RecordUnderTest } from '../../test/record-under-test';
 import { createJobId } from '../jobs/job-id';
-import { MAX_PUBLISHED_BYTES, RECORD_FIELDS } from './job-record';
+import { defineHoldCommand, HOLD_GRACE_MS } from './caller-hold';
+import { finishJobKeys, MAX_PUBLISHED_BYTES, RECORD_FIELDS } from './job-record';
+import { LargeContent, PIECE_BYTES } from './large-content';
 import { createRedisKeys } from './redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
@@ -80,6 +82,92 @@ describe('a job record', () => {
     expect(await record.finish('t1')).toBe('stale');
     expect(await record.finish('t2')).toBe('stale');
     expect(await record.finish('t3', 'lost')).toBe('written');
+  });
+
+  it('whose caller waits starts while it is held, and is put back when it is not', async () => {
+    const record = await newRecord().accept();
+    await record.holdFor(60_000);
+    expect((await record.take('t1', { intent: 'run-held' })).verdict).toBe('start');
+    await record.holdFor(-1);
+    expect(await record.take('t2', { intent: 'run-held' })).toMatchObject({ verdict: 'lapsed', leftMs: 500 });
+    // Nothing has changed: the attempt that runs is not fenced off by who only looked.
+    expect(await record.read()).toMatchObject({ token: 't1', state: 'active' });
+    // Jobs that nobody holds are not asked.
+    expect((await record.take('t3')).verdict).toBe('start');
+    // Held again: what was found before is void.
+    await record.holdFor(60_000);
+    expect((await record.take('t4', { intent: 'run-held' })).verdict).toBe('start');
+  });
+
+  it('that nobody has held for long is abandoned, and whoever learns that may write it; else it may come back', async () => {
+    const record = await newRecord().accept();
+    await record.holdFor(-60_000);
+    expect((await record.take('t1', { intent: 'run-held' })).verdict).toBe('lapsed');
+    const [since, of] = ((await record.read())['lapsed'] ?? '').split(' ').map(Number) as [number, number];
+    await redis.hset(record.key, 'lapsed', `${since - HOLD_GRACE_MS + 5_000} ${of}`);
+    expect((await record.take('t2', { intent: 'run-held' })).verdict).toBe('lapsed');
+    await redis.hset(record.key, 'lapsed', `${since - HOLD_GRACE_MS} ${of}`);
+    expect(await record.take('t3', { intent: 'run-held' })).toMatchObject({ verdict: 'abandoned', attempts: [] });
+    expect(await record.finish('t3', 'expired')).toBe('written');
+    expect(Object.keys(await record.read())).not.toEqual(expect.arrayContaining(['heldUntil']));
+  });
+
+  it.each(['', 'x', '-5', 'nan', '1e400'])('held until "%s" is held by nobody, unless that is a number', async (heldUntil) => {
+    const record = await newRecord().accept();
+    await redis.hset(record.key, 'heldUntil', heldUntil);
+    expect((await record.take('t1', { intent: 'run-held' })).verdict).toBe(heldUntil === '1e400' ? 'start' : 'lapsed');
+  });
+
+  it('is held on by one command for many, and not where it has ended, or the command is late', async () => {
+    defineHoldCommand(redis);
+    const [one, other, ended, never] = (await Promise.all([0, 1, 2, 3].map(() => newRecord().accept()))) as [RecordUnderTest, RecordUnderTest, RecordUnderTest, RecordUnderTest];
+    for (const record of [one, other, ended]) await record.holdFor(1_000);
+    await ended.take('t', { intent: 'close' });
+    await ended.finish('t');
+    const prefix = one.key.slice(0, -one.id.length);
+    const ids = [one, other, ended, never].map(({ id }) => id);
+    const [seconds] = await redis.time();
+    const until = (Number(seconds) + 60) * 1_000;
+    expect(await redis.renewHolds(prefix, until, ...ids)).toBe(2);
+    expect(await redis.renewHolds(prefix, Number(seconds) * 1_000 - 1_000, ...ids)).toBe(0);
+    const held = await Promise.all([one, other, ended, never].map(async (record) => (await record.read())['heldUntil']));
+    expect(held).toEqual([String(until), String(until), undefined, undefined]);
+  }); // prettier-ignore
+
+  it('that its node gave up says so, if it still was its own', async () => {
+    const record = await newRecord().accept();
+    await record.take('t1');
+    expect(await redis.noteLoss(record.key, 't0', 'LockLost', 'late')).toBe(0);
+    expect(await redis.noteLoss(record.key, 't1', 'LockLost', 'in time')).toBe(1);
+    const taken = await record.take('t2', { worker: 'node-2' });
+    expect(taken.attempts).toMatchObject([{ status: 'lost', error: { type: 'LockLost', message: 'in time' } }, { number: 2 }]);
+  });
+
+  it('with an outcome that is staged is finished by what was staged, or not at all', async () => {
+    const record = await newRecord().accept();
+    await record.take('t1');
+    const large = new LargeContent(redis);
+    const staged = await large.stage(keys.staged('default', record.id), Buffer.alloc(2 * PIECE_BYTES + 1, 7));
+    const finish = (bytes: number) =>
+      redis.finishJob(
+        ...finishJobKeys(keys, 'default', record.id),
+        't1',
+        Buffer.alloc(0),
+        60_000,
+        '',
+        record.id,
+        1,
+        'x',
+        staged.key,
+        bytes,
+      );
+    expect(await finish(4 * PIECE_BYTES)).toBe('unstaged');
+    expect(await record.read()).toMatchObject({ state: 'active', token: 't1' });
+    expect(await finish(staged.bytes)).toBe('written');
+    expect(await record.read()).toMatchObject({ state: 'finished', outcomeBytes: String(staged.bytes) });
+    expect((await large.read(keys.jobOutcome('default', record.id), staged.bytes))?.equals(Buffer.alloc(staged.bytes, 7))).toBe(true);
+    expect(await redis.exists(staged.key)).toBe(0);
+    expect(await finish(staged.bytes)).toBe('finished');
   });
 
   it('that waits can be taken to be ended unrun, which is no start', async () => {

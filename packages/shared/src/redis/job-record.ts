@@ -1,7 +1,10 @@
 import type { Redis, Result } from 'ioredis';
 import { COUNT_OUTCOME } from '../metrics/tally-scripts';
+import { defineNoteLoss } from './attempt-note';
+import { LAPSE, NOW_MS } from './caller-hold';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
+import { IS_WHOLE } from './large-content';
 import { READ_RECORD, TRY_COMMAND } from './script-guards';
 import { defineUndoStart } from './undo-start';
 import type { RedisKeys } from './redis-keys';
@@ -30,10 +33,14 @@ export const RECORD_FIELDS = {
   startedBy: 'startedBy',
   /** Epoch milliseconds, on Redis' clock, before which a job that is to be retried does not start; see `job-retry.ts`. */
   retryAt: 'retryAt',
+  /** Epoch milliseconds, on Redis' clock, until which a caller waits for it; and since when nobody has. See `caller-hold.ts`. */
+  heldUntil: 'heldUntil',
+  lapsed: 'lapsed',
   /** Sealed: how the last attempt ended, while a retry is due. */
   lastEnd: 'lastEnd',
-  /** Sealed outcome. */
+  /** Sealed outcome; a large one stands under a key of its own, and here how many bytes it has (`large-content.ts`). */
   outcome: 'outcome',
+  outcomeBytes: 'outcomeBytes',
   /** Epoch milliseconds at which somebody asked for its cancellation; see `job-cancel.ts`. */
   cancelRequested: 'cancelRequested',
   /** Epoch milliseconds at which a worker node took it upon itself to write that outcome. */
@@ -46,14 +53,15 @@ export const RECORD_FIELDS = {
 
 /**
  * Takes a job that the queue has handed over, atomically, before anything is decided about it.
- * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, or `close` to end it unrun),
+ * KEYS[1] record; ARGV: token, worker, now (epoch ms), delivery, most starts, intent (`run`, `run-held` where it starts only while its caller waits, or `close` to end it unrun),
  * queue lock and its value, or nothing (a key of the record's own hash tag). With a lock: only while it is held, so that a
  * take that hung on its way to Redis cannot fence off the node that has the job now.
  * Answers [verdict, attempts JSON]: `start` (the marker is written: user code may run), `close` (its outcome may be
  * written), `unknown` (no record), `finished`, `lost` (at-most-once and already started), `exhausted` (started too often),
  * `unheld` (the lock is somebody else's or nobody's), `cancel` (its cancellation was asked for: it must not start, and its
  * outcome may be written), `cancelled` (the like, and it has an outcome already), `early` (a retry whose time has not come;
- * third comes how many ms are left), `damaged` (nobody can read how often it was started: its outcome may be written). Unless unknown, finished, cancelled, early or unheld the job is this token's from now
+ * third comes how many ms are left), `lapsed` (nobody holds it: put it back for
+ * as many ms as come third), `abandoned` (nobody has held it for long: its outcome may be written), `damaged` (nobody can read how often it was started: its outcome may be written). Unless unknown, finished, cancelled, early, lapsed or unheld the job is this token's from now
  * on, and an attempt that still runs elsewhere is fenced off.
  *
  * A command whose answer was lost with its connection is sent again. A take that has started the job then finds its own
@@ -61,9 +69,11 @@ export const RECORD_FIELDS = {
  */
 const TAKE_SCRIPT = `
 ${READ_RECORD}
+${NOW_MS}
+${LAPSE}
 if ARGV[8] and redis.pcall('GET', ARGV[7]) ~= ARGV[8] then return {'unheld', '[]'} end
-local state, attempts, isCancelled, token, startedBy, retryAt =
-  unpack(readFields(KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt'))
+local state, attempts, isCancelled, token, startedBy, retryAt, heldUntil, lapsed =
+  unpack(readFields(KEYS[1], 'state', 'attempts', 'cancelRequested', 'token', 'startedBy', 'retryAt', 'heldUntil', 'lapsed'), 1, 8)
 if not state then return {'unknown', '[]'} end
 local started = readAttempts(attempts)
 if not started then
@@ -79,12 +89,18 @@ if startedBy == ARGV[1] then
   return {isCancelled and 'cancel' or 'start', attempts}
 end
 if state == 'delayed' and retryAt and ARGV[6] == 'run' and not isCancelled then
-  local time = redis.call('TIME')
-  local left = (tonumber(retryAt) or 0) - (time[1] * 1000 + math.floor(time[2] / 1000))
+  local left = (tonumber(retryAt) or 0) - nowMs()
   if left > 0 then return {'early', attempts, left} end
+end
+local isAbandoned = false
+if ARGV[6] == 'run-held' and not isCancelled and not (#started > 0 and ARGV[4] == 'at-most-once') then
+  local left = lapse(KEYS[1], heldUntil, lapsed)
+  if left and left > 0 then return {'lapsed', attempts, left} end
+  isAbandoned = left == 0
 end
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 if isCancelled then return {'cancel', attempts} end
+if isAbandoned then return {'abandoned', attempts} end
 if #started > 0 and ARGV[4] == 'at-most-once' then return {'lost', attempts} end
 if ARGV[6] == 'close' then return {'close', attempts} end
 if #started >= tonumber(ARGV[5]) then return {'exhausted', attempts} end
@@ -102,25 +118,37 @@ export const RECORD_OVERHEAD_BYTES = 800;
  * Writes the outcome if there is none, and only for the current attempt. Publishes it to whoever waits; a large one is fetched by the waiter instead.
  * The job leaves the index of open jobs and enters those of outcomes, with the bytes its record holds for its owner.
  * It is counted in the same step (`tally-scripts.ts`). An index or counter that is not what it should be keeps no outcome from being written.
- * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally.
- * Answers `written`, `finished`, `stale` or `unknown`.
+ * KEYS: see `finishJobKeys`; ARGV: token, sealed outcome, TTL (ms), reply channel or '', job id, most bytes published, tally,
+ * where the outcome is staged and its size, or nothing (the outcome is then given whole).
+ * Answers `written`, `finished`, `stale`, `unknown` or `unstaged` (what was staged is gone: nothing is written).
  */
 export const FINISH_SCRIPT = `
 ${TRY_COMMAND}
+${IS_WHOLE}
 ${READ_RECORD}
 local state, token, queuedBytes = unpack(readFields(KEYS[1], 'state', 'token', 'queuedBytes'))
 if not state then return 'unknown' end
 if state == 'finished' then return 'finished' end
 if token ~= ARGV[1] then return 'stale' end
 local lane = string.match(KEYS[1], '^(.*}):job:')
-redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd')
-redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
+local size = #ARGV[2]
+local place = ''
+if ARGV[8] and ARGV[8] ~= '' then
+  if not isWhole(ARGV[8], ARGV[9]) then return 'unstaged' end
+  size = tonumber(ARGV[9])
+  place = lane .. ':outcome:' .. ARGV[5]
+  redis.call('RENAME', ARGV[8], place)
+  redis.call('PEXPIRE', place, ARGV[3])
+end
+redis.call('HDEL', KEYS[1], 'queuedBytes', 'startedBy', 'retryAt', 'lastEnd', 'heldUntil', 'lapsed')
+if place == '' then redis.call('HSET', KEYS[1], 'state', 'finished', 'outcome', ARGV[2])
+else redis.call('HSET', KEYS[1], 'state', 'finished', 'outcomeBytes', size) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('DEL', KEYS[2])
+redis.call('UNLINK', KEYS[2])
 -- the lane's counter has the hash tag of the record; records of other makers have no queuedBytes
 if queuedBytes and string.match(queuedBytes, '^[1-9]%d*$') then try(lane, 'DECRBY', lane .. ':queued-bytes', queuedBytes) end
 try(lane, 'ZREM', KEYS[3], ARGV[5])
-local bytes = #ARGV[2] + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
+local bytes = size + redis.call('HSTRLEN', KEYS[1], 'job') + ${RECORD_OVERHEAD_BYTES}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local member = ARGV[5] .. ' ' .. bytes
@@ -138,10 +166,22 @@ return 'written'
 `;
 
 /** What a worker node means to do with a job it takes. */
-export type TakeIntent = 'run' | 'close';
+export type TakeIntent = 'run' | 'run-held' | 'close';
 export type TakeVerdict =
-  'start' | 'close' | 'unknown' | 'finished' | 'lost' | 'exhausted' | 'unheld' | 'early' | 'cancel' | 'cancelled' | 'damaged';
-export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown';
+  | 'start'
+  | 'close'
+  | 'unknown'
+  | 'finished'
+  | 'lost'
+  | 'exhausted'
+  | 'unheld'
+  | 'early'
+  | 'lapsed'
+  | 'abandoned'
+  | 'cancel'
+  | 'cancelled'
+  | 'damaged';
+export type FinishVerdict = 'written' | 'finished' | 'stale' | 'unknown' | 'unstaged';
 
 /** Outcomes up to this size travel on the reply channel; larger ones are fetched from the record. */
 export const MAX_PUBLISHED_BYTES = 32_768;
@@ -190,6 +230,8 @@ export interface FinishJobArguments {
     mostPublishedBytes: number,
     /** See `formatTally`. */
     tally: string,
+    /** Of an outcome that is staged; the one above is then empty. */
+    ...staged: [] | [key: string, bytes: number],
   ];
 }
 
@@ -198,5 +240,6 @@ export function defineJobCommands(redis: Redis): Redis {
   redis.defineCommand('takeJob', { numberOfKeys: 1, lua: TAKE_SCRIPT });
   redis.defineCommand('finishJob', { numberOfKeys: 6, lua: FINISH_SCRIPT });
   defineUndoStart(redis);
+  defineNoteLoss(redis);
   return defineCancelCommands(defineRetryCommand(redis));
 }

@@ -8,8 +8,12 @@ export interface RedisKeys {
   readonly queueName: string;
   /** Hash: the job's record; fields and states in `job-record.ts`. */
   readonly jobRecord: (lane: string, jobId: string) => string;
-  /** String: sealed content of a job too large for the queue entry. */
+  /** Hash of pieces: sealed content of a job too large for the queue entry (`large-content.ts`, as the next two). */
   readonly jobPayload: (lane: string, jobId: string) => string;
+  /** Hash of pieces: sealed outcome too large for the record. Scripts derive it from the record's key. */
+  readonly jobOutcome: (lane: string, jobId: string) => string;
+  /** Hash of pieces, short-lived: content on its way to one of those places. */
+  readonly staged: (lane: string, token: string) => string;
   /** BullMQ's hash of a queued job; it exists as long as the queue knows the job. */
   readonly queueEntry: (lane: string, jobId: string) => string;
   /** BullMQ's lock of a job that a worker node holds; its value is that node's token. */
@@ -20,6 +24,8 @@ export interface RedisKeys {
   readonly outcomes: (lane: string, owner: string) => string;
   /** Sorted set: `<job id> <bytes> <owner>` of all of them; score: epoch ms at which the record expires. */
   readonly outcomeExpiry: (lane: string) => string;
+  /** Sorted set: jobs whose outcome is no longer kept, and why (`gone-jobs.ts`). */
+  readonly gone: (lane: string) => string;
   /** Hash: owner → sum of the bytes in its `outcomes`. */
   readonly outcomeBytes: (lane: string) => string;
   /** Hash: the lane's counters since the store began; this key and the next three: `metrics/tally-scripts.ts`, which derives them. */
@@ -97,11 +103,14 @@ export function createRedisKeys(namespace: string): RedisKeys {
     queueName: 'queue',
     jobRecord: (lane, jobId) => `${namespace}:{${lane}}:job:${jobId}`,
     jobPayload: (lane, jobId) => `${namespace}:{${lane}}:payload:${jobId}`,
+    jobOutcome: (lane, jobId) => `${namespace}:{${lane}}:outcome:${jobId}`,
+    staged: (lane, token) => `${namespace}:{${lane}}:staged:${token}`,
     queueEntry: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}`,
     queueLock: (lane, jobId) => `${namespace}:{${lane}}:queue:${jobId}:lock`,
     openJobs: (lane) => `${namespace}:{${lane}}:open`,
     outcomes: (lane, owner) => `${namespace}:{${lane}}:outcomes:${owner}`,
     outcomeExpiry: (lane) => `${namespace}:{${lane}}:outcome-expiry`,
+    gone: (lane) => `${namespace}:{${lane}}:gone`,
     outcomeBytes: (lane) => `${namespace}:{${lane}}:owner-bytes`,
     counts: (lane) => `${namespace}:{${lane}}:counts`,
     minuteCounts: (lane, minute) => `${namespace}:{${lane}}:minute:${minute}`,

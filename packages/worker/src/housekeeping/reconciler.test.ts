@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, formatTally, KeyRing, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealAttemptEnd, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, finishJobKeys, formatTally, KeyRing, LargeContent, MAX_PUBLISHED_BYTES, MAX_STARTS, openOutcome, sealAttemptEnd, sealJobHead,
   type Delivery, type Job, type Outcome, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 function create(times: { ageMs?: number; confirmMs?: number }): Reconciler {
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger });
+  const outcomes = new OutcomeWriter({ redis, large: new LargeContent(redis), keys, keyRing, workerId: 'node-1', level: 'D', logger });
   return new Reconciler({ redis, keys, keyRing, outcomes, workerId: 'node-1', logger, ...times });
 }
 

@@ -114,8 +114,8 @@ export class Reconciler implements Chore {
 /** What becomes of a job without queue entry; nothing if it ended meanwhile. */
 function judgeStray(job: Job, { verdict, attempts }: TakenJob): Verdict | undefined {
   if (verdict === 'unknown' || verdict === 'finished' || verdict === 'cancelled') return undefined;
-  if (verdict === 'cancel') return stopped('cancelled', attempts.length);
+  if (verdict === 'cancel') return stopped('cancelled', attempts);
   if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
-  if (verdict === 'lost') return stopped('lost', attempts.length);
-  return attempts.length >= mostStartsOf(job) ? stopped('exhausted', attempts.length) : queueEntryLost(job.delivery, attempts.length);
+  if (verdict === 'lost') return stopped('lost', attempts);
+  return attempts.length >= mostStartsOf(job) ? stopped('exhausted', attempts) : queueEntryLost(job.delivery, attempts.length);
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Logger, RedisKeys } from '@python3-cluster/shared';
+import type { AlertEvents, Logger, RedisKeys } from '@python3-cluster/shared';
 import { fairShares } from './fair-shares';
 import type { Chore } from './housekeeper';
 import { OutcomeIndex } from './outcome-index';
@@ -11,6 +11,8 @@ export interface SweeperOptions {
   readonly maxBytes: number;
   /** Of one owner, over all lanes; 0: no bound of its own. */
   readonly maxBytesPerOwner?: number;
+  /** Told of outcomes that are removed before their time. */
+  readonly events?: Pick<AlertEvents, 'report'>;
   readonly logger: Logger;
 }
 
@@ -53,9 +55,11 @@ export class Sweeper implements Chore {
         removed += evicted.removed;
       }
     }
-    const { logger, maxBytes, maxBytesPerOwner } = this.options;
-    if (removed > 0)
+    const { events, logger, maxBytes, maxBytesPerOwner } = this.options;
+    if (removed > 0) {
+      events?.report('RESULTS_REMOVED_EARLY', '', `${removed} in one pass`);
       logger.warn({ removed, maxBytes, maxBytesPerOwner }, 'outcomes were removed before their time: PYTHON3_RESULT_MAX_BYTES');
+    }
   }
 
   private note(holdings: Holdings, lane: string, held: ReadonlyMap<string, number>): void {

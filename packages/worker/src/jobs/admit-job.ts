@@ -1,8 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Config, IsolationLevel, Job, KeyRing, Logger, RedisKeys } from '@python3-cluster/shared';
+import type { Config, IsolationLevel, Job, KeyRing, LargeContent, Logger, RedisKeys } from '@python3-cluster/shared';
 import type { JobTrace } from './job-trace';
-import { endedBy, isGivenUp } from './abort-reasons';
+import { holdBack } from './hold-back';
 import { rejected, stopped, type Verdict } from './judge-run';
 import { loadContent } from './load-content';
 import { targetOf, unknownTarget, type JobTarget } from './outcome-target';
@@ -15,6 +14,8 @@ import { verifyJob, type RejectionCode } from './verify-job';
 export interface AdmissionTools {
   readonly config: Config;
   readonly redis: Redis;
+  /** How payloads come that are too large to stand before a renewal of a lock. */
+  readonly large: Pick<LargeContent, 'read'>;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly level: IsolationLevel;
@@ -38,9 +39,9 @@ export type JobAdmission =
  * and is not over.
  */
 export async function admitJob(tools: AdmissionTools, received: ReceivedJob, trace: JobTrace): Promise<JobAdmission> {
-  const { redis, keys, keyRing, level } = tools;
+  const { large, keys, keyRing, level } = tools;
   const { lane, jobId, signal } = received;
-  const content = await loadContent(redis, keys, received);
+  const content = await loadContent(large, keys, received);
   if (!content.ok) return refuse(tools, received, trace, content);
   const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
   if (!verification.ok) return refuse(tools, received, trace, verification);
@@ -50,7 +51,7 @@ export async function admitJob(tools: AdmissionTools, received: ReceivedJob, tra
   // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
   const leftMs = (job.startAfter ?? 0) - Date.now();
   if (leftMs > 0) return { kind: 'back', processed: await holdBack(leftMs, signal) };
-  return isTooLate(job) ? closed(job, stopped('expired', 0)) : { kind: 'admitted', job, payload };
+  return isTooLate(job) ? closed(job, stopped('expired')) : { kind: 'admitted', job, payload };
 }
 
 const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
@@ -76,17 +77,4 @@ async function refuse(tools: AdmissionTools, { lane, jobId }: ReceivedJob, trace
   const target = head ? { ...targetOf(head), lane } : unknownTarget(lane, jobId, tools.config.resultTtlSeconds * 1_000);
   const rules = head ?? { delivery: 'at-least-once' as const };
   return { kind: 'closed', closing: { target, rules, verdict: rejected(code, message) } };
-}
-
-/**
- * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
- * node would promote a job and the other put it back, many times a second.
- */
-export const EARLY_HOLD_MS = 250;
-
-/** Goes back to wait for its time. One that is being cancelled meanwhile is settled as any that nobody runs. */
-export async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed> {
-  const notBefore = Date.now() + leftMs;
-  await pause(Math.min(leftMs, EARLY_HOLD_MS), undefined, { signal }).catch(() => undefined);
-  return isGivenUp(signal) ? endedBy(signal) : { kind: 'later', notBefore };
 }

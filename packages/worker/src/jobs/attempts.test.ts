@@ -67,6 +67,8 @@ interface Played {
   readonly killed: number;
   readonly givenBack: number;
   readonly traces: number;
+  /** Losses noted in the record. */
+  readonly noted: readonly string[];
 }
 
 async function play({
@@ -75,7 +77,7 @@ async function play({
   confirms,
   signal = new AbortController().signal,
 }: Scene): Promise<Played> {
-  const seen = { starts: 0, undone: 0, killed: 0, givenBack: 0, traces: 1 };
+  const seen = { starts: 0, undone: 0, killed: 0, givenBack: 0, traces: 1, noted: [] as string[] };
   const attempts: Attempt[] = [];
   let lent = 0;
   const redis = {
@@ -85,6 +87,7 @@ async function play({
       if (verdict === 'start') attempts.push({ number: attempts.length + 1 } as Attempt);
       return Promise.resolve([verdict, JSON.stringify(attempts)]);
     },
+    noteLoss: (_record: string, _token: string, type: string) => Promise.resolve(seen.noted.push(type)),
     undoStart: () => Promise.resolve((seen.undone += 1)),
   };
   const tools: AttemptTools = {
@@ -114,7 +117,7 @@ describe('the attempts at a job', () => {
   it('are one where its code comes to an end', async () => {
     const { end, ...seen } = await play({});
     expect(end).toMatchObject({ kind: 'ended', verdict: { status: 'succeeded' }, isWarm: false });
-    expect(seen).toEqual({ starts: 1, undone: 0, killed: 0, givenBack: 1, traces: 1 });
+    expect(seen).toEqual({ starts: 1, undone: 0, killed: 0, givenBack: 1, traces: 1, noted: [] });
   });
 
   it('are one where its code crashes: that is an outcome', async () => {
@@ -130,7 +133,12 @@ describe('the attempts at a job', () => {
   });
 
   it('are another start where the template went down under it, with a trace of its own', async () => {
-    expect(await play({ lives: ['dies-with-template', 'answers'] })).toMatchObject({ end: { kind: 'ended' }, starts: 2, traces: 2 });
+    expect(await play({ lives: ['dies-with-template', 'answers'] })).toMatchObject({
+      end: { kind: 'ended' },
+      starts: 2,
+      traces: 2,
+      noted: ['TemplateLost'],
+    });
   });
 
   it('tell that each start took a template down, where that was so', async () => {
@@ -162,12 +170,12 @@ describe('the attempts at a job', () => {
   });
 
   it.each([
-    [LOCK_LOST, { kind: 'taken-away' }],
-    [CANCEL_REQUESTED, { kind: 'ended', verdict: { status: 'cancelled' } }],
-  ])('end what runs when told to (%s)', async (reason, end) => {
+    [LOCK_LOST, { kind: 'taken-away' }, ['LockLost']],
+    [CANCEL_REQUESTED, { kind: 'ended', verdict: { status: 'cancelled' } }, []],
+  ])('end what runs when told to (%s)', async (reason, end, noted) => {
     const aborter = new AbortController();
     const playing = play({ lives: ['hangs'], signal: aborter.signal });
     setImmediate(() => setImmediate(() => aborter.abort(reason)));
-    expect(await playing).toMatchObject({ end });
+    expect(await playing).toMatchObject({ end, noted });
   });
 });

@@ -16,6 +16,7 @@ import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { OutputFeed } from '../watch/output-feed';
 import { CANCEL_REQUESTED, isGivenUp } from './abort-reasons';
 import { judgeRun, type Verdict } from './judge-run';
+import { noteGivenUp, noteLoss } from './note-loss';
 import type { ReceivedJob } from './received-job';
 import { RunCompany } from './run-company';
 import { runInSlot, type RunReport } from './run-in-slot';
@@ -139,9 +140,13 @@ export class Attempts {
     if (report.killReason === 'cancelled' && signal.reason !== CANCEL_REQUESTED) {
       const fields = { jobId: job.id, traceId: traceIdOf(job.traceparent), reason: signal.reason as string };
       logger.warn(fields, 'the job was ended here, and nothing is written for it');
+      noteGivenUp(this.tools, job, taken, signal);
       return TAKEN_AWAY;
     }
-    if (report.answer === undefined && child.lostWithTemplate) return { kind: 'template-lost', wasAlone };
+    if (report.answer === undefined && child.lostWithTemplate) {
+      noteLoss(this.tools, job, taken, 'TemplateLost');
+      return { kind: 'template-lost', wasAlone };
+    }
     return { kind: 'ended', verdict, report, taken, isWarm: lent.isWarm };
   }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, loadConfig, openOutcome, QuarantineList, RESTRICTED_MODULES, sealJob, sealJobHead,
+  connectRedis, createJobId, createRedisKeys, defineJobCommands, KeyRing, LargeContent, loadConfig, openOutcome, QuarantineList, RESTRICTED_MODULES, sealJob, sealJobHead,
   type Delivery, type Job, type Outcome,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -80,8 +80,9 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   await redis.hset(record, 'job', sealJobHead(keyRing, job), 'state', 'waiting');
   await redis.pexpire(record, 60_000);
   const workerId = 'node-1';
+  const large = new LargeContent(redis);
   const processor = new JobProcessor({
-    admission: { config, redis, keys, keyRing, level: 'A', logger },
+    admission: { config, redis, large, keys, keyRing, level: 'A', logger },
     pool,
     quarantine: new Quarantine({ config, redis, keys, keyRing, workerId, list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
     attempts: new Attempts({
@@ -90,7 +91,7 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
       warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
       feed: new OutputFeed({ redis, keys, keyRing, workerId, lanes: ['default'], logger }),
     }),
-    endings: new Endings({ redis, keys, keyRing, workerId, logger, outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId, level: 'D', logger }) }),
+    endings: new Endings({ redis, keys, keyRing, workerId, logger, outcomes: new OutcomeWriter({ redis, large, keys, keyRing, workerId, level: 'D', logger }) }),
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;

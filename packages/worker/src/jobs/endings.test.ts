@@ -62,16 +62,17 @@ describe('a job that is closed', () => {
     ['exhausted', 'expired'],
     ['cancel', 'cancelled'],
     ['lost', 'lost'],
+    ['abandoned', 'expired'],
     ['damaged', 'rejected'],
   ])('has its outcome where the record says “%s”: %s', async (verdict, status) => {
     const { endings, statuses } = play(verdict);
-    expect(await endings.close(received(), closingOf(job, stopped('expired', 0)), UNTRACED)).toEqual({ kind: 'done', outcome });
+    expect(await endings.close(received(), closingOf(job, stopped('expired')), UNTRACED)).toEqual({ kind: 'done', outcome });
     expect(statuses).toEqual([status]);
   });
 
   it('is somebody else’s where the lock is no longer ours', async () => {
     const { endings, statuses } = play('unheld');
-    expect([await endings.close(received(), closingOf(job, stopped('expired', 0)), UNTRACED), statuses]).toEqual([{ kind: 'lost' }, []]);
+    expect([await endings.close(received(), closingOf(job, stopped('expired')), UNTRACED), statuses]).toEqual([{ kind: 'lost' }, []]);
   });
 
   it.each<[TakeVerdict, boolean, string]>([
@@ -81,7 +82,7 @@ describe('a job that is closed', () => {
     ['unknown', false, 'JOB_REPLAYED'],
   ])('keeps the outcome that stands (%s, redelivered: %s), and logs %s', async (verdict, isRedelivered, word) => {
     const { endings, statuses, logged } = play(verdict);
-    expect(await endings.close(received(isRedelivered), closingOf(job, stopped('expired', 0)), UNTRACED)).toEqual({ kind: 'done' });
+    expect(await endings.close(received(isRedelivered), closingOf(job, stopped('expired')), UNTRACED)).toEqual({ kind: 'done' });
     expect([statuses, logged]).toEqual([[], [word]]);
   });
 });

@@ -37,7 +37,7 @@ export class Endings {
 
   /** Ends a job whose record says that it must not start again. */
   exhaust(received: ReceivedJob, job: Job, taken: TakenJob, trace: JobTrace): Promise<Processed> {
-    return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts.length), trace);
+    return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts), trace);
   }
 
   /** The outcome of a run, unless the job is to be tried again. */
@@ -71,6 +71,8 @@ export class Endings {
       case 'damaged':
       case 'cancel':
       case 'lost':
+      case 'abandoned':
+      case 'lapsed':
       case 'early':
       case 'exhausted':
       case 'start':
@@ -106,8 +108,9 @@ export class Endings {
 /** What the record itself says about a job that is not run (again). */
 function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
   if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
-  if (verdict === 'cancel') return stopped('cancelled', attempts.length);
-  return verdict === 'lost' ? stopped('lost', attempts.length) : undefined;
+  if (verdict === 'cancel') return stopped('cancelled', attempts);
+  if (verdict === 'abandoned') return stopped('abandoned', attempts);
+  return verdict === 'lost' ? stopped('lost', attempts) : undefined;
 }
 
 const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);

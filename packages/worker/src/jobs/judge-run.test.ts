@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
-import { OUTCOME_STATUSES, type ChildExited, type ChildResult } from '@python3-cluster/shared';
-import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
+import { OUTCOME_STATUSES, type Attempt, type ChildExited, type ChildResult } from '@python3-cluster/shared';
+import { judgeRun, LOSS_MESSAGES, rejected, stopped, type Verdict } from './judge-run';
 import type { KillReason, RunReport } from './run-in-slot';
 
 const limits = { timeoutMs: 1_500, memoryMb: 64, cpuSeconds: 2 };
@@ -151,12 +151,23 @@ describe('a job that is not run', () => {
     ['expired', 'expired', /not started/],
     ['lost', 'lost', /may have run/],
     ['exhausted', 'crashed', /3 times/],
+    ['abandoned', 'expired', /caller was gone.* again/],
   ] as const)('because it is %s ends %s', (why, status, words) => {
-    const verdict = stopped(why, 3);
+    const verdict = stopped(why, [1, 2, 3].map(attempt));
     expect(verdict).toMatchObject({ status, hasValue: false, limitsHit: [] });
     expect(verdict.error?.message).toMatch(words);
   });
+
+  it.each(['lost', 'exhausted'] as const)('that is %s says what its last node wrote down, and else what nobody knows', (why) => {
+    const noted = { ...attempt(2), error: { type: 'LockLost', message: LOSS_MESSAGES.LockLost('press-2') } };
+    const [known, unknown] = [stopped(why, [attempt(1), noted]), stopped(why, [attempt(1), attempt(2)])];
+    expect(known.error?.message).toContain('worker node press-2 could not renew its lock on the job in time and ended it');
+    expect(known.error?.message).not.toMatch(/went down/);
+    expect(unknown.error?.message).toContain('worker node press-2 went down or was cut off from Redis');
+  });
 });
+
+const attempt = (number: number): Attempt => ({ number, worker: `press-${number}`, startedAt: number });
 
 it('every status of the vocabulary is given by one of the cases above', () => {
   const given = new Set([...Object.values(CASES).map(([, [status]]) => status), 'rejected', 'expired', 'lost']);

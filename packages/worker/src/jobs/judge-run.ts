@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { ChildExited, Delivery, JobLimits, LimitName, OutcomeError, OutcomeStatus } from '@python3-cluster/shared';
+import type { Attempt, ChildExited, Delivery, JobLimits, LimitName, LossType, OutcomeError, OutcomeStatus } from '@python3-cluster/shared';
 import type { KillReason, RunReport } from './run-in-slot';
 import type { RejectionCode } from './verify-job';
 
@@ -83,7 +83,8 @@ export function rejected(code: RejectionCode, message: string): Verdict {
 }
 
 /** A job that is not started (again). */
-export function stopped(why: 'expired' | 'lost' | 'exhausted' | 'cancelled', starts: number): Verdict {
+export function stopped(why: 'expired' | 'abandoned' | 'lost' | 'exhausted' | 'cancelled', attempts: readonly Attempt[] = []): Verdict {
+  const starts = attempts.length;
   const verdict = (status: OutcomeStatus, type: string, message: string): Verdict => ({
     status,
     hasValue: false,
@@ -93,18 +94,33 @@ export function stopped(why: 'expired' | 'lost' | 'exhausted' | 'cancelled', sta
   switch (why) {
     case 'expired':
       return verdict('expired', 'Expired', 'the job waited too long and was not started');
+    case 'abandoned':
+      return verdict('expired', 'Expired', `its caller was gone, so the job was not started${starts === 0 ? '' : ' again'}`);
     case 'cancelled':
       return verdict('cancelled', 'Cancelled', starts === 0 ? 'the job was cancelled before it was started' : 'the job was cancelled');
     case 'lost':
-      return verdict('lost', 'WorkerLost', 'the worker node went down under the job; it may have run, and is not started again');
+      return verdict('lost', 'WorkerLost', `${lossOf(attempts.at(-1))}; the job may have run, and is not started again`);
     case 'exhausted':
       return verdict(
         'crashed',
         'WorkerLost',
-        `the job was started ${starts === 1 ? 'once' : `${starts} times`}; its node or template went down under the last start`,
+        `the job was started ${starts === 1 ? 'once' : `${starts} times`}; at the last, ${lossOf(attempts.at(-1))}`,
       );
   }
 }
+
+/** What is known of an attempt that has no end of its own: what its node wrote down, and else no more than that it is silent. */
+function lossOf(attempt: Attempt | undefined): string {
+  const noted = attempt?.error?.message;
+  if (noted !== undefined) return noted;
+  return `worker node ${attempt?.worker ?? 'unknown'} went down or was cut off from Redis`;
+}
+
+/** What a node writes down about an attempt that it gives up. */
+export const LOSS_MESSAGES: Readonly<Record<LossType, (worker: string) => string>> = {
+  LockLost: (worker) => `worker node ${worker} could not renew its lock on the job in time and ended it`,
+  TemplateLost: (worker) => `the template of worker node ${worker} went down under the job`,
+};
 
 /** A job that the queue no longer knows and that therefore cannot be started (again). */
 export function queueEntryLost(delivery: Delivery, starts: number): Verdict {

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import { isWrongType, parseQueueEntry, type RedisKeys } from '@python3-cluster/shared';
+import { isWrongType, parseQueueEntry, type LargeContent, type RedisKeys } from '@python3-cluster/shared';
 import type { RejectionCode } from './verify-job';
 
 export type LoadedContent =
@@ -13,15 +12,19 @@ interface Received {
 }
 
 /** The sealed job of a queue entry. Only a failure of Redis is thrown: then the job is tried again. */
-export async function loadContent(redis: Redis, keys: RedisKeys, { lane, jobId, entry }: Received): Promise<LoadedContent> {
+export async function loadContent(
+  large: Pick<LargeContent, 'read'>,
+  keys: RedisKeys,
+  { lane, jobId, entry }: Received,
+): Promise<LoadedContent> {
   const parsed = parseQueueEntry(entry);
   if (parsed === undefined) {
     return { ok: false, code: 'JOB_SIGNATURE_INVALID', message: 'its queue entry is none that an API replica writes' };
   }
   if ('sealed' in parsed) return { ok: true, sealed: Buffer.from(parsed.sealed, 'utf8') };
-  const sealed = await redis.getBuffer(keys.jobPayload(lane, jobId)).catch((error: unknown) => {
-    if (isWrongType(error)) return null;
+  const sealed = await large.read(keys.jobPayload(lane, jobId)).catch((error: unknown) => {
+    if (isWrongType(error)) return undefined;
     throw error;
   });
-  return sealed === null ? { ok: false, code: 'PAYLOAD_MISSING', message: 'the payload of the job is gone' } : { ok: true, sealed };
+  return sealed === undefined ? { ok: false, code: 'PAYLOAD_MISSING', message: 'the payload of the job is gone' } : { ok: true, sealed };
 }

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
-  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, PIECE_BYTES, sealingOutcome, traceIdOf,
+  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type LargeContent, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
@@ -10,6 +11,8 @@ import type { OutcomeTarget } from './outcome-target';
 
 export interface OutcomeWriterOptions {
   readonly redis: Redis;
+  /** How outcomes go that are too large to stand before a renewal of a lock. */
+  readonly large: LargeContent;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
   readonly workerId: string;
@@ -28,9 +31,11 @@ export interface WrittenOutcome {
   readonly outcome: Outcome;
 }
 
-/** Sealed, and not yet written. */
+/** Sealed, a large one staged, and not yet written. */
 export interface PreparedOutcome {
   readonly finish: FinishJobArguments;
+  /** Stages it anew, where a failover of Redis has lost what was staged (`unstaged`); absent where it is small. */
+  readonly stageAgain?: (() => Promise<void>) | undefined;
   /** To be told what became of it, for the log. */
   readonly onWritten: (written: FinishVerdict) => void;
 }
@@ -70,24 +75,32 @@ export class OutcomeWriter {
     return this.seal(target, { outcome: { ...outcome, attempts, timings, finishedAt, worker: workerId, level }, ...streams });
   }
 
-  private async settle(target: OutcomeTarget, end: SettledEnd, { finish, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
+  private async settle(target: OutcomeTarget, end: SettledEnd, { finish, stageAgain, onWritten }: PreparedOutcome): Promise<FinishVerdict> {
     const { redis, onSettled } = this.options;
-    const written = await redis.finishJob(...finish.keys, ...finish.values);
+    const write = (): Promise<FinishVerdict> => redis.finishJob(...finish.keys, ...finish.values);
+    const written = await untilStaged(write, (verdict) => verdict, stageAgain);
     onWritten(written);
     if (written === 'written') onSettled?.(target, end);
     return written;
   }
 
   private async seal(target: OutcomeTarget, parts: OutcomeParts): Promise<PreparedOutcome> {
-    const { keys, keyRing, logger } = this.options;
+    const { keys, keyRing, large, logger } = this.options;
     const sealed = await inTurns(sealingOutcome(keyRing, parts));
+    const staged = sealed.length > PIECE_BYTES ? { key: keys.staged(target.lane, randomUUID()), bytes: sealed.length } : undefined;
+    const stage = staged && (async (): Promise<void> => void (await large.stage(staged.key, sealed)));
+    await stage?.();
     const { status, error, timings } = parts.outcome;
     const tally = formatTally({ ...target, status, worker: this.options.workerId, errorType: error?.type });
     return {
       finish: {
         keys: finishJobKeys(keys, target.lane, target.jobId, target.owner),
-        values: [target.token, sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES, tally],
+        values: [
+          target.token, staged ? NOTHING : sealed, target.resultTtlMs, target.replyTo ?? '', target.jobId, MAX_PUBLISHED_BYTES, tally,
+          ...(staged ? [staged.key, staged.bytes] as const : [] as const),
+        ], // prettier-ignore
       },
+      stageAgain: stage,
       onWritten: (written) => {
         if (written === 'written') this.options.onWritten?.({ target, outcome: parts.outcome });
         const fields = {
@@ -127,6 +140,26 @@ export class OutcomeWriter {
       stdout: report?.stdout.bytes ?? NOTHING,
       stderr: report?.stderr.bytes ?? NOTHING,
     };
+  }
+}
+
+/** How often content may be lost on its way before that is no failover. */
+const MOST_STAGINGS = 3;
+
+/**
+ * Writes, and where what was staged is gone stages it and writes again.
+ * @throws Error where it keeps being gone, and what Redis answers
+ */
+export async function untilStaged<T>(
+  write: () => Promise<T>,
+  verdictOf: (answer: T) => FinishVerdict,
+  stageAgain: (() => Promise<void>) | undefined,
+): Promise<T> {
+  for (let staging = 0; ; staging += 1) {
+    const answer = await write();
+    if (verdictOf(answer) !== 'unstaged') return answer;
+    if (stageAgain === undefined || staging >= MOST_STAGINGS) throw new Error('Redis keeps losing the staged outcome of a job');
+    await stageAgain();
   }
 }
 

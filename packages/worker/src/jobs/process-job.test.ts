@@ -73,7 +73,7 @@ async function play(scene: Scene = {}): Promise<Played> {
   };
   const redis = { hgetBuffer: () => Promise.resolve(scene.head ?? null) } as unknown as Redis;
   const processor = new JobProcessor({
-    admission: { config, redis, keys, keyRing, level, logger },
+    admission: { config, redis, large: { read: () => Promise.resolve(undefined) }, keys, keyRing, level, logger },
     pool: {
       borrow: () => {
         tell('borrow');
@@ -173,6 +173,11 @@ describe('a job on its way through a worker node', () => {
   ])('where %s', async (_, end, processed, steps) => {
     expect(await play({ end })).toMatchObject({ processed, steps: ['borrow', 'run', ...steps, 'release'] });
   }); // prettier-ignore
+
+  it('goes back where its caller has let go of it for the moment', async () => {
+    const { processed } = await play({ end: { kind: 'not-started', taken: taken('lapsed', 4_000), tookTemplatesDown: false } });
+    expect(processed).toEqual({ kind: 'later', notBefore: expect.closeTo(Date.now() + 4_000, -3) });
+  });
 
   it('goes back where its record says that it came too early', async () => {
     const { processed } = await play({ end: { kind: 'not-started', taken: taken('early', 60_000), tookTemplatesDown: false } });

@@ -3,12 +3,14 @@ import type { Pool, Slot } from '../pool/pool';
 import type { Quarantine } from '../quarantine/quarantine';
 import { UNTRACED, type JobTrace, type TraceJob } from './job-trace';
 import { endedBy, isGivenUp } from './abort-reasons';
-import { admitJob, closingOf, holdBack, isTooLate, type AdmissionTools } from './admit-job';
+import { admitJob, closingOf, isTooLate, type AdmissionTools } from './admit-job';
 import type { Attempts, AttemptsEnd, RunnableJob } from './attempts';
 import type { Endings } from './endings';
+import { holdBack } from './hold-back';
 import { rejected, stopped, type Verdict } from './judge-run';
 import { BUSY, type Processed } from './processed';
 import type { ReceivedJob } from './received-job';
+import type { TakenJob } from './take-job';
 
 export interface JobProcessorOptions {
   /** What a job is admitted by. */
@@ -72,7 +74,7 @@ export class JobProcessor {
     }
     try {
       // The wait for the slot may have taken the rest of the caller's time.
-      return isTooLate(job) ? await this.close(runnable, stopped('expired', 0)) : await this.runUnlessQuarantined(runnable);
+      return isTooLate(job) ? await this.close(runnable, stopped('expired')) : await this.runUnlessQuarantined(runnable);
     } finally {
       pool.release(slot);
     }
@@ -102,14 +104,19 @@ export class JobProcessor {
       case 'ended':
         return endings.conclude(job, end, trace);
       case 'not-started':
-        return end.taken.verdict === 'early'
-          ? holdBack(end.taken.leftMs, received.signal)
-          : endings.exhaust(received, job, end.taken, trace);
+        return this.endUnstarted({ received, job, trace }, end.taken);
       case 'unconfirmed':
         return BUSY;
       case 'taken-away':
         return endedBy(received.signal);
     }
+  }
+
+  private endUnstarted({ received, job, trace }: Omit<RunnableJob, 'payload'>, taken: TakenJob): Promise<Processed> | Processed {
+    if (taken.verdict === 'early') return holdBack(taken.leftMs, received.signal);
+    // Its caller may come back: only when the hold is over for good does the job end.
+    if (taken.verdict === 'lapsed') return { kind: 'later', notBefore: Date.now() + taken.leftMs };
+    return this.options.endings.exhaust(received, job, taken, trace);
   }
 
   private close({ received, job, trace }: RunnableJob, verdict: Verdict): Promise<Processed> {

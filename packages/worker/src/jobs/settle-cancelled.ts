@@ -37,6 +37,6 @@ export async function settleCancelled(tools: SettleTools, lane: string, jobId: s
     return 'unasked';
   }
   const attempts = JSON.parse(text) as Attempt[];
-  await outcomes.write({ ...targetOf(head), lane, token, attempts }, stopped('cancelled', attempts.length));
+  await outcomes.write({ ...targetOf(head), lane, token, attempts }, stopped('cancelled', attempts));
   return verdict;
 }

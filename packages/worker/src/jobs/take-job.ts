@@ -16,12 +16,12 @@ export interface TakenJob {
   readonly token: string;
   /** All starts so far, this one included if it is one. */
   readonly attempts: readonly Attempt[];
-  /** With `early`: how long until it may start. */
+  /** With `early`: how long until it may start; with `lapsed`: until it is to be looked at again. */
   readonly leftMs: number;
 }
 
 /** What the record must know about a job to say whether it may start (again). */
-export type StartRules = Pick<Job, 'attempts' | 'delivery'>;
+export type StartRules = Pick<Job, 'attempts' | 'delivery' | 'held'>;
 
 interface TakeTools {
   readonly redis: Redis;
@@ -44,7 +44,7 @@ export async function takeJob(
   const record = keys.jobRecord(lane, jobId);
   const lock: [] | [string, string] = lockToken === undefined ? [] : [keys.queueLock(lane, jobId), lockToken];
   const [verdict, attempts, leftMs = 0] = await redis.takeJob(
-    record, token, workerId, Date.now(), rules.delivery, mostStartsOf(rules), intent, ...lock,
+    record, token, workerId, Date.now(), rules.delivery, mostStartsOf(rules), intent === 'run' && rules.held ? 'run-held' : intent, ...lock,
   ); // prettier-ignore
   if (verdict === 'damaged') {
     logger.error(

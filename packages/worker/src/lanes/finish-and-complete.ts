@@ -2,6 +2,7 @@ import type { RedisQueueBackend } from 'bullmq';
 import { moveToActive, moveToFinished } from 'bullmq/dist/cjs/scripts';
 import { FINISH_SCRIPT, type FinishJobArguments, type FinishVerdict } from '@python3-cluster/shared';
 import type { Redis, Result } from 'ioredis';
+import { untilStaged, type PreparedOutcome } from '../jobs/outcome-writer';
 import { checkEntryFields } from './entry-fields';
 
 /**
@@ -9,16 +10,17 @@ import { checkEntryFields } from './entry-fields';
  *
  *   finishJob (ours) ─▶ moveToFinished (BullMQ's, its text as it is) ─▶ [verdict, next job]
  *
- * Ours comes first: where Redis refuses it, BullMQ's does not run either, and the job stays in the queue. Where it has been
+ * Ours comes first: where Redis refuses it, or has lost what was staged, BullMQ's does not run either, and the job stays in the queue. Where it has been
  * written and BullMQ's breaks off (over what somebody has put into its keys), the entry is taken out by hand: a job that has
  * its outcome must not be handed out again. Keys of BullMQ's part by number: 2 active, 5 stalled, 12 the entry.
  */
 const FINISH_KEYS = 6;
-const FINISH_ARGUMENTS = 7;
+const FINISH_ARGUMENTS = 9;
 const SCRIPT = `
 local verdict = (function(KEYS, ARGV)
 ${FINISH_SCRIPT}
 end)({unpack(KEYS, 1, ${FINISH_KEYS})}, {unpack(ARGV, 1, ${FINISH_ARGUMENTS})})
+if verdict == 'unstaged' then return {verdict, 0} end
 local queue = {unpack(KEYS, ${FINISH_KEYS + 1})}
 local isMoved, moved = pcall(function(KEYS, ARGV)
 ${moveToFinished.content}
@@ -39,6 +41,7 @@ declare module 'ioredis' {
 /** The outcome of a job that the queue is about to be told to complete. */
 export interface DeliveredOutcome {
   readonly finish: FinishJobArguments;
+  readonly stageAgain?: PreparedOutcome['stageAgain'];
   /** Told what became of it. */
   readonly onWritten: (verdict: FinishVerdict) => void;
   /** Redis refused: nothing is written, and the queue still has the job. What this throws, BullMQ is told instead. */
@@ -81,18 +84,16 @@ function checkFetched(fetched: unknown, hooks: CompletionHooks): unknown {
 
 async function complete(
   redis: Redis,
-  { finish, onWritten, onRefused }: DeliveredOutcome,
+  { finish, stageAgain, onWritten, onRefused }: DeliveredOutcome,
   args: readonly unknown[],
   onForcedOut: (failure: string) => void,
 ): Promise<unknown> {
   const { keys } = moveToFinished;
   try {
-    const [verdict, moved, failure] = await redis.finishAndComplete(
-      ...finish.keys,
-      ...args.slice(0, keys),
-      ...finish.values,
-      ...args.slice(keys),
-    );
+    const values = [...finish.values, '', ''].slice(0, FINISH_ARGUMENTS);
+    const write = (): Promise<[verdict: FinishVerdict, moved: unknown, failure?: string]> =>
+      redis.finishAndComplete(...finish.keys, ...args.slice(0, keys), ...values, ...args.slice(keys));
+    const [verdict, moved, failure] = await untilStaged(write, ([answered]) => answered, stageAgain);
     if (failure !== undefined) onForcedOut(failure);
     onWritten(verdict);
     return moved;

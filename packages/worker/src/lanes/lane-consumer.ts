@@ -173,11 +173,12 @@ export class LaneConsumer {
   }
 
   /** Keeps an outcome until BullMQ completes the job, which it does as soon as `process` has returned. */
-  private keep(job: QueueJob<QueueEntry>, token: string | undefined, { finish, onWritten }: PreparedOutcome): void {
+  private keep(job: QueueJob<QueueEntry>, token: string | undefined, { finish, stageAgain, onWritten }: PreparedOutcome): void {
     const { lane, logger } = this.options;
     const jobId = job.id ?? '';
     this.outcomes.set(jobId, {
       finish,
+      stageAgain,
       onWritten: (written) => {
         this.outcomes.delete(jobId);
         onWritten(written);

@@ -6,6 +6,8 @@ import { isForeign, readLiving, readNumber, type LivingProcess } from './process
 
 const BLOCK_BYTES = 512;
 const TURN_DESCRIPTORS = 64;
+/** Most have a few descriptors each, so that these alone never come to a pause. */
+const TURN_PROCESSES = 8;
 /** A process has thousands of mappings at most, unless it makes them for their number. */
 const MAX_MAPS_BYTES = 16_777_216;
 
@@ -25,12 +27,16 @@ interface Found {
 export async function readNamelessFiles(scratchPath: string, pids: readonly number[]): Promise<NamelessFiles> {
   const found: Found = { files: new Map(), hasHidden: false };
   const living: LivingProcess[] = [];
-  for (const pid of pids) {
+  for (const [index, pid] of pids.entries()) {
+    if (index % TURN_PROCESSES === TURN_PROCESSES - 1) await nextTurn();
     const process = readLiving(pid);
     if (process === UNREADABLE) found.hasHidden = true;
     else if (process !== undefined) living.push(process);
   }
-  for (const process of living) await lookAtDescriptors(process, found);
+  for (const [index, process] of living.entries()) {
+    if (index % TURN_PROCESSES === TURN_PROCESSES - 1) await nextTurn();
+    await lookAtDescriptors(process, found);
+  }
   for (const process of living) await lookAtMappings(process, scratchPath, found);
   const bytes = [...found.files.values()].reduce((sum, size) => sum + size, 0);
   return { bytes, hasHidden: found.hasHidden };

@@ -8,6 +8,7 @@ import type { OutputCapture } from '../workspaces/output-capture';
 import { readNews, toReadable, type FinalOutput } from './read-news';
 
 export interface OutputFeedOptions {
+  /** None that locks are renewed over. */
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
@@ -38,7 +39,7 @@ interface Held {
 const MOST_PER_JOB = 64;
 const MOST_IDLE = 2_048;
 
-/** A turn's messages at most, about: locks are renewed over the same connection. */
+/** A turn's messages at most, about: large content goes over the same connection. */
 const TURN_BYTES = 4 * MAX_OUTPUT_MESSAGE_BYTES;
 
 const NOTHING = { offset: 0, bytes: Buffer.alloc(0), truncated: false };
