@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { AlertStore } from './alerts/alert-store';
 import type { Authenticator } from './auth/authenticator';
 import type { RedisProbe } from './cluster/redis-health';
+import type { UnservedLanes } from './cluster/unserved-lanes';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
 import type { JobList } from './dispatch/job-list';
@@ -55,6 +56,7 @@ export interface ApplicationParts {
   readonly list: JobList;
   readonly watches: JobWatches;
   readonly registry: WorkerRegistry;
+  readonly unserved: UnservedLanes;
   readonly probe: RedisProbe;
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;

@@ -1,5 +1,5 @@
 import {
-  connectRedis, defineJobCommands, RedisSuitability, ReplicaConfirmation, within,
+  defineJobCommands, RedisOutage, RedisSuitability, ReplicaConfirmation, within,
   type Config, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -8,12 +8,14 @@ import type { LaneConsumer } from './lanes/lane-consumer';
 /** A worker node's way to Redis. */
 export interface NodeConnection {
   readonly redis: Redis;
+  /** Tells of all of the node's connections together. */
+  readonly outage: RedisOutage;
   /** Only with PYTHON3_DURABILITY=replica. */
   readonly replicas: ReplicaConfirmation | undefined;
   /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
   readonly mayTake: (lane: string) => Promise<boolean>;
-  /** Lets the consumers fetch while Redis is suitable, and only then. */
-  readonly govern: (consumers: readonly LaneConsumer[]) => void;
+  /** Lets the consumers fetch while Redis is suitable, and only then. `onUp` is called when that is so for the first time. */
+  readonly govern: (consumers: readonly LaneConsumer[], onUp: () => void) => void;
   readonly close: () => void;
 }
 
@@ -22,15 +24,10 @@ const FIRST_CONTACT_MS = 1_000;
 
 /** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
 export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
-  const redis = defineJobCommands(
-    connectRedis(config, {
-      profile: 'patient',
-      name: `python3-worker-${workerId}`,
-      onError: (error) => logger.warn({ error: error.message }, 'redis'),
-    }),
-  );
+  const outage = new RedisOutage(logger);
+  const redis = defineJobCommands(outage.connect(config, { profile: 'patient', name: `python3-worker-${workerId}` }));
   const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
-  const replicas = config.durability === 'replica' ? connectReplicas(config, workerId, keys, logger) : undefined;
+  const replicas = config.durability === 'replica' ? connectReplicas(outage, config, workerId, keys, logger) : undefined;
   const close = (): void => {
     suitability.stop();
     replicas?.confirmation.stop();
@@ -45,15 +42,19 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
   }
   return {
     redis,
+    outage,
     replicas: replicas?.confirmation,
     mayTake: async (lane) => {
       if (suitability.state !== 'suitable') await suitability.settled();
       return suitability.state === 'suitable' && replicas?.confirmation.isAvailable(lane) !== false;
     },
-    govern: (consumers) => {
+    govern: (consumers, onUp) => {
+      let wasUp = false;
       suitability.onChange((state) => {
         // Unchecked ones may fetch on: what they fetch waits for the check.
         if (state === 'suitable') for (const consumer of consumers) consumer.start();
+        if (state === 'suitable' && !wasUp) onUp();
+        wasUp ||= state === 'suitable';
         if (state === 'unsuitable') for (const consumer of consumers) consumer.pause();
       });
     },
@@ -62,16 +63,13 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
 }
 
 function connectReplicas(
+  outage: RedisOutage,
   config: Config,
   workerId: string,
   keys: RedisKeys,
   logger: Logger,
 ): { redis: Redis; confirmation: ReplicaConfirmation } {
-  const redis = connectRedis(config, {
-    profile: 'fail-fast',
-    name: `python3-worker-${workerId}-replicas`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
+  const redis = outage.connect(config, { profile: 'fail-fast', name: `python3-worker-${workerId}-replicas` });
   return { redis, confirmation: new ReplicaConfirmation({ redis, keys, logger }) };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
+  AlertEvents, alertOnRefusals, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -58,7 +58,7 @@ export async function createWorkerNode({
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, replicas, mayTake } = connection;
+  const { redis, outage, replicas, mayTake } = connection;
   const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
@@ -68,11 +68,12 @@ export async function createWorkerNode({
   });
   const { pool, templates, isolation, processLimit, python: ready } = slots;
   const { level, layers, reasons } = isolation;
-  const subscriber = connectSubscriber(config, id, logger);
+  // Hears of cancellations and watches.
+  const subscriber = outage.connect(config, { profile: 'patient', name: `python3-worker-${id}-hears` });
   const feed = new OutputFeed({ redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
-  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
+  const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logJobs: config.logJobs, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
@@ -81,7 +82,7 @@ export async function createWorkerNode({
     config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
   });
   const consumers = config.lanes.map(
-    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, outage, logger }),
   );
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
@@ -101,16 +102,14 @@ export async function createWorkerNode({
     throw error;
   });
   await quarantine.start(subscriber);
-  connection.govern(consumers);
+  connection.govern(consumers, () =>
+    logger.info({ workerId: id, lanes: config.lanes, pool: pool.stats(true), python: version, level, layers }, 'worker node is up'),
+  );
   cancelWatch.start();
   feed.listen(subscriber);
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
-  logger.info(
-    { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level, layers },
-    'worker node is up',
-  );
   if (level > 'A') logger.warn({ level, reasons }, LEVEL_WARNINGS[level]);
 
   /** Stop order: fetch no more → wait for what runs → end the rest → leave the registry → children → Redis → files. */
@@ -179,14 +178,6 @@ function createWarmChildren(config: Config, logger: Logger): WarmChildren {
     logger,
   });
 }
-
-/** Hears of cancellations and watches. */
-const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
-  connectRedis(config, {
-    profile: 'patient',
-    name: `python3-worker-${workerId}-hears`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
 
 interface CancelParts {
   readonly subscriber: Redis;

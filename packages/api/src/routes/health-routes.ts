@@ -1,20 +1,11 @@
-import { PRODUCT_VERSION, type ErrorCode, type RedisSuitability, type ReplicaConfirmation } from '@python3-cluster/shared';
+import { LANE_PATTERN, PRODUCT_VERSION } from '@python3-cluster/shared';
 import { summarizeWorkers } from '../cluster/cluster-summary';
-import type { RedisProbe } from '../cluster/redis-health';
-import type { WorkerRegistry } from '../cluster/worker-registry';
-import type { RedisBreaker } from '../dispatch/redis-breaker';
-import type { InFlight } from '../requests/in-flight';
+import { findObstacles, type Obstacle, type ObstacleParts } from '../cluster/obstacles';
+import type { JsonValue } from '../responses/raw-json';
 import { sendJson } from '../responses/send-json';
 import type { Route } from './route';
 
-export interface HealthRouteOptions {
-  readonly registry: WorkerRegistry;
-  readonly probe: RedisProbe;
-  readonly breaker: RedisBreaker;
-  readonly suitability: RedisSuitability;
-  readonly replicas: ReplicaConfirmation | undefined;
-  readonly inFlight: InFlight;
-}
+export type HealthRouteOptions = ObstacleParts;
 
 /** Health needs no key, and is answered from what is known: no call to Redis, none into a slot. */
 export function createHealthRoutes(options: HealthRouteOptions): Route[] {
@@ -27,10 +18,11 @@ export function createHealthRoutes(options: HealthRouteOptions): Route[] {
         (_request, response) => {
           const { workers, lanes, slots, isolationLevel, warning } = summarizeWorkers(registry.liveWorkers());
           const { reachable, writable } = probe.health();
-          const isOk = findObstacle(options) === undefined && workers > 0;
-          const status = inFlight.draining ? 'draining' : isOk ? 'ok' : 'degraded';
+          const obstacles = findObstacles(options);
+          const status = inFlight.draining ? 'draining' : obstacles.length === 0 ? 'ok' : 'degraded';
           sendJson(response, 200, {
             status,
+            reasons: obstacles.map(toView),
             redis: { reachable, writable },
             breaker: breaker.state,
             workers,
@@ -48,26 +40,24 @@ export function createHealthRoutes(options: HealthRouteOptions): Route[] {
       method: 'get',
       path: '/health/ready',
       handlers: [
-        (_request, response) => {
-          const obstacle = findObstacle(options);
+        (request, response) => {
+          const [obstacle] = findObstacles(options, readLane(request.url));
           if (obstacle === undefined) sendJson(response, 200, { status: 'ready' });
-          else sendJson(response, 503, { status: 'not ready', ...obstacle });
+          else sendJson(response, 503, { status: 'not ready', ...toView(obstacle) });
         },
       ],
     },
   ];
 }
 
-interface Obstacle {
-  /** The code new jobs are refused with. */
-  readonly code: ErrorCode;
-  readonly problems?: readonly string[];
-}
+const toView = ({ code, message, problems }: Obstacle): { readonly [member: string]: JsonValue | undefined } => ({
+  code,
+  message,
+  problems,
+});
 
-/** Why this replica takes no jobs now. */
-function findObstacle({ probe, breaker, suitability, replicas, inFlight }: HealthRouteOptions): Obstacle | undefined {
-  if (inFlight.draining) return { code: 'SHUTTING_DOWN' };
-  if (suitability.state === 'unsuitable') return { code: 'REDIS_UNSUITABLE', problems: suitability.problems };
-  if (!probe.health().writable || breaker.state !== 'closed' || suitability.state !== 'suitable') return { code: 'QUEUE_UNAVAILABLE' };
-  return replicas?.isFullyAvailable === false ? { code: 'DURABILITY_UNAVAILABLE' } : undefined;
+/** `?lane=`: whoever sends to one lane need not care for the others. Probes may add to the query what they like. */
+function readLane(url: string): string | undefined {
+  const lane = new URLSearchParams(url.split('?')[1] ?? '').get('lane') ?? '';
+  return LANE_PATTERN.test(lane) ? lane : undefined;
 }

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { alertOptions } from './alert-options';
 import { httpOptions } from './http-options';
 import { isolationOptions } from './isolation-options';
+import { logOptions } from './log-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { metricsOptions } from './metrics-options';
 import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
@@ -286,10 +287,7 @@ export const optionTable = {
   ...alertOptions,
   ...telemetryOptions,
   ...metricsOptions,
-  logLevel: option({
-    name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
-    description: 'Least severity that is logged.',
-  }),
+  ...logOptions,
 } as const; // prettier-ignore
 
 type ParsedValue<O> = O extends Option<infer T> ? T : never;

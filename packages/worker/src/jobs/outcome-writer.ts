@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, sealingOutcome, traceIdOf,
-  type Attempt, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally, type Tracing,
+  type Attempt, type Config, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys, type Tally, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { traceSettled } from '../traces/settled-trace';
 import { endAttempts } from './attempt-ends';
@@ -17,6 +17,8 @@ export interface OutcomeWriterOptions {
   /** Told of each job whose outcome is written. */
   readonly onWritten?: (written: WrittenOutcome) => void;
   readonly tracing?: Tracing | undefined;
+  /** Of which jobs a line is logged; absent: all. */
+  readonly logJobs?: Config['logJobs'];
   readonly logger: Logger;
 }
 
@@ -29,6 +31,9 @@ export interface WrittenOutcome {
 export interface OutcomeTarget {
   readonly kind: Tally['kind'];
   readonly program?: string | undefined;
+  /** For the log only: what `programIdOf` says, and the caller's own marks. */
+  readonly programId?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly jobId: string;
   readonly lane: string;
   /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
@@ -99,9 +104,9 @@ export class OutcomeWriter {
   }
 
   private async seal(target: OutcomeTarget, parts: OutcomeParts): Promise<PreparedOutcome> {
-    const { keys, keyRing, logger } = this.options;
+    const { keys, keyRing } = this.options;
     const sealed = await inTurns(sealingOutcome(keyRing, parts));
-    const { status, error, timings } = parts.outcome;
+    const { status, error } = parts.outcome;
     const tally = formatTally({ ...target, status, worker: this.options.workerId, errorType: error?.type });
     return {
       finish: {
@@ -110,17 +115,22 @@ export class OutcomeWriter {
       },
       onWritten: (written) => {
         if (written === 'written') this.options.onWritten?.({ target, outcome: parts.outcome });
-        const fields = {
-          jobId: target.jobId,
-          traceId: traceIdOf(target.traceparent),
-          status,
-          errorType: error?.type,
-          runMs: timings.runMs,
-        };
-        if (written === 'written') logger.info(fields, 'job finished');
-        else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+        this.log(target, parts.outcome, written);
       },
     };
+  }
+
+  private log(target: OutcomeTarget, { status, error, isolation, timings }: Outcome, written: FinishVerdict): void {
+    const { logger, logJobs = 'all' } = this.options;
+    const isTold = logJobs === 'all' || (logJobs === 'unsuccessful' && status !== 'succeeded');
+    if (written === 'written' && !isTold) return;
+    const { jobId, owner, lane, labels, kind, programId, attempts } = target;
+    const fields = {
+      jobId, traceId: traceIdOf(target.traceparent), owner, lane, labels, kind, program: programId, status, errorType: error?.type, isolation,
+      attempts: attempts.length, queuedMs: timings.queuedMs, runMs: timings.runMs, cpuMs: timings.cpuMs,
+    }; // prettier-ignore
+    if (written === 'written') logger.info(fields, 'job finished');
+    else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
   }
 
   /** The outcome as it would be written. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
-  endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
+  endsWithItsCaller, hasErrorCode, programIdOf, RECORD_FIELDS, traceIdOf,
   type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
@@ -64,7 +64,7 @@ export interface ReceivedJob {
 }
 
 /** What is told of it as it goes through here. */
-type TracedJob = ReceivedJob & { trace: JobTrace };
+type TracedJob = ReceivedJob & { trace: JobTrace; programId?: string | undefined };
 
 /**
  * The longest a job that came too early is held here before it goes back. Clocks of hosts differ a little: without this, one
@@ -110,6 +110,7 @@ export class JobProcessor {
     if (!verification.ok) return this.reject(received, verification.code, verification.message);
     const { job, payload } = verification;
     received.trace.belongsTo(job);
+    if (this.options.config.logJobs !== 'none') received.programId = await programIdOf(job.kind, payload);
     if (this.options.level === 'D' && job.mode === 'restricted') {
       return this.close(received, targetOf(job), job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
     }
@@ -245,7 +246,7 @@ export class JobProcessor {
     received: TracedJob, job: Job, taken: TakenJob, verdict: Verdict, report: RunReport, isWarm: boolean,
   ): Promise<Processed> {
     received.trace.step('outcome');
-    const target = { ...targetOf(job), ...taken, ...received.trace.judge(verdict) };
+    const target = { ...targetOf(job), ...taken, ...received.trace.judge(verdict), programId: received.programId };
     const isolation = isWarm ? 'warm' : 'fresh';
     const notBefore = job.retry && (await retryLater(this.options, job, { target, verdict, report, isolation }));
     if (notBefore !== undefined) return { notBefore };
@@ -319,7 +320,7 @@ export class JobProcessor {
     // Too late for the retry that was due: what the last attempt ended with stands.
     const lastEnd = taken.verdict === 'close' && isLate(verdict) ? await readLastEnd(this.options, { ...target, ...taken }) : undefined;
     const end = verdictOf(taken) ?? verdict;
-    const ended = { ...target, ...taken, ...received.trace.judge(lastEnd?.outcome ?? end) };
+    const ended = { ...target, ...taken, ...received.trace.judge(lastEnd?.outcome ?? end), programId: received.programId };
     deliver(received, lastEnd ? await outcomes.prepareLastEnd(ended, lastEnd) : await outcomes.prepare(ended, end));
     return 'done';
   }
@@ -378,6 +379,6 @@ async function holdBack(leftMs: number, signal: AbortSignal): Promise<Processed>
 const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
 export function targetOf(job: Job): Target {
-  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
-  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent };
+  const { id: jobId, lane, kind, program, labels, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
+  return { jobId, lane, kind, program, labels, owner, issuedAt, resultTtlMs, replyTo, traceparent };
 }
