@@ -35,8 +35,9 @@ it('Redis away at start and later: 503 at once, heals by itself, and nothing acc
   };
 
   // Away at start, for the worker node too.
-  cluster.startWorker();
+  const worker = cluster.startWorker();
   await refused();
+  await waitFor('the node to miss it', () => worker.log().includes('cannot reach Redis'));
 
   let redis = await startPrivateRedis({ port, directory });
   await cluster.waitForWorkers(1);

@@ -18,6 +18,7 @@ import { createApplication } from './create-application';
 import { createDispatcher } from './dispatch/dispatcher';
 import { createJobIndex } from './dispatch/job-index';
 import { createJobList } from './dispatch/job-list';
+import { createRunningJobs } from './dispatch/running-jobs';
 import { IdempotencyRecords } from './dispatch/idempotency-records';
 import { createLaneQueues } from './dispatch/lane-queues';
 import { createOutcomeStore } from './dispatch/outcome-store';
@@ -115,9 +116,10 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const deferredTraces =
     tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
-  const list = createJobList({ redis: storeRedis, keys, keyRing, logger });
+  const listTools = { redis: storeRedis, keys, keyRing, logger };
+  const [list, running] = [createJobList(listTools), createRunningJobs(listTools)];
   const application = createApplication({
-    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, unserved, probe, breaker, suitability,
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, running, watches, registry, unserved, probe, breaker, suitability,
     replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
   }); // prettier-ignore
   const listener = new HttpListener(application, { config, logger });

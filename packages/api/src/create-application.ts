@@ -11,6 +11,7 @@ import type { UnservedLanes } from './cluster/unserved-lanes';
 import type { WorkerRegistry } from './cluster/worker-registry';
 import type { Dispatcher } from './dispatch/dispatcher';
 import type { JobList } from './dispatch/job-list';
+import type { RunningJobs } from './dispatch/running-jobs';
 import type { IdempotencyRecords } from './dispatch/idempotency-records';
 import type { OutcomeStore } from './dispatch/outcome-store';
 import type { RedisBreaker } from './dispatch/redis-breaker';
@@ -41,6 +42,7 @@ import { createMetricsRoutes } from './routes/metrics-routes';
 import { createPrometheusRoutes } from './routes/prometheus-routes';
 import { mountRoutes, refuseUnknownRoute } from './routes/route';
 import { createQuarantineRoutes } from './routes/quarantine-routes';
+import { createRunningRoutes } from './routes/running-routes';
 import { createSignInRoutes } from './routes/sign-in-routes';
 import { createWorkerRoutes } from './routes/worker-routes';
 
@@ -54,6 +56,7 @@ export interface ApplicationParts {
   readonly dispatcher: Dispatcher;
   readonly store: OutcomeStore;
   readonly list: JobList;
+  readonly running: RunningJobs;
   readonly watches: JobWatches;
   readonly registry: WorkerRegistry;
   readonly unserved: UnservedLanes;
@@ -84,6 +87,7 @@ export function createApplication(parts: ApplicationParts): RequestListener {
     ...createSignInRoutes(parts),
     ...createJobRoutes(parts),
     ...createEventRoutes(parts),
+    ...createRunningRoutes(parts),
     ...createWorkerRoutes(parts),
     ...createMetricsRoutes(parts),
     ...createQuarantineRoutes(parts),

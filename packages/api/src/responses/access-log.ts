@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { readRequestState } from '../requests/request-state';
 
 /** What monitors, `top` and browsers read again and again, and what a page is made of. */
-const WATCHED = /^\/(?:health(?:\/|$)|metrics$|assets\/|api\/v1\/(?:metrics(?:\/|$)|workers$|alerts$|jobs$))/;
+const WATCHED = /^\/(?:health(?:\/|$)|metrics$|assets\/|api\/v1\/(?:metrics(?:\/|$)|workers$|running$|alerts$|jobs$))/;
 
 /**
  * A probe that says "not ready" says so every second, and what it is about has a line of its own. Reads of figures are of

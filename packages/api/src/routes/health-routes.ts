@@ -1,11 +1,13 @@
-import { LANE_PATTERN, PRODUCT_VERSION } from '@python3-cluster/shared';
+import { ClusterError, INSTANCE_NONCE, LANE_PATTERN, PRODUCT_VERSION, proveInstance, type KeyRing } from '@python3-cluster/shared';
 import { summarizeWorkers } from '../cluster/cluster-summary';
 import { findObstacles, type Obstacle, type ObstacleParts } from '../cluster/obstacles';
 import type { JsonValue } from '../responses/raw-json';
 import { sendJson } from '../responses/send-json';
 import type { Route } from './route';
 
-export type HealthRouteOptions = ObstacleParts;
+export interface HealthRouteOptions extends ObstacleParts {
+  readonly keyRing: KeyRing;
+}
 
 /** Health needs no key, and is answered from what is known: no call to Redis, none into a slot. */
 export function createHealthRoutes(options: HealthRouteOptions): Route[] {
@@ -44,6 +46,17 @@ export function createHealthRoutes(options: HealthRouteOptions): Route[] {
           const [obstacle] = findObstacles(options, readLane(request.url));
           if (obstacle === undefined) sendJson(response, 200, { status: 'ready' });
           else sendJson(response, 503, { status: 'not ready', ...toView(obstacle) });
+        },
+      ],
+    },
+    {
+      method: 'get',
+      path: '/health/instance',
+      handlers: [
+        (request, response) => {
+          const nonce = new URLSearchParams(request.url.split('?')[1] ?? '').get('nonce') ?? '';
+          if (!INSTANCE_NONCE.test(nonce)) throw new ClusterError('REQUEST_INVALID', "'nonce' must be 22 to 64 letters, digits, - or _.");
+          sendJson(response, 200, { proof: proveInstance(options.keyRing, nonce, request.socket.localPort ?? 0) });
         },
       ],
     },
