@@ -100,7 +100,7 @@ describe('Redis for bare servers', () => {
     try {
       const findings = await waitFor('its answer', () => inspectRedis(redis, 'process').catch(() => undefined));
       expect(findings.filter(({ verdict }: Finding) => verdict !== 'ok')).toEqual([]);
-      expect(Object.fromEntries([await redis.config('GET', 'maxmemory-policy') as string[]])).toEqual({ 'maxmemory-policy': 'noeviction' });
+      expect(await redis.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'noeviction']);
       expect(await redis.config('GET', 'bind')).toEqual(['bind', '127.0.0.1 -::1']);
       expect(await redis.config('GET', 'dir')).toEqual(['dir', folder]);
     } finally {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -58,7 +58,6 @@ describe('deploy/caddy/Caddyfile', () => {
     site = `https://localhost:${port}`;
     // The one port that Compose maps is fixed in the file.
     const adapted = spawnSync(program, ['adapt', '--adapter', 'caddyfile', '--config', config], { env: { PATH: process.env['PATH'], PYTHON3_API: new URL(cluster.url()).host }, encoding: 'utf8' });
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(data, 'config.json'), adapted.stdout.replaceAll(':8443', `:${port}`));
     caddy = spawnLogged(program, ['run', '--config', join(data, 'config.json')], { PATH: process.env['PATH'], XDG_DATA_HOME: data, XDG_CONFIG_HOME: data, HOME: data });
     await waitFor('it to serve', async () => (await get('/health/live').catch(() => undefined))?.status === 200);
@@ -76,7 +75,7 @@ describe('deploy/caddy/Caddyfile', () => {
   }
 
   /** Believes Caddy's own authority, and nobody else. */
-  function get(path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Got> {
+  async function get(path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Got> {
     const ca = readFileSync(join(data, 'caddy', 'pki', 'authorities', 'local', 'root.crt'));
     return new Promise((resolve, reject) => {
       const sent = request(site + path, { ca, method: options.method ?? 'GET', headers: options.headers ?? {} }, (response) => {

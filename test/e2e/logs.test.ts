@@ -103,6 +103,7 @@ it.each([['unsuccessful', ['failed']], ['none', []]])('PYTHON3_LOG_JOBS=%s', asy
 }); // prettier-ignore
 
 it.each([
+  // eslint-disable-next-line no-control-regex -- they are what it is about
   ['text in colour on a terminal', {}, /\u001b\[32mINFO \u001b\[0m .*listening/],
   ['text without colours with NO_COLOR', { NO_COLOR: '1' }, /^\d\d:\d\d:\d\d\.\d{3} INFO {2}api {4}listening host=127\.0\.0\.1 port=\d+ version=/m],
   ['JSON where that is asked for', { PYTHON3_LOG_FORMAT: 'json' }, /^\{"level":"info",.*"msg":"listening"\}/m],

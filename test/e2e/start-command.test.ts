@@ -1,5 +1,5 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ import { itIf } from '../support/optional';
 import { freePort } from '../support/test-redis';
 import { spawnLogged, type TestProcess } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
-import { setTimeout as pause } from 'node:timers/promises';
 
 const LAUNCHER = join(__dirname, '..', '..', 'scripts', 'launch.mjs');
 // Where nothing is installed and a plain user may install nothing, the first start unpacks Redis, Python and bubblewrap.
@@ -37,7 +36,7 @@ const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => (
 
 async function start(extra: Record<string, string> = {}): Promise<TestProcess> {
   port = await freePort();
-  const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment(extra), undefined, { detached: true });
+  const launched = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment(extra));
   started.push(launched);
   await waitFor('the welcome', () => {
     if (launched.process.exitCode !== null) throw new Error(`start ended: ${launched.log()}`);
@@ -101,53 +100,6 @@ describe('npm start', () => {
     expect(launched.log()).toMatch(/SIGINT: stopping\nStopped\.\n$/);
     expect(listAlive(below)).toEqual([]);
   });
-
-  it('says on Ctrl-C what it waits for, and ends it at once on the second', async () => {
-    const launched = await start();
-    const below = listDescendants(launched.pid);
-    const headers = { authorization: `Bearer ${secret('admin.key')}`, 'content-type': 'application/json' };
-    const body = JSON.stringify({ code: 'import time\ntime.sleep(300)', mode: 'admin', timeoutMs: 600_000 });
-    await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body });
-    await waitFor(
-      'the job to run',
-      async () => ((await (await fetch(address('/health'))).json()) as { slots: { inUse: number } }).slots.inUse === 1,
-    );
-    // As a terminal does it: to the whole foreground group.
-    process.kill(-launched.pid, 'SIGINT');
-    await waitFor('the words', () =>
-      /SIGINT: waiting for 1 running job, up to \d+ s; press Ctrl-C again to end it now/.test(launched.log()),
-    );
-    // The echo of a signal is none of its own.
-    await pause(1_000);
-    expect(launched.process.exitCode).toBe(null);
-    process.kill(-launched.pid, 'SIGINT');
-    const code = await launched.stop('SIGWINCH');
-    expect({ code, end: launched.log().trim().split('\n').slice(-2) }).toEqual({ code: 3, end: ['ending what still runs', 'Stopped. What still ran was ended.'] }); // prettier-ignore
-    expect(listAlive(below)).toEqual([]);
-  });
-
-  it('is found by doctor, top, sign-in and the examples without being told where it is, and left alone once it has ended', async () => {
-    const launched = await start({ PORT: '0' });
-    const command = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'python3-cluster.js');
-    // Nothing of it is set but the folder, and that is a setting of the clone only in tests.
-    const here = { ...environment(), PORT: '', NO_COLOR: '1' };
-    const run = (file: string, ...args: string[]) => spawnSync(process.execPath, [file, ...args], { env: here, cwd: tmpdir(), encoding: 'utf8' });
-    const { address: told } = JSON.parse(readFileSync(join(dataDirectory, 'api.json'), 'utf8')) as { address: string };
-    expect(launched.log()).toContain(`Address   ${told}`);
-    expect(run(command, 'top', '--once').stdout).toMatch(new RegExp(`^python3-cluster  ${told}  ok `));
-    expect(run(command, 'sign-in').stdout).toMatch(new RegExp(`^${told}/sign-in\\?token=`));
-    expect(run(join(__dirname, '..', '..', 'examples', 'temperature.mjs')).stdout).toMatch(/^60 readings, 5 hours, 1 beyond 4 sigma/);
-    const examined = run(command, 'doctor').stdout;
-    expect(examined).toMatch(new RegExp(`^ok +API +${told} \\S+ is ok$`, 'm'));
-    expect(examined).toMatch(/^ok +Worker node +\S+, level [A-C], 0 of \d+ slots in use, lanes default$/m);
-    expect(examined).toMatch(/^ok +Lane +default: 1 node, 0 waiting$/m);
-    expect(examined).toMatch(/^(ok {2}|warn) +Memory +[\d.]+ GiB for \d+ slots: \d+ MiB each/m);
-    const lines = examined.split('\n');
-    lines.forEach((line, index) => line.startsWith('warn') && expect(lines[index + 1]).toMatch(/^ +do: \S/));
-    await launched.stop();
-    expect(existsSync(join(dataDirectory, 'api.json'))).toBe(false);
-    expect(run(command, 'doctor').stdout).toMatch(/^ok +Cluster +none runs here/m);
-  }); // prettier-ignore
 
   it('gives ADMIN code no way to its secrets, its Redis and its API, which it can connect to', async () => {
     await start();

@@ -156,7 +156,7 @@ it('finds the cluster of its own settings and has no key for any other, not even
   expect([found.code, found.stdout]).toEqual([0, expect.stringMatching(new RegExp(`^python3-cluster  ${cluster.url()}  ok `))]);
   const seen: string[] = [];
   const relay = createServer((request, response) => {
-    seen.push(`${request.headers.authorization ?? request.headers['x-api-key'] ?? ''}`);
+    seen.push(JSON.stringify([request.headers.authorization, request.headers['x-api-key']]));
     void fetch(cluster.url(request.url)).then(async (answer) => response.writeHead(answer.status).end(await answer.text()));
   });
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
@@ -165,7 +165,7 @@ it('finds the cluster of its own settings and has no key for any other, not even
     const refused = await topWith({ ...settings, PORT: foreignPort }, ...args);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is not this cluster')]);
   }
-  expect(seen).toEqual(['', '']);
+  expect(seen).toEqual(['[null,null]', '[null,null]']);
   relay.close();
   const nobody = await topWith({ ...settings, PYTHON3_SIGNING_KEY: 'another-signing-key-0123456789abcdefgh' }, '--once');
   expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('is not this cluster')]);

@@ -1,7 +1,7 @@
 import { isClusterError, type Environment } from '@python3-cluster/shared';
 import { findCluster } from '../cluster/find-cluster';
 import { readCluster } from '../top/read-cluster';
-import type { ClusterReading } from '../top/cluster-reading';
+import type { ClusterReading, HealthReading, LaneReading, WorkerReading } from '../top/cluster-reading';
 import { fail, ok, warn, type CheckResult } from './check';
 
 /** What runs here, as its API tells it: the API itself, its worker nodes, its lanes, its Redis. */
@@ -18,21 +18,30 @@ export async function checkCluster(environment: Environment, dataDirectory: stri
 
 export function describeCluster(address: string, { health, problems, workers, lanes }: ClusterReading): CheckResult[] {
   if (health === undefined) return [fail('API', problems.join('; '), 'look into its log: .data/logs/api.log, or the journal of its unit')];
-  const results = [
-    health.reasons.length === 0
-      ? ok('API', `${address} ${health.version ?? ''} is ${health.status}`)
-      : warn('API', `${address} is ${health.status}: ${health.reasons.join(' ')}`, 'mend what it names; docs/operations.md has each case'),
+  const nobody = fail('Worker nodes', 'none is up', 'start one: npx python3-cluster worker; .data/logs/worker.log says why one ended');
+  return [
+    describeApi(address, health),
     health.redisWritable
       ? ok('Redis in use', 'takes writes')
       : fail('Redis in use', 'takes no writes', 'see that it runs, has memory and disk, and is no replica: .data/logs/redis.log'),
+    ...(workers.length === 0 ? [nobody] : workers.map(describeWorker)),
+    ...lanes.map(describeLane),
+    ...(problems.length === 0 ? [] : [warn('Figures', problems.join('; '), 'see that the key in .data or .env is one of this cluster')]),
   ];
-  if (workers.length === 0) results.push(fail('Worker nodes', 'none is up', 'start one: npx python3-cluster worker; .data/logs/worker.log says why one ended'));
-  for (const { id, inUse, max, level, lanes: served, draining } of workers)
-    results.push(ok('Worker node', `${id}, level ${level ?? '?'}, ${inUse ?? '?'} of ${max ?? '?'} slots in use, lanes ${served.join(', ')}${draining ? ', draining' : ''}`));
-  for (const { lane, workers: nodes = 0, waiting = 0 } of lanes) {
-    const text = `${lane}: ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${waiting} waiting`;
-    results.push(nodes === 0 && waiting > 0 ? warn('Lane', text, `start a worker node with PYTHON3_LANES=${lane}, or cancel what waits there`) : ok('Lane', text));
-  }
-  if (problems.length > 0) results.push(warn('Figures', problems.join('; '), 'see that the key in .data or .env is one of this cluster'));
-  return results;
-} // prettier-ignore
+}
+
+function describeApi(address: string, { status, reasons, version = '' }: HealthReading): CheckResult {
+  if (reasons.length === 0) return ok('API', `${address} ${version} is ${status}`);
+  return warn('API', `${address} is ${status}: ${reasons.join(' ')}`, 'mend what it names; docs/operations.md has each case');
+}
+
+function describeWorker({ id, inUse = NaN, max = NaN, level = '?', lanes, draining }: WorkerReading): CheckResult {
+  const state = draining ? ', draining' : '';
+  return ok('Worker node', `${id}, level ${level}, ${inUse} of ${max} slots in use, lanes ${lanes.join(', ')}${state}`);
+}
+
+function describeLane({ lane, workers = 0, waiting = 0 }: LaneReading): CheckResult {
+  const text = `${lane}: ${workers} ${workers === 1 ? 'node' : 'nodes'}, ${waiting} waiting`;
+  if (workers > 0 || waiting === 0) return ok('Lane', text);
+  return warn('Lane', text, `start a worker node with PYTHON3_LANES=${lane}, or cancel what waits there`);
+}
