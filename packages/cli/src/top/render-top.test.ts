@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
 import type { ClusterReading, LaneReading, RunningReading, WindowReading, WorkerReading } from './cluster-reading';
 import { RateMeter } from './rate-meter';
-import { renderTop, type TopView } from './render-top';
+import { renderTop } from './render-top';
+import type { TopView } from './top-view';
 import { formatLine } from './styled-line';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);

@@ -1,26 +1,10 @@
-import type { AlertReading, ClusterReading, HealthReading, SummaryReading } from './cluster-reading';
+import type { AlertReading, HealthReading, SummaryReading } from './cluster-reading';
 import { formatBar, formatCount, formatDuration, formatRate, formatShare, UNKNOWN } from './format-figure';
 import { HELP } from './key-help';
 import type { Segment, StyledLine } from './styled-line';
 import { formatTable } from './table';
+import type { TopView } from './top-view';
 import { alertColumns, failureStyle, LANE_COLUMNS, runningColumns, workerColumns } from './top-columns';
-
-export interface TopView {
-  readonly url: string;
-  /** Epoch ms, by the clock of this host. */
-  readonly now: number;
-  readonly reading: ClusterReading;
-  /** Jobs that ended per second, over the last seconds; undefined where only one reading was taken. */
-  readonly perSecond: number | undefined;
-  /** Since when the API cannot be reached; the figures are the last known. */
-  readonly unreachableSince?: number;
-  readonly warning?: string;
-  /** Id of the running job that is marked, to be cancelled. */
-  readonly marked?: string | undefined;
-  /** A question, or what came of a key that was pressed; the last line of the picture. */
-  readonly note?: string | undefined;
-  readonly showsHelp?: boolean;
-}
 
 export interface TerminalSize {
   readonly columns: number;

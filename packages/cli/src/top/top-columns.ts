@@ -1,6 +1,6 @@
 import type { AlertReading, ClusterReading, LaneReading, RunningReading, WorkerReading } from './cluster-reading';
 import { formatBar, formatCount, formatDuration, formatMemory, formatShare, UNKNOWN } from './format-figure';
-import type { TopView } from './render-top';
+import type { TopView } from './top-view';
 import type { Style } from './styled-line';
 import type { Column } from './table';
 
