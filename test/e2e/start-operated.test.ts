@@ -47,7 +47,7 @@ it('says on Ctrl-C what it waits for, and ends it at once on the second', async 
   const running = await start();
   const below = listDescendants(running.pid);
   const headers = { authorization: `Bearer ${secret('admin.key')}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ code: 'import time\ntime.sleep(300)', mode: 'admin', timeoutMs: 600_000 });
+  const body = JSON.stringify({ code: 'import time\ntime.sleep(300)', mode: 'admin', timeoutMs: 600_000, delivery: 'at-most-once' });
   await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body });
   await waitFor(
     'the job to run',
@@ -78,7 +78,7 @@ it('is found by doctor, top, sign-in and the examples without being told where i
   expect(run(join(__dirname, '..', '..', 'examples', 'temperature.mjs')).stdout).toMatch(/^60 readings, 5 hours, 1 beyond 4 sigma/);
   const examined = run(command, 'doctor').stdout;
   expect(examined).toMatch(new RegExp(`^ok +API +${told} \\S+ is ok$`, 'm'));
-  expect(examined).toMatch(/^ok +Worker node +\S+, level [A-C], 0 of \d+ slots in use, lanes default$/m);
+  expect(examined).toMatch(/^ok +Worker node +\S+, level [A-C], \d+ of \d+ slots in use, lanes default$/m);
   expect(examined).toMatch(/^ok +Lane +default: 1 node, 0 waiting$/m);
   expect(examined).toMatch(/^(ok {2}|warn) +Memory +[\d.]+ GiB for \d+ slots: \d+ MiB each/m);
   const lines = examined.split('\n');
