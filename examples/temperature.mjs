@@ -10,8 +10,10 @@ const readings = csv
   .map((row) => row.split(','))
   .map(([when, value]) => [when, Number(value)]);
 
-const key = process.env.PYTHON3_DEVELOPER_APIKEY ?? readFileSync(here('../.data/secrets/developer.key'), 'utf8').trim();
-const address = process.env.PYTHON3_URL ?? 'http://127.0.0.1:8311';
+// The cluster that runs in this clone, which proves to be it before it gets the key; or another, by PYTHON3_URL and the key.
+const { PYTHON3_URL, PYTHON3_DEVELOPER_APIKEY } = process.env;
+const isNamed = PYTHON3_URL !== undefined && PYTHON3_DEVELOPER_APIKEY !== undefined;
+const { address, key } = isNamed ? { address: PYTHON3_URL, key: PYTHON3_DEVELOPER_APIKEY } : await findHere();
 const response = await fetch(`${address}/data/python3integration/api/v1/exec`, {
   method: 'POST',
   headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
@@ -26,3 +28,11 @@ for (const { at, value, mean, deviation } of answer.result.anomalies.slice(0, 5)
 const last = answer.result.hours.at(-1);
 console.log(`last hour ${last.hour}: mean ${last.mean}, ${last.low} to ${last.high}`);
 console.log(`${answer.executionTimeMs} ms in Python, job ${answer.jobId}`);
+
+async function findHere() {
+  const { default: commandLine } = await import(here('../packages/cli/dist/index.js'));
+  return commandLine.findOwnCluster().catch((error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
+}

@@ -76,6 +76,16 @@ describe('the Dockerfile', () => {
     expect(manifests).toEqual(expect.arrayContaining(packages.map((name) => `packages/${name}/package.json`)));
   });
 
+  it('the worker has pip, and installs what a file and a build argument name before it becomes a node', () => {
+    const worker = stages.find(({ name }) => name === 'worker');
+    const runs = worker === undefined ? [] : instructionsOf(worker, 'RUN').map(({ text }) => text);
+    expect(runs.some((text) => /apt-get install .*python3-pip/.test(text))).toBe(true);
+    const install = runs.find((text) => text.includes('pip install')) ?? '';
+    expect(install).toMatch(/^python3 -m pip install .*-r deploy\/docker\/requirements\.txt \$\{PYTHON_PACKAGES\}$/);
+    expect(read('deploy/docker/requirements.txt').replace(/^#.*$/gm, '').trim()).toBe('');
+    expect(context.includes('deploy/docker/requirements.txt')).toBe(true);
+  });
+
   it('runs no install script of a package', () => {
     const npm = stages.flatMap((stage) => instructionsOf(stage, 'RUN')).filter(({ text }) => /npm (ci|prune|install)/.test(text));
     expect(npm.length).toBeGreaterThan(0);

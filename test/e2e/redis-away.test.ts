@@ -35,8 +35,9 @@ it('Redis away at start and later: 503 at once, heals by itself, and nothing acc
   };
 
   // Away at start, for the worker node too.
-  cluster.startWorker();
+  const worker = cluster.startWorker();
   await refused();
+  await waitFor('the node to miss it', () => worker.log().includes('cannot reach Redis'));
 
   let redis = await startPrivateRedis({ port, directory });
   await cluster.waitForWorkers(1);
@@ -61,5 +62,20 @@ it('Redis away at start and later: 503 at once, heals by itself, and nothing acc
       return answer.json.state === 'finished' && answer.json;
     });
     expect(job.outcome).toMatchObject({ status: 'succeeded', value: index });
+  }
+
+  // Two outages: the one they were started in, and the one later.
+  for (const { log } of [...cluster.apis, ...cluster.workers]) {
+    await waitFor('the last connection to be back', () => log().split('Redis is back after').length === 3);
+    const lines = log().trim().split('\n').map((line) => JSON.parse(line) as { level: string; msg: string; awayMs?: number; event?: string }); // prettier-ignore
+    // Alerts tell of it afterwards, in lines of their own.
+    const about = lines
+      .filter(({ msg, event }) => event !== 'alert' && /redis|queue|breaker|heartbeat|housekeeping not/i.test(msg))
+      .map(({ msg }) => msg.replace(/[:\d].*/, ''));
+    expect(about).toEqual(['cannot reach Redis', 'Redis is back after ', 'cannot reach Redis', 'Redis is back after ']);
+    const up = lines.findIndex(({ msg }) => msg === 'worker node is up');
+    const back = lines.findIndex(({ awayMs }) => awayMs !== undefined);
+    expect({ up, isUpBefore: up >= 0 && up < back }).toEqual({ up, isUpBefore: false });
+    expect(lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   }
 }, 90_000);

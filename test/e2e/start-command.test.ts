@@ -97,6 +97,7 @@ describe('npm start', () => {
     const commandLines = below.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n');
     for (const name of readdirSync(join(dataDirectory, 'secrets'))) expect(commandLines).not.toContain(secret(name));
     expect(await launched.stop('SIGINT')).toBe(0);
+    expect(launched.log()).toMatch(/SIGINT: stopping\nStopped\.\n$/);
     expect(listAlive(below)).toEqual([]);
   });
 

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { exec } from '../support/call';
+import { call, exec } from '../support/call';
 import { TerminalSession } from '../support/terminal-session';
-import { DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
+import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
 const COMMAND = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'python3-cluster.js');
@@ -36,16 +36,19 @@ interface Printed {
 }
 
 /** Not in a terminal, as a script runs it. */
-function top(...args: string[]): Promise<Printed> {
+const top = (...args: string[]): Promise<Printed> => topWith({}, ...args);
+const topWith = (settings: Record<string, string>, ...args: string[]): Promise<Printed> => commandWith(settings, 'top', ...args);
+
+function commandWith(settings: Record<string, string>, ...args: string[]): Promise<Printed> {
   return new Promise((resolve) =>
-    execFile(process.execPath, [COMMAND, 'top', ...args], { cwd: folder, env: environment }, (error, stdout, stderr) =>
+    execFile(process.execPath, [COMMAND, ...args], { cwd: folder, env: { ...environment, ...settings } }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
     ),
   );
 }
 
-function watch(url: string, size = { columns: 100, rows: 30 }): TerminalSession {
-  const session = new TerminalSession(size, [process.execPath, COMMAND, 'top', '--url', url, '--key-file', keyFile], environment);
+function watch(url: string, size = { columns: 100, rows: 30 }, key = keyFile): TerminalSession {
+  const session = new TerminalSession(size, [process.execPath, COMMAND, 'top', '--url', url, '--key-file', key], environment);
   sessions.push(session);
   return session;
 }
@@ -115,6 +118,70 @@ it('says that the API cannot be reached, goes on trying, and goes on when it is 
   session.type('q');
   expect(await session.exited).toBe(0);
 }); // prettier-ignore
+
+it('shows what runs and whose it is, explains itself, and cancels a job after a question', async () => {
+  const code = 'import time\ntime.sleep(120)';
+  const { id } = (await call(cluster, '/api/v1/jobs', { code, mode: 'admin', timeoutMs: 200_000 }, { key: ADMIN_KEY })).json as { id: string };
+  const stateOf = async (): Promise<string> => ((await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json as { state: string }).state;
+  const adminFile = join(folder, 'admin.key');
+  writeFileSync(adminFile, `${ADMIN_KEY}\n`);
+  const session = watch(cluster.url(), { columns: 200, rows: 40 }, adminFile);
+  await waitFor('the job', () => session.screen.some((line) => line.includes(id) && / admin +default /.test(line)));
+  // A developer key shows what is its own.
+  const others = await top('--once', '--url', cluster.url(), '--key-file', keyFile);
+  expect(others.stdout).not.toContain(id);
+  session.type('h');
+  await waitFor('the help', () => session.screen.some((line) => line.includes('cancel the job that is marked')));
+  session.type('h');
+  await waitFor('the picture', () => session.screen.some((line) => line.includes(id)));
+  session.type('jc');
+  await waitFor('the question', () => session.screen.some((line) => line.startsWith(`Cancel ${id} of `)));
+  session.type('n');
+  await waitFor('no question', () => !session.screen.some((line) => line.startsWith('Cancel ')));
+  expect(await stateOf()).toBe('active');
+  session.type('c');
+  await waitFor('the question', () => session.screen.some((line) => line.startsWith(`Cancel ${id} of `)));
+  session.type('y');
+  await waitFor('the answer', () => session.screen.some((line) => line.includes(`${id} is cancelled`)));
+  await waitFor('its end', async () => (await stateOf()) === 'finished');
+  await waitFor('nothing to run', () => !session.screen.some((line) => line.startsWith('> ') && line.includes(id)));
+  session.type('q');
+  expect(await session.exited).toBe(0);
+}); // prettier-ignore
+
+it('finds the cluster of its own settings and has no key for any other, not even for one that passes its question on', async () => {
+  const port = new URL(cluster.url()).port;
+  const settings = { PORT: port, PYTHON3_SIGNING_KEY: SIGNING_KEY, PYTHON3_ADMIN_APIKEY: ADMIN_KEY, PYTHON3_DATA_DIRECTORY: folder };
+  const found = await topWith(settings, '--once');
+  expect([found.code, found.stdout]).toEqual([0, expect.stringMatching(new RegExp(`^python3-cluster  ${cluster.url()}  ok `))]);
+  const seen: string[] = [];
+  const relay = createServer((request, response) => {
+    seen.push(JSON.stringify([request.headers.authorization, request.headers['x-api-key']]));
+    void fetch(cluster.url(request.url)).then(async (answer) => response.writeHead(answer.status).end(await answer.text()));
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const foreignPort = String((relay.address() as AddressInfo).port);
+  for (const args of [['--once'], ['--once', '--url', `http://127.0.0.1:${foreignPort}`]]) {
+    const refused = await topWith({ ...settings, PORT: foreignPort }, ...args);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is not this cluster')]);
+  }
+  expect(seen).toEqual(['[null,null]', '[null,null]']);
+  relay.close();
+  const nobody = await topWith({ ...settings, PYTHON3_SIGNING_KEY: 'another-signing-key-0123456789abcdefgh' }, '--once');
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('is not this cluster')]);
+}); // prettier-ignore
+
+it('sign-in prints a link for a replica that runs, which signs in one browser once', async () => {
+  const settings = { PORT: new URL(cluster.url()).port, PYTHON3_SIGNING_KEY: SIGNING_KEY, PYTHON3_DATA_DIRECTORY: folder };
+  const { code, stdout } = await commandWith(settings, 'sign-in');
+  expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^${cluster.url()}/sign-in\\?token=\\S+\n$`))]);
+  const use = (): Promise<Response> => fetch(stdout.trim(), { redirect: 'manual' });
+  expect([(await use()).status, (await use()).status]).toEqual([303, 401]);
+  const elsewhere = await commandWith(settings, 'sign-in', '--url', 'https://python.plant');
+  expect(elsewhere.stdout).toMatch(/^https:\/\/python\.plant\/sign-in\?token=/);
+  const none = await commandWith({ ...settings, PORT: '1' }, 'sign-in');
+  expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('CLUSTER_NOT_FOUND')]);
+});
 
 it('what a hostile server answers moves no cursor, and its names stay text', async () => {
   const evil = '\u001b]0;owned\u0007\u001b[2J\u009b5n\u202e';

@@ -151,8 +151,15 @@ function makePassable(directory: string): string {
   return directory;
 }
 
-export function spawnLogged(file: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd = tmpdir()): TestProcess {
-  const child = spawn(file, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+/** `detached`: in a process group of its own, which a terminal's Ctrl-C would reach as a whole. */
+export function spawnLogged(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd = tmpdir(),
+  { detached = false } = {},
+): TestProcess {
+  const child = spawn(file, args, { env, cwd, detached, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

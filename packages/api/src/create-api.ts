@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -12,6 +12,7 @@ import { createLoopbackSource } from './auth/loopback-source';
 import { createSessionSource } from './auth/session-source';
 import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
+import { UnservedLanes } from './cluster/unserved-lanes';
 import { WorkerRegistry } from './cluster/worker-registry';
 import type { Core } from './serve/core';
 import { CallerHolds } from './dispatch/caller-holds';
@@ -20,6 +21,7 @@ import { features } from './features';
 import { createDispatcher } from './dispatch/dispatcher';
 import { createJobIndex } from './dispatch/job-index';
 import { createJobList } from './dispatch/job-list';
+import { createRunningJobs } from './dispatch/running-jobs';
 import { IdempotencyRecords } from './dispatch/idempotency-records';
 import { createLaneQueues } from './dispatch/lane-queues';
 import { createOutcomeStore } from './dispatch/outcome-store';
@@ -78,7 +80,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const replicaId = randomUUID();
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const keys = createRedisKeys(config.namespace);
-  const { connections, connect } = createConnector(config, plainLogger);
+  const { connections, connect, outage } = createConnector(config, plainLogger);
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const large = new LargeContent(connect('bulk', 'fail-fast'));
@@ -92,13 +94,14 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const replicas = confirms ? new ReplicaConfirmation({ redis: connect('replicas', 'fail-fast'), keys, logger }) : undefined;
   const store = createOutcomeStore({ redis: storeRedis, large, keys, keyRing, breaker, onRefused: refusalLog(logger) });
   const registry = new WorkerRegistry({ redis: storeRedis, keys, logger, guard: (command) => breaker.run(command) });
+  const unserved = new UnservedLanes({ redis: storeRedis, keys, breaker, registry, logger });
   const probe = new RedisProbe(storeRedis, keys, replicaId, logger, breaker);
   const servedLanes = (): string[] => registry.liveWorkers().flatMap((worker) => worker.lanes);
   const limits = new QueueLimits({ redis: queueRedis, keys, config, breaker, servedLanes, logger });
   const holds = new CallerHolds({ redis: queueRedis, keys, breaker, clockOf: (lane) => limits.clockOf(lane), logger });
   const ttlMs = config.idempotencyTtlSeconds * 1_000;
   const idempotency = new IdempotencyRecords({ redis: queueRedis, keys, keyRing, breaker, ttlMs, logger });
-  followBreaker(breaker, { registry, probe, limits, logger });
+  followBreaker(breaker, { registry, probe, limits, outage, logger });
   const replyChannel = keys.replyChannel(replicaId);
   const replies = new ReplyChannel({ subscriber: connect('replies', 'patient'), channel: replyChannel, keyRing, store, logger });
   const hearing = { subscriber: connect('output', 'patient'), redis: storeRedis, keys, keyRing, replicaId };
@@ -119,9 +122,10 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const deferredTraces =
     tracing && new DeferredTraces({ subscriber: connect('traces', 'patient'), channel: keys.tracedChannel, tracing, logger });
   const waits = new AbortController();
-  const list = createJobList({ redis: storeRedis, large, keys, keyRing, logger });
+  const listTools = { redis: storeRedis, large, keys, keyRing, logger };
+  const [list, running] = [createJobList(listTools), createRunningJobs(listTools)];
   const core: Core = {
-    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, watches, registry, probe, breaker, suitability,
+    config, logger, keyRing, keys, redis: storeRedis, authenticator, dispatcher, store, list, running, watches, registry, unserved, probe, breaker, suitability,
     replicas, idempotency, quarantine, alerts: alerting.store, inFlight, bodies, waitsEnd: waits.signal, metrics, clusterMetrics, tracing, deferredTraces,
   }; // prettier-ignore
   const listener = new HttpListener(serve(core, features), { config, logger });
@@ -140,7 +144,20 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await stopBackground({ alerting, elected, metrics, registry, probe, limits, holds, quarantine, suitability, replicas, breaker });
+    await stopBackground({
+      alerting,
+      elected,
+      metrics,
+      registry,
+      unserved,
+      probe,
+      limits,
+      holds,
+      quarantine,
+      suitability,
+      replicas,
+      breaker,
+    });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -156,7 +173,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
-      await limits.start();
+      await Promise.all([limits.start(), unserved.start()]);
       holds.start();
       alerting.start();
       elected.start();
@@ -186,16 +203,18 @@ interface Connector {
   /** All that were made, to be ended together. */
   readonly connections: Redis[];
   readonly connect: (name: string, profile: ConnectionProfile) => Redis;
+  readonly outage: RedisOutage;
 }
 
 function createConnector(config: Config, logger: Logger): Connector {
   const connections: Redis[] = [];
+  const outage = new RedisOutage(logger);
   const connect = (name: string, profile: ConnectionProfile): Redis => {
-    const redis = connectAndReport(config, name, profile, logger);
+    const redis = outage.connect(config, { profile, name: `python3-api-${name}` });
     connections.push(redis);
     return redis;
   };
-  return { connections, connect };
+  return { connections, connect, outage };
 }
 
 const createConfiguredAuthenticator = (config: Config, keyRing: KeyRing): Authenticator =>
@@ -205,37 +224,30 @@ const createConfiguredAuthenticator = (config: Config, keyRing: KeyRing): Authen
     ...(config.auth === 'loopback-open' ? [createLoopbackSource()] : []),
   ]);
 
-/** One line when a connection is lost and one when it is back, not one for each attempt in between. */
-function connectAndReport(config: Config, name: string, profile: ConnectionProfile, logger: Logger): Redis {
-  let isLost = false;
-  const onError = (error: Error): void => {
-    if (!isLost) logger.warn({ err: error, connection: name }, 'the connection to Redis is lost');
-    isLost = true;
-  };
-  const redis = connectRedis(config, { profile, name: `python3-api-${name}`, onError });
-  redis.on('ready', () => {
-    if (isLost) logger.info({ connection: name }, 'the connection to Redis is back');
-    isLost = false;
-  });
-  return redis;
-}
-
 interface BreakerFollowers {
   readonly registry: WorkerRegistry;
   readonly probe: RedisProbe;
   readonly limits: QueueLimits;
+  readonly outage: RedisOutage;
   readonly logger: Logger;
 }
 
 /** The write test decides whether Redis works again; then what was read from it is read anew, as callers wait for that. */
-function followBreaker(breaker: RedisBreaker, { registry, probe, limits, logger }: BreakerFollowers): void {
-  breaker.on('open', () => logger.warn({ breaker: 'open' }, 'commands to Redis keep failing; callers are refused without trying'));
+function followBreaker(breaker: RedisBreaker, { registry, probe, limits, outage, logger }: BreakerFollowers): void {
+  // Where connections failed, that was told, and its end will be.
+  let isTold = false;
+  breaker.on('open', () => {
+    const level = outage.isRecent || isTold ? 'debug' : 'warn';
+    logger[level]({ breaker: 'open' }, 'commands to Redis keep failing; callers are refused without trying');
+    isTold ||= level === 'warn';
+  });
   breaker.on('halfOpen', () => {
-    logger.info({ breaker: 'half-open' }, 'Redis is tried again');
+    logger.debug({ breaker: 'half-open' }, 'Redis is tried again');
     void probe.probe();
   });
   breaker.on('close', () => {
-    logger.info({ breaker: 'closed' }, 'Redis works again');
+    logger[isTold ? 'info' : 'debug']({ breaker: 'closed' }, 'Redis works again');
+    isTold = false;
     void registry.refresh();
     void limits.sample();
   });

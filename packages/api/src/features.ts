@@ -8,6 +8,7 @@ import type { Core } from './serve/core';
 import { eventFeature } from './events/event-operations';
 import { homeFeature } from './home/home-operations';
 import { jobFeature } from './jobs/job-operations';
+import { runningFeature } from './jobs/running-operations';
 import { legacyAlertFeature } from './legacy/legacy-alert-operations';
 import { legacyJobFeature } from './legacy/legacy-job-operations';
 import { legacyMetricsFeature } from './legacy/legacy-metrics-operations';
@@ -20,6 +21,7 @@ import { quarantineFeature } from './quarantine/quarantine-operations';
 export const features: readonly Feature<Core>[] = [
   jobFeature,
   eventFeature,
+  runningFeature,
   workerFeature,
   versionFeature,
   metricsFeature,

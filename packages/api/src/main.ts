@@ -22,7 +22,7 @@ export interface RunApiOptions {
  */
 export async function runApi(environment: Environment, options: RunApiOptions = {}): Promise<void> {
   const { config, warnings } = loadConfig(environment);
-  const logger = createLogger('api', config.logLevel);
+  const logger = createLogger('api', config.logLevel, config);
   for (const warning of warnings) logger.warn(warning);
   if (config.auth === 'keys' && config.adminApiKey === '' && config.developerApiKey === '')
     logger.warn('no key is configured: nobody can run anything');

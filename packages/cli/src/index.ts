@@ -1,1 +1,2 @@
 export { runCli } from './main';
+export { findOwnCluster } from './cluster/find-own-cluster';

@@ -1,13 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
+import type { SignInOptions } from './commands/sign-in';
 import type { TopOptions } from './commands/top';
-import { DEFAULT_TOP_URL, parseTopUrl } from './top/top-url';
+import { parseTopUrl } from './top/top-url';
 
 interface ServerOptions {
   readonly stopWithParent?: boolean;
 }
 
-/** The command line: `python3-cluster api | worker | start | doctor | top | webhook-key`. Resolves when the command has started or ended. */
+/** The command line: `python3-cluster api | worker | start | doctor | top | sign-in | webhook-key`. Resolves when the command has started or ended. */
 export async function runCli(args: readonly string[]): Promise<void> {
   // A rejection that nobody handles comes here as well. Nothing is known to hold after it, so nothing is stopped in order.
   process.on('uncaughtException', (error) => {
@@ -52,10 +53,15 @@ function createProgram(): Command {
   program
     .command('top')
     .description('show what the cluster does, live; q ends')
-    .option('--url <address>', 'an API replica', parseTopUrl, DEFAULT_TOP_URL)
-    .option('--key-file <path>', 'file with an API key of any role (default: .data/secrets/admin.key)')
+    .option('--url <address>', 'an API replica (default: the one of this clone: .data, .env)', parseTopUrl)
+    .option('--key-file <path>', 'file with an API key of any role (default: the admin key of this clone)')
     .option('--once', 'print the picture once and end')
     .action(async (options: TopOptions) => (await import('./commands/top.js')).runTopCommand(options));
+  program
+    .command('sign-in')
+    .description('print a new sign-in link for the cluster that runs here')
+    .option('--url <address>', 'the address to print, where browsers reach it by another', parseTopUrl)
+    .action(async (options: SignInOptions) => (await import('./commands/sign-in.js')).runSignInCommand(options));
   program
     .command('webhook-key')
     .description('print the key by which receivers verify alerts (needs PYTHON3_SIGNING_KEY)')

@@ -1,5 +1,5 @@
 import {
-  connectRedis, defineJobCommands, LargeContent, RedisSuitability, ReplicaConfirmation, within,
+  defineJobCommands, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation, within,
   type Config, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -10,12 +10,14 @@ export interface NodeConnection {
   readonly redis: Redis;
   /** Beside it, so that locks are renewed however much content is on its way. */
   readonly large: LargeContent;
+  /** Tells of all of the node's connections together. */
+  readonly outage: RedisOutage;
   /** Only with PYTHON3_DURABILITY=replica. */
   readonly replicas: ReplicaConfirmation | undefined;
   /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
   readonly mayTake: (lane: string) => Promise<boolean>;
-  /** Lets the consumers fetch while Redis is suitable, and only then. */
-  readonly govern: (consumers: readonly LaneConsumer[]) => void;
+  /** Lets the consumers fetch while Redis is suitable, and only then. `onUp` is called when that is so for the first time. */
+  readonly govern: (consumers: readonly LaneConsumer[], onUp: () => void) => void;
   readonly close: () => void;
 }
 
@@ -24,16 +26,11 @@ const FIRST_CONTACT_MS = 1_000;
 
 /** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
 export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
-  const connect = (suffix: string, level: 'warn' | 'debug'): Redis =>
-    connectRedis(config, {
-      profile: 'patient',
-      name: `python3-worker-${workerId}${suffix}`,
-      onError: (error) => logger[level]({ error: error.message }, 'redis'),
-    });
-  const redis = defineJobCommands(connect('', 'warn'));
-  const large = new LargeContent(connect('-bulk', 'debug'));
+  const outage = new RedisOutage(logger);
+  const redis = defineJobCommands(outage.connect(config, { profile: 'patient', name: `python3-worker-${workerId}` }));
+  const large = new LargeContent(outage.connect(config, { profile: 'patient', name: `python3-worker-${workerId}-bulk` }));
   const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
-  const replicas = config.durability === 'replica' ? connectReplicas(config, workerId, keys, logger) : undefined;
+  const replicas = config.durability === 'replica' ? connectReplicas(outage, config, workerId, keys, logger) : undefined;
   const close = (): void => {
     suitability.stop();
     replicas?.confirmation.stop();
@@ -50,15 +47,19 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
   return {
     redis,
     large,
+    outage,
     replicas: replicas?.confirmation,
     mayTake: async (lane) => {
       if (suitability.state !== 'suitable') await suitability.settled();
       return suitability.state === 'suitable' && replicas?.confirmation.isAvailable(lane) !== false;
     },
-    govern: (consumers) => {
+    govern: (consumers, onUp) => {
+      let wasUp = false;
       suitability.onChange((state) => {
         // Unchecked ones may fetch on: what they fetch waits for the check.
         if (state === 'suitable') for (const consumer of consumers) consumer.start();
+        if (state === 'suitable' && !wasUp) onUp();
+        wasUp ||= state === 'suitable';
         if (state === 'unsuitable') for (const consumer of consumers) consumer.pause();
       });
     },
@@ -67,16 +68,13 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
 }
 
 function connectReplicas(
+  outage: RedisOutage,
   config: Config,
   workerId: string,
   keys: RedisKeys,
   logger: Logger,
 ): { redis: Redis; confirmation: ReplicaConfirmation } {
-  const redis = connectRedis(config, {
-    profile: 'fail-fast',
-    name: `python3-worker-${workerId}-replicas`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
+  const redis = outage.connect(config, { profile: 'fail-fast', name: `python3-worker-${workerId}-replicas` });
   return { redis, confirmation: new ReplicaConfirmation({ redis, keys, logger }) };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
+  AlertEvents, alertOnRefusals, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
   type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
@@ -62,7 +62,7 @@ export async function createWorkerNode({
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, large, replicas, mayTake } = connection;
+  const { redis, large, outage, replicas, mayTake } = connection;
   const events = new AlertEvents({ redis, keys, keyRing, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
   const warm = createWarmChildren(config, logger);
@@ -72,19 +72,31 @@ export async function createWorkerNode({
     throw error;
   });
   const { pool, templates, isolation: { level, layers, reasons }, processLimit, python: ready } = slots; // prettier-ignore
-  const subscriber = connectSubscriber(config, id, logger);
+  // Hears of cancellations and watches.
+  const subscriber = outage.connect(config, { profile: 'patient', name: `python3-worker-${id}-hears` });
   const feed = new OutputFeed({ redis: large.redis, keys, keyRing, workerId: id, lanes: config.lanes, logger });
   const metrics = new NodeMetrics({ config, redis, keys, workerId: id, pool, templates, warm, logger });
   const onWritten = createWrittenListener(feed, metrics);
   const onSettled = tracing && createSettledTraces(tracing, id);
-  const outcomes = new OutcomeWriter({ redis, large, keys, keyRing, workerId: id, level, onWritten, onSettled, logger });
+  const outcomes = new OutcomeWriter({
+    redis,
+    large,
+    keys,
+    keyRing,
+    workerId: id,
+    level,
+    onWritten,
+    onSettled,
+    logJobs: config.logJobs,
+    logger,
+  });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const processor = createProcessor({
     config, redis, large, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, processLimit, traceJob, logger,
   }); // prettier-ignore
   const consumers = config.lanes.map(
-    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
+    (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, outage, logger }),
   );
   const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
   const startedAt = Date.now();
@@ -104,16 +116,14 @@ export async function createWorkerNode({
     throw error;
   });
   await quarantine.start(subscriber);
-  connection.govern(consumers);
+  connection.govern(consumers, () =>
+    logger.info({ workerId: id, lanes: config.lanes, pool: pool.stats(true), python: version, level, layers }, 'worker node is up'),
+  );
   cancelWatch.start();
   feed.listen(subscriber);
   heartbeat.start();
   healthCheck.start();
   housekeeper.start();
-  logger.info(
-    { workerId: id, lanes: config.lanes, pool: pool.stats(true), python: ready.pythonVersion, level, layers },
-    'worker node is up',
-  );
   if (level > 'A') logger.warn({ level, reasons }, LEVEL_WARNINGS[level]);
 
   /** Stop order: fetch no more → wait for what runs → end the rest → leave the registry → children → Redis → files. */
@@ -197,14 +207,6 @@ function createWarmChildren(config: Config, logger: Logger): WarmChildren {
     logger,
   });
 }
-
-/** Hears of cancellations and watches. */
-const connectSubscriber = (config: Config, workerId: string, logger: Logger): Redis =>
-  connectRedis(config, {
-    profile: 'patient',
-    name: `python3-worker-${workerId}-hears`,
-    onError: (error) => logger.debug({ error: error.message }, 'redis'),
-  });
 
 interface CancelParts {
   readonly subscriber: Redis;

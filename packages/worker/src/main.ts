@@ -27,7 +27,7 @@ export async function runWorker(environment: Environment, options: RunWorkerOpti
   if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED', 'REDIS_URL is required: the Redis that the API uses.');
   if (config.signingKey === '')
     throw new ClusterError('SIGNING_KEY_REQUIRED', 'PYTHON3_SIGNING_KEY is required: the key that the API signs with.');
-  const logger = createLogger('worker', config.logLevel);
+  const logger = createLogger('worker', config.logLevel, config);
   for (const warning of warnings) logger.warn(warning);
   const python = await options.findPython(config.pythonPath);
   const bubblewrap = await options.findBubblewrap();

@@ -1,20 +1,12 @@
-import { PRODUCT_VERSION, type ErrorCode, type RedisSuitability, type ReplicaConfirmation } from '@python3-cluster/shared';
-import type { InFlight } from '../requests/in-flight';
-import type { RedisBreaker } from '../redis/redis-breaker';
-import type { RedisProbe } from './redis-health';
-import type { WorkerRegistry } from './worker-registry';
+import { ClusterError, INSTANCE_NONCE, LANE_PATTERN, PRODUCT_VERSION, proveInstance, type KeyRing } from '@python3-cluster/shared';
 import { defineFeature } from '../operations/feature';
 import { ok, type Handle, type Operation } from '../operations/operation';
 import type { JsonValue } from '../responses/raw-json';
 import { summarizeWorkers } from './cluster-summary';
+import { findObstacles, type Obstacle, type ObstacleParts } from './obstacles';
 
-interface HealthParts {
-  readonly registry: WorkerRegistry;
-  readonly probe: RedisProbe;
-  readonly breaker: RedisBreaker;
-  readonly suitability: RedisSuitability;
-  readonly replicas: ReplicaConfirmation | undefined;
-  readonly inFlight: InFlight;
+export interface HealthParts extends ObstacleParts {
+  readonly keyRing: KeyRing;
 }
 
 const HEALTH = { method: 'get', access: 'public', effect: 'read', query: 'any', whileDraining: true } as const satisfies Partial<Operation>;
@@ -27,7 +19,7 @@ export const healthFeature = defineFeature({
       ...HEALTH,
       path: '/health',
       answers: {
-        200: 'always: `status` (`ok`, `degraded`, `draining`), `redis`, `breaker` (`closed`, `open`, `half-open`), `workers`, `lanes`, `slots`, `isolationLevel`, `warning`, `version`',
+        200: 'always: `status` (`ok`, `degraded`, `draining`), `reasons` (each with `code` and `message`), `redis`, `breaker` (`closed`, `open`, `half-open`), `workers`, `lanes`, `slots`, `isolationLevel`, `warning`, `version`',
       },
     },
     live: { ...HEALTH, path: '/health/live', answers: { 200: '`{"status": "live"}` while the process answers at all' } },
@@ -35,21 +27,34 @@ export const healthFeature = defineFeature({
       ...HEALTH,
       path: '/health/ready',
       answers: {
-        200: '`{"status": "ready"}`',
-        503: '`{"status": "not ready", "code", "problems"?}`: [Readiness](#readiness)',
+        200: '`{"status": "ready"}`; with `?lane=…` for this lane alone',
+        503: '`{"status": "not ready", "code", "message", "problems"?}`: [Readiness](#readiness)',
+      },
+    },
+    instance: {
+      ...HEALTH,
+      path: '/health/instance',
+      answers: {
+        200: '`{"proof"}` for `?nonce=…`: that the replica has the cluster’s signing key; [ADR 0086](decisions/0086-a-replica-proves-which-cluster-it-is.md)',
       },
     },
   },
-  create: (parts: HealthParts) => ({ show: () => ok(toHealth(parts)), live: () => ok({ status: 'live' }), ready: tellReadiness(parts) }),
+  create: (parts: HealthParts) => ({
+    show: () => ok(toHealth(parts)),
+    live: () => ok({ status: 'live' }),
+    ready: tellReadiness(parts),
+    instance: prove(parts),
+  }),
 });
 
-function toHealth(core: HealthParts): JsonValue {
-  const { registry, probe, breaker, inFlight } = core;
+function toHealth(parts: HealthParts): JsonValue {
+  const { registry, probe, breaker, inFlight } = parts;
   const { workers, lanes, slots, isolationLevel, warning } = summarizeWorkers(registry.liveWorkers());
   const { reachable, writable } = probe.health();
-  const isOk = findObstacle(core) === undefined && workers > 0;
+  const obstacles = findObstacles(parts);
   return {
-    status: inFlight.draining ? 'draining' : isOk ? 'ok' : 'degraded',
+    status: inFlight.draining ? 'draining' : obstacles.length === 0 ? 'ok' : 'degraded',
+    reasons: obstacles.map(toView),
     redis: { reachable, writable },
     breaker: breaker.state,
     workers,
@@ -61,23 +66,31 @@ function toHealth(core: HealthParts): JsonValue {
   };
 }
 
-function tellReadiness(core: HealthParts): Handle {
-  return () => {
-    const obstacle = findObstacle(core);
-    return obstacle === undefined ? ok({ status: 'ready' }) : { status: 503, body: { status: 'not ready', ...obstacle } };
+function tellReadiness(parts: HealthParts): Handle {
+  return ({ request }) => {
+    const [obstacle] = findObstacles(parts, readLane(request.url));
+    return obstacle === undefined ? ok({ status: 'ready' }) : { status: 503, body: { status: 'not ready', ...toView(obstacle) } };
   };
 }
 
-interface Obstacle {
-  /** The code new jobs are refused with. */
-  readonly code: ErrorCode;
-  readonly problems?: readonly string[];
+function prove({ keyRing }: HealthParts): Handle {
+  return ({ request }) => {
+    const nonce = parameterIn(request.url, 'nonce');
+    if (!INSTANCE_NONCE.test(nonce)) throw new ClusterError('REQUEST_INVALID', "'nonce' must be 22 to 64 letters, digits, - or _.");
+    return ok({ proof: proveInstance(keyRing, nonce, request.socket.localPort ?? 0) });
+  };
 }
 
-/** Why this replica takes no jobs now. */
-function findObstacle({ probe, breaker, suitability, replicas, inFlight }: HealthParts): Obstacle | undefined {
-  if (inFlight.draining) return { code: 'SHUTTING_DOWN' };
-  if (suitability.state === 'unsuitable') return { code: 'REDIS_UNSUITABLE', problems: suitability.problems };
-  if (!probe.health().writable || breaker.state !== 'closed' || suitability.state !== 'suitable') return { code: 'QUEUE_UNAVAILABLE' };
-  return replicas?.isFullyAvailable === false ? { code: 'DURABILITY_UNAVAILABLE' } : undefined;
+const toView = ({ code, message, problems }: Obstacle): { readonly [member: string]: JsonValue | undefined } => ({
+  code,
+  message,
+  problems,
+});
+
+/** `?lane=`: whoever sends to one lane need not care for the others. Probes may add to the query what they like. */
+function readLane(url: string): string | undefined {
+  const lane = parameterIn(url, 'lane');
+  return LANE_PATTERN.test(lane) ? lane : undefined;
 }
+
+const parameterIn = (url: string, name: string): string => new URLSearchParams(url.split('?')[1] ?? '').get(name) ?? '';

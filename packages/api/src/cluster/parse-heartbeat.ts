@@ -44,6 +44,8 @@ function isIsolation(value: unknown): boolean {
 }
 
 const isHost = (value: unknown): boolean =>
-  isObject(value) && ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number');
+  isObject(value) &&
+  ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number') &&
+  ['memoryUsedBytes', 'memoryTotalBytes', 'cpuShare'].every((name) => ['number', 'undefined'].includes(typeof value[name]));
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -22,7 +22,7 @@ export const workerFeature = defineFeature({
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */
 function toWorkerView(worker: WorkerHeartbeat): JsonValue {
-  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining } = worker;
+  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining, host } = worker;
   const { layers, reasons } = isolation;
   return {
     id,
@@ -36,7 +36,21 @@ function toWorkerView(worker: WorkerHeartbeat): JsonValue {
     },
     python: { version: python.version },
     pool: { size: pool.size, max: pool.max, inUse: pool.inUse, healthy: pool.healthy, waiting: pool.waiting },
+    host: toHostView(host),
     startedAt,
     draining,
   };
 }
+
+/** null: not looked at yet, or not told by an older node. */
+const toHostView = (host: WorkerHeartbeat['host']): JsonValue =>
+  host === undefined
+    ? null
+    : {
+        cpuShare: host.cpuShare ?? null,
+        memoryUsedBytes: host.memoryUsedBytes ?? null,
+        memoryTotalBytes: host.memoryTotalBytes ?? null,
+        diskFreeBytes: host.diskFreeBytes,
+        diskTotalBytes: host.diskTotalBytes,
+        clockOffsetMs: host.clockOffsetMs,
+      };

@@ -69,7 +69,7 @@ export function createJobList(tools: { redis: Redis; large: LargeContent; keys: 
   };
 }
 
-type Tools = Parameters<typeof createJobList>[0];
+export type Tools = Parameters<typeof createJobList>[0];
 
 /** From the index come ids; each record is then read, and decides. */
 async function readPage(tools: Tools, { owner, filter, limit, after }: ListQuery): Promise<JobPage> {
@@ -141,14 +141,14 @@ async function readIndex(redis: Redis, index: string, after: ListPosition | unde
   }
 }
 
-interface Head extends Omit<ListedJob, 'outcome'> {
+export interface Head extends Omit<ListedJob, 'outcome'> {
   readonly outcomeBytes: number;
   /** Whether it stands under a key of its own. */
   readonly isApart: boolean;
 }
 
 /** `gone`: there is no record. undefined: one that is not believed, or is another owner's, is not listed. */
-async function readHead(
+export async function readHead(
   { redis, keys, keyRing, logger }: Tools,
   jobId: string,
   owner: string | undefined,

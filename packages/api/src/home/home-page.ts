@@ -1,6 +1,7 @@
 import { PRODUCT_VERSION, type Role } from '@python3-cluster/shared';
 import type { ClusterSummary } from '../cluster/cluster-summary';
 import type { RedisHealth } from '../cluster/redis-health';
+import { escapeHtml } from '../responses/escape-html';
 
 export interface HomePage {
   /** Origin to call, e.g. `http://127.0.0.1:8311`. */
@@ -57,7 +58,7 @@ ${ROUTES.map(([route, words]) => `<dt><code>${escapeHtml(route)}</code></dt><dd>
 </section>
 </main>
 <footer>
-${page.role === undefined ? '<p>Not signed in. <code>npm start</code> prints a link that signs this browser in.</p>' : renderSession(page.role)}
+${page.role === undefined ? '<p>Not signed in. <code>npm start</code> prints a link that signs this browser in, and <code>npx python3-cluster sign-in</code> a new one.</p>' : renderSession(page.role)}
 </footer>
 </body>
 </html>
@@ -88,7 +89,3 @@ const curlLine = (address: string): string =>
     "  -H 'Content-Type: application/json' \\",
     `  -d '{"code": "result = 2**100"}'`,
   ].join('\n');
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}

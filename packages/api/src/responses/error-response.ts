@@ -1,7 +1,9 @@
 import { ClusterError, errorDefinition, isClusterError, type Logger } from '@python3-cluster/shared';
 import type { ErrorRequestHandler, Response } from 'express';
 import { readRequestState } from '../requests/request-state';
+import { sendErrorPage } from './error-page';
 import { sendJson } from './send-json';
+import { wantsPage } from './wants-page';
 
 /** How an error reads on one of the two surfaces. */
 export type ErrorBody = (
@@ -26,16 +28,29 @@ export function createErrorHandler(logger: Logger, bodyFor: (path: string) => Er
       response.destroy();
       return;
     }
-    sendError(response, error, bodyFor(request.originalUrl));
+    // Caches must not give a program the page, nor a person the JSON.
+    response.setHeader('Vary', 'Accept');
+    if (wantsPage(request)) sendAsPage(response, error);
+    else sendError(response, error, bodyFor(request.originalUrl));
   };
 }
 
 export function sendError(response: Response, error: ClusterError, body: ErrorBody): void {
+  const state = noteError(response, error);
+  sendJson(response, statusOf(error), body(error, { requestId: state.requestId, traceId: state.trace?.traceId }));
+}
+
+function sendAsPage(response: Response, error: ClusterError): void {
+  const { requestId } = noteError(response, error);
+  sendErrorPage(response, { error, status: statusOf(error), requestId });
+}
+
+function noteError(response: Response, error: ClusterError): ReturnType<typeof readRequestState> {
   if (error.retryAfterSeconds !== undefined) response.setHeader('Retry-After', error.retryAfterSeconds);
   if (error.code === 'AUTH_REQUIRED' || error.code === 'AUTH_KEY_INVALID') response.setHeader('WWW-Authenticate', 'Bearer');
   const state = readRequestState(response);
   state.errorCode = error.code;
-  sendJson(response, statusOf(error), body(error, { requestId: state.requestId, traceId: state.trace?.traceId }));
+  return state;
 }
 
 /** Codes without a status of their own are those of rejected jobs: the cluster did not run what it was asked to. */

@@ -1,12 +1,12 @@
 import { relative } from 'node:path';
-import { handleStopSignals, type IsolationLevel } from '@python3-cluster/shared';
+import { handleStopSignals, loadConfig, type IsolationLevel } from '@python3-cluster/shared';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
-import { startCluster, type StartedCluster } from '../start/start-cluster';
+import { longestDrainSeconds, startCluster, type StartedCluster } from '../start/start-cluster';
 import { watchAncestors } from '../start/watch-ancestors';
 
-/** Longest stop of everything: API, worker node and Redis one after the other, each with its own grace. */
-const STOP_MS = 120_000;
+/** Of API, worker node and Redis, one after the other, beyond the time they drain. */
+const GRACES_MS = 60_000;
 
 export async function runStartCommand(): Promise<void> {
   const startedAt = performance.now();
@@ -15,8 +15,17 @@ export async function runStartCommand(): Promise<void> {
     environment,
     dataDirectory: dataDirectoryOf(environment),
     report: (line) => console.log(line),
-    onStoppable: (stop) => {
-      const stopAll = handleStopSignals({ stop, drainMs: STOP_MS, onSignal: (signal) => console.log(`\n${signal}: stopping`) });
+    onStoppable: ({ stop, endNow, describeWait }) => {
+      const { config } = loadConfig(environment);
+      let said = Promise.resolve();
+      const stopAll = handleStopSignals({
+        // The API is asked what runs before it is told to stop.
+        stop: () => said.then(stop),
+        endNow: () => (console.log('ending what still runs'), endNow()),
+        drainMs: longestDrainSeconds(config) * 1_000 + GRACES_MS,
+        onSignal: (signal) => void (said = describeWait().then((words) => console.log(`\n${signal}: ${words}`))),
+        onEnd: (isInOrder) => console.log(isInOrder ? 'Stopped.' : 'Stopped. What still ran was ended.'),
+      });
       watchAncestors(() => stopAll('the parent process is gone'));
     },
   });

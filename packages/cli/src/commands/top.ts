@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ReadStream } from 'node:tty';
-import { ClusterError, EXIT_CODES } from '@python3-cluster/shared';
+import { ClusterError, EXIT_CODES, type Environment } from '@python3-cluster/shared';
+import { findCluster } from '../cluster/find-cluster';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
 import { readCluster } from '../top/read-cluster';
 import { renderTop } from '../top/render-top';
+import type { ApiAddress } from '../top/request-json';
 import { formatLine } from '../top/styled-line';
 import { watchCluster } from '../top/watch-cluster';
 
 export interface TopOptions {
-  readonly url: string;
+  /** undefined: the cluster of this clone. */
+  readonly url?: string;
   readonly keyFile?: string;
   readonly once?: boolean;
 }
@@ -19,9 +21,9 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** For scripts: nothing is cut that a reader may look for. */
 const ONCE_COLUMNS = 200;
 
-export async function runTopCommand({ url, keyFile, once }: TopOptions): Promise<void> {
+export async function runTopCommand({ once, ...given }: TopOptions): Promise<void> {
   const environment = loadEnvironment();
-  const key = readKey(keyFile ?? join(dataDirectoryOf(environment), 'secrets', 'admin.key'));
+  const { url, key } = await findApi(environment, given);
   const { protocol, hostname } = new URL(url);
   const warning =
     protocol === 'http:' && !LOOPBACK.includes(hostname) ? { warning: 'the key crosses the network in clear text: use https' } : {};
@@ -34,6 +36,18 @@ export async function runTopCommand({ url, keyFile, once }: TopOptions): Promise
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => signals.abort());
   await watchCluster({ api: { url, key }, input: stdin, output: stdout, colours, ...warning, signal: signals.signal });
 }
+
+/**
+ * A key that was named goes where it was told to. One that was found goes only to the cluster that it belongs to, which has
+ * proved to be it.
+ */
+async function findApi(environment: Environment, { url, keyFile }: TopOptions): Promise<ApiAddress> {
+  if (url !== undefined && keyFile !== undefined) return { url, key: readKey(keyFile) };
+  const { address, config } = await findCluster({ environment, dataDirectory: dataDirectoryOf(environment), url });
+  const key = keyFile === undefined ? config.adminApiKey || config.developerApiKey : readKey(keyFile);
+  if (key === '') throw new ClusterError('CONFIG_INVALID', 'No API key was found in .data, .env or the environment; name its file by --key-file.');
+  return { url: address, key };
+} // prettier-ignore
 
 async function printOnce(api: { url: string; key: string }, colours: boolean, warning: { warning?: string }): Promise<void> {
   const reading = await readCluster(api);

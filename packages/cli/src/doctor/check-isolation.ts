@@ -10,6 +10,9 @@ export interface IsolationCheck {
   readonly dataDirectory: string;
 }
 
+/** docs/operations.md has a row for each kind of host. */
+const RAISE = 'give the worker node what is missing: docs/operations.md#isolation says what, for each kind of host';
+
 /** Tries every layer as a worker node would. */
 export async function checkIsolation({ config, secretFiles, python, dataDirectory }: IsolationCheck): Promise<CheckResult> {
   const bubblewrap = await findBubblewrap(dataDirectory);
@@ -30,10 +33,15 @@ export async function checkIsolation({ config, secretFiles, python, dataDirector
     ];
     const missing = Object.entries(reasons).flatMap(([layer, reason]) => (reason === null ? [] : [`no ${layer}: ${reason}`]));
     const text = [`level ${level}`, there.filter(Boolean).join(', '), ...missing].filter(Boolean).join('; ');
-    if (level > config.isolation) return fail('Isolation', `${text}; PYTHON3_ISOLATION asks for ${config.isolation}`);
-    return level === 'A' ? ok('Isolation', text) : warn('Isolation', text);
+    if (level > config.isolation)
+      return fail(
+        'Isolation',
+        `${text}; PYTHON3_ISOLATION asks for ${config.isolation}`,
+        `${RAISE}, or accept it knowingly: PYTHON3_ISOLATION=${level}`,
+      );
+    return level === 'A' ? ok('Isolation', text) : warn('Isolation', text, RAISE);
   } catch (error) {
     if (!isClusterError(error)) throw error;
-    return fail('Isolation', error.message);
+    return fail('Isolation', error.message, RAISE);
   }
 }

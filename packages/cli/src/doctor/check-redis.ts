@@ -10,7 +10,7 @@ export async function checkRedis(config: Config | undefined, dataDirectory: stri
   const found = await findRedis(dataDirectory, () => undefined);
   return [
     found === undefined
-      ? warn('Redis', 'no server found; `start` will try to install one, or set REDIS_URL')
+      ? warn('Redis', 'no server found', 'install redis-server or valkey-server, or set REDIS_URL; `npm start` tries to install one')
       : ok('Redis', `${found.file} ${found.version}; \`start\` runs it`),
   ];
 }
@@ -23,6 +23,14 @@ const NAMES: Readonly<Record<Finding['about'], string>> = {
   clock: 'Clock',
 };
 
+const REMEDIES: Readonly<Record<Finding['about'], string>> = {
+  version: 'install Redis 6.2 or newer, or Valkey',
+  eviction: 'set maxmemory-policy noeviction in redis.conf, and by CONFIG SET',
+  persistence: 'set appendonly yes and appendfsync everysec (always for PYTHON3_DURABILITY=disk); deploy/redis/redis.conf has all of it',
+  replicas: 'connect a replica, or take another PYTHON3_DURABILITY',
+  clock: 'keep both clocks by NTP (chrony, systemd-timesyncd)',
+};
+
 /** The same checks as at the start of `api` and `worker`. */
 async function checkServer(config: Config): Promise<CheckResult[]> {
   let lastError = '';
@@ -33,9 +41,20 @@ async function checkServer(config: Config): Promise<CheckResult[]> {
     const ready = redis.status === 'ready' ? Promise.resolve() : new Promise<void>((resolve) => redis.once('ready', () => resolve()));
     await within(ANSWER_MS, ready, 'Redis');
     const findings = await within(ANSWER_MS, inspectRedis(redis, config.durability), 'Redis');
-    return findings.map(({ about, verdict, text }) => ({ name: NAMES[about], verdict, text }));
+    return findings.map(({ about, verdict, text }) => ({
+      name: NAMES[about],
+      verdict,
+      text,
+      ...(verdict !== 'ok' && { remedy: REMEDIES[about] }),
+    }));
   } catch {
-    return [fail('Redis', `REDIS_URL does not answer within 3 s${lastError === '' ? '' : `: ${lastError}`}`)];
+    return [
+      fail(
+        'Redis',
+        `REDIS_URL does not answer within 3 s${lastError === '' ? '' : `: ${lastError}`}`,
+        'see that Redis runs, that this host reaches it, and that user and password in REDIS_URL are right',
+      ),
+    ];
   } finally {
     redis.disconnect();
   }

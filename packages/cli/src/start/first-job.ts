@@ -37,7 +37,7 @@ export async function runFirstJob(options: FirstJobOptions): Promise<FirstJob> {
   while (Date.now() < deadline) {
     const why = failure();
     if (why !== undefined) throw new ClusterError('START_FAILED', why);
-    const tried = await tryJob(options).catch((error: unknown) => {
+    const tried = await tryOnceReady(options).catch((error: unknown) => {
       if (isClusterError(error)) throw error;
       return `no answer: ${String(error)}`;
     });
@@ -48,7 +48,13 @@ export async function runFirstJob(options: FirstJobOptions): Promise<FirstJob> {
   throw new ClusterError('START_FAILED', `The cluster did not come up within ${upTimeoutMs / 1_000} s: ${last}`);
 }
 
-/** A text says why there is no more to say yet. */
+/** A text says why there is no more to say yet. Sent before, the job would be refused again and again. */
+async function tryOnceReady(options: FirstJobOptions): Promise<FirstJob | string> {
+  const response = await fetch(`${options.address}/health/ready?lane=${options.lane}`);
+  const text = await response.text();
+  return response.ok ? tryJob(options) : text;
+}
+
 async function tryJob({ address, key, lane, waitSeconds = WAIT_SECONDS }: FirstJobOptions): Promise<FirstJob | string> {
   const startedAt = performance.now();
   const response = await fetch(`${address}/api/v1/jobs`, {

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { cutLog, openLog, readLastLines } from './log-file';
+import { cutLog, KEPT_LOGS, openLog, readLastLines } from './log-file';
 
 let directory: string;
 let path: string;
@@ -21,9 +21,10 @@ it('what a process said before its last start stays', () => {
   expect(readFileSync(path, 'utf8')).toBe('first\nsecond\n');
 });
 
-it('a log that is too long is put aside while its process goes on writing, and only the last such is kept', () => {
+it('a log that is too long is put aside while its process goes on writing, and the last few such are kept', () => {
   const file = openLog(path) ?? -1;
-  for (const round of ['1', '2', '3']) {
+  const rounds = Array.from({ length: KEPT_LOGS + 2 }, (_, index) => String(index + 1));
+  for (const round of rounds) {
     writeSync(file, `${round.repeat(100)}\n`);
     cutLog(path, 50);
     expect(readFileSync(path, 'utf8')).toBe('');
@@ -32,7 +33,9 @@ it('a log that is too long is put aside while its process goes on writing, and o
     expect(readFileSync(`${path}.1`, 'utf8')).toContain(round.repeat(100));
   }
   closeSync(file);
-  expect(existsSync(`${path}.2`)).toBe(false);
+  for (let number = 1; number <= KEPT_LOGS; number += 1)
+    expect(readFileSync(`${path}.${number}`, 'utf8')).toContain((rounds.at(-number) ?? '?').repeat(100));
+  expect(readdirSync(directory)).toHaveLength(1 + KEPT_LOGS);
 });
 
 it('a log that cannot be opened, cut or read keeps nothing from running', () => {

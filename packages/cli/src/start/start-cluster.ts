@@ -11,7 +11,9 @@ import {
   type Environment,
   type IsolationLevel,
 } from '@python3-cluster/shared';
+import { writeRunFile } from '../cluster/run-file';
 import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
+import { describeWait } from './announce-stop';
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
@@ -40,7 +42,15 @@ export interface StartClusterOptions {
   readonly dataDirectory: string;
   readonly report: (line: string) => void;
   /** Hands out, as soon as there is something to stop, the way to stop it. */
-  readonly onStoppable: (stop: () => Promise<void>) => void;
+  readonly onStoppable: (way: WayToStop) => void;
+}
+
+export interface WayToStop {
+  readonly stop: () => Promise<void>;
+  /** Ends API and worker node at once, and what runs there; `stop` then comes to its end. */
+  readonly endNow: () => void;
+  /** What a stop would wait for, in words. */
+  readonly describeWait: () => Promise<string>;
 }
 
 /** That of the setting, from which a free one is looked for where none is named. */
@@ -63,9 +73,14 @@ export async function startCluster(options: StartClusterOptions): Promise<Starte
   const stops: (() => Promise<void>)[] = [];
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopInOrder(stops).finally(releaseLock));
-  options.onStoppable(stop);
+  const servers: Servers = { children: [] };
+  options.onStoppable({
+    stop,
+    endNow: () => servers.children.forEach((child) => child.kill()),
+    describeWait: async () => (servers.address === undefined ? 'stopping' : describeWait(servers.address, longestDrainSeconds(config))),
+  });
   try {
-    return { ...(await bringUp(options, config, stops)), stop };
+    return { ...(await bringUp(options, config, stops, servers)), stop };
   } catch (error) {
     await stop();
     report('start failed');
@@ -73,10 +88,20 @@ export async function startCluster(options: StartClusterOptions): Promise<Starte
   }
 }
 
+/** API and worker node, as far as they have been started. */
+interface Servers {
+  address?: string;
+  readonly children: SupervisedProcess[];
+}
+
+/** One after the other: callers who wait get their answers before the worker node is told. */
+export const longestDrainSeconds = ({ drainSeconds }: Pick<Config, 'drainSeconds'>): number => 2 * drainSeconds;
+
 async function bringUp(
   options: StartClusterOptions,
   config: Config,
   stops: (() => Promise<void>)[],
+  servers: Servers,
 ): Promise<Omit<StartedCluster, 'stop'>> {
   const { environment, dataDirectory, report } = options;
   await assertPortFree(config.host, config.port);
@@ -106,7 +131,7 @@ async function bringUp(
     ...fileUnlessSet(environment, 'PYTHON3_DEVELOPER_APIKEY', secrets.developerKey),
   };
   const graceMs = config.drainSeconds * 1_000 + 2 * STOP_GRACE_MS;
-  const children: SupervisedProcess[] = [];
+  const { children } = servers;
   const run = (name: 'api' | 'worker', env: NodeJS.ProcessEnv): void => {
     const args = [COMMAND, name, '--stop-with-parent'];
     const child = new SupervisedProcess({ name, file: process.execPath, args, env, logPath: log(name), report });
@@ -119,6 +144,9 @@ async function bringUp(
   run('api', { ...shared, ...keys });
 
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  servers.address = address;
+  const removeRunFile = writeRunFile(dataDirectory, { address });
+  stops.unshift(() => Promise.resolve(removeRunFile()));
   const full = loadConfig({ ...shared, ...keys }).config;
   const lane = full.lanes.includes('default') ? 'default' : (full.lanes[0] ?? 'default');
   const firstJob = await runFirstJob({

@@ -79,6 +79,13 @@ export class SupervisedProcess {
     });
   }
 
+  /** At once, and whatever it has started with it. */
+  kill(): void {
+    this.stopping = true;
+    clearTimeout(this.restart);
+    if (this.child !== undefined) killGroup(this.child);
+  }
+
   lastWords(): string {
     return readLastLines(this.options.logPath, LAST_WORDS_LINES);
   }

@@ -7,10 +7,25 @@ export interface ClusterReading {
   readonly lanes: readonly LaneReading[];
   readonly workers: readonly WorkerReading[];
   readonly alerts: readonly AlertReading[];
+  /** Longest running first. */
+  readonly running: readonly RunningReading[];
+}
+
+export interface RunningReading {
+  readonly id: string;
+  readonly owner: string;
+  readonly kind: string;
+  readonly mode: string;
+  readonly lane: string;
+  readonly worker: string;
+  readonly startedAt: number | undefined;
+  readonly isCancelled: boolean;
 }
 
 export interface HealthReading {
   readonly status: string;
+  /** Why it is degraded. */
+  readonly reasons: readonly string[];
   readonly redisWritable: boolean;
   readonly breaker: string;
   readonly isolationLevel: string | undefined;
@@ -70,6 +85,10 @@ export interface WorkerReading {
   /** In the last five minutes. */
   readonly finished: number | undefined;
   readonly failed: number | undefined;
+  /** 0 to 1, of the node's host. */
+  readonly cpuShare: number | undefined;
+  readonly memoryUsedBytes: number | undefined;
+  readonly memoryTotalBytes: number | undefined;
 }
 
 export interface AlertReading {

@@ -28,3 +28,10 @@ export function formatBar(part: number | undefined, whole: number | undefined, w
   const filled = Math.round(share * width);
   return `[${'|'.repeat(filled)}${' '.repeat(width - filled)}]`;
 }
+
+/** `3.4/16 GiB`, so much of so much. */
+export function formatMemory(used: number | undefined, total: number | undefined): string {
+  if (used === undefined || total === undefined) return UNKNOWN;
+  const gibibytes = (bytes: number): string => (bytes / 1_073_741_824).toFixed(1);
+  return `${gibibytes(used)}/${gibibytes(total)} GiB`;
+}

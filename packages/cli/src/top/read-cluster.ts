@@ -3,6 +3,7 @@ import type {
   ClusterReading,
   HealthReading,
   LaneReading,
+  RunningReading,
   SummaryReading,
   WindowReading,
   WorkerReading,
@@ -16,13 +17,14 @@ const PATHS = {
   workers: '/api/v1/workers',
   workerFigures: '/api/v1/metrics/workers',
   alerts: '/api/v1/alerts',
+  running: '/api/v1/running',
 } as const;
 
 /** Asks the API for all that is shown, at once. Never throws: what cannot be read is said. */
 export async function readCluster(api: ApiAddress, signal?: AbortSignal): Promise<ClusterReading> {
   const health = await requestJson(api, '/health', signal);
   // More time-outs would tell no more than one.
-  if (health.fields === undefined) return { problems: [health.problem], lanes: [], workers: [], alerts: [] };
+  if (health.fields === undefined) return { problems: [health.problem], lanes: [], workers: [], alerts: [], running: [] };
   const names = Object.keys(PATHS) as (keyof typeof PATHS)[];
   const answers = await Promise.all(names.map((name) => requestJson(api, PATHS[name], signal)));
   const problems = answers.flatMap((answer) => (answer.fields === undefined ? answer.problem : []));
@@ -34,6 +36,7 @@ export async function readCluster(api: ApiAddress, signal?: AbortSignal): Promis
     lanes: told.lanes?.list('lanes').map(toLane) ?? [],
     workers: toWorkers(told),
     alerts: told.alerts?.list('active').map(toAlert) ?? [],
+    running: told.running?.list('jobs').map(toRunning) ?? [],
   };
 }
 
@@ -48,6 +51,7 @@ function toWorkers({ workers, workerFigures }: Told): WorkerReading[] {
 function toHealth(fields: JsonFields): HealthReading {
   return {
     status: fields.text('status') ?? 'unknown',
+    reasons: fields.list('reasons').flatMap((reason) => reason.text('message') ?? reason.text('code') ?? []),
     redisWritable: fields.object('redis').flag('writable'),
     breaker: fields.text('breaker') ?? 'unknown',
     isolationLevel: fields.text('isolationLevel'),
@@ -101,6 +105,7 @@ function toLane(fields: JsonFields): LaneReading {
 
 function toWorker(fields: JsonFields, lastFiveMinutes: JsonFields | undefined): WorkerReading {
   const pool = fields.object('pool');
+  const host = fields.object('host');
   return {
     id: fields.text('id') ?? '?',
     level: fields.text('level'),
@@ -111,6 +116,23 @@ function toWorker(fields: JsonFields, lastFiveMinutes: JsonFields | undefined): 
     waiting: pool.number('waiting'),
     finished: lastFiveMinutes?.number('finished'),
     failed: lastFiveMinutes?.number('failed'),
+    cpuShare: host.number('cpuShare'),
+    memoryUsedBytes: host.number('memoryUsedBytes'),
+    memoryTotalBytes: host.number('memoryTotalBytes'),
+  };
+}
+
+function toRunning(fields: JsonFields): RunningReading {
+  const attempt = fields.list('attempts').at(-1);
+  return {
+    id: fields.text('id') ?? '?',
+    owner: fields.text('owner') ?? '?',
+    kind: fields.text('kind') ?? '?',
+    mode: fields.text('mode') ?? '?',
+    lane: fields.text('lane') ?? '?',
+    worker: attempt?.text('worker') ?? '',
+    startedAt: attempt?.number('startedAt') ?? fields.number('createdAt'),
+    isCancelled: fields.number('cancelRequestedAt') !== undefined,
   };
 }
 

@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
-import type { ClusterReading, LaneReading, WindowReading, WorkerReading } from './cluster-reading';
+import type { ClusterReading, LaneReading, RunningReading, WindowReading, WorkerReading } from './cluster-reading';
 import { RateMeter } from './rate-meter';
-import { renderTop, type TopView } from './render-top';
+import { renderTop } from './render-top';
+import type { TopView } from './top-view';
 import { formatLine } from './styled-line';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -26,14 +27,21 @@ const aWorker = (id: string): WorkerReading => ({
   waiting: 0,
   finished: 40,
   failed: 2,
+  cpuShare: 0.85,
+  memoryUsedBytes: 3 * 2 ** 30,
+  memoryTotalBytes: 4 * 2 ** 30,
 });
+const aJob = (id: string, owner = 'key-of-line-7'): RunningReading => ({
+  id, owner, kind: 'exec', mode: 'admin', lane: 'default', worker: 'node-a-1', startedAt: NOW - 90_000, isCancelled: false,
+}); // prettier-ignore
 const aReading = (changes: Partial<ClusterReading> = {}): ClusterReading => ({
   problems: [],
-  health: { status: 'ok', redisWritable: true, breaker: 'closed', isolationLevel: 'B', version: '1' },
+  health: { status: 'ok', reasons: [], redisWritable: true, breaker: 'closed', isolationLevel: 'B', version: '1' },
   summary: { readAt: NOW, accepted: 1_300, open: 3, finished: 1_297, succeeded: 1_200, failed: 90, notRun: 7, waiting: 2, lastMinute: aWindow, lastFiveMinutes: aWindow, slotsInUse: 6, slotsMax: 12 },
   lanes: [aLane('default'), aLane('vision', 7)],
   workers: [aWorker('node-b-1'), aWorker('node-a-1')],
   alerts: [],
+  running: [],
   ...changes,
 }); // prettier-ignore
 const aView = (changes: Partial<ClusterReading> = {}, rest: Partial<TopView> = {}): TopView => ({
@@ -81,7 +89,7 @@ it('says that the API cannot be reached, since when, and keeps the last known fi
 });
 
 it('says that Redis takes no writes, and how the breaker stands', () => {
-  const health = { status: 'degraded', redisWritable: false, breaker: 'open', isolationLevel: 'B', version: '1' };
+  const health = { status: 'degraded', reasons: [], redisWritable: false, breaker: 'open', isolationLevel: 'B', version: '1' };
   expect(print(aView({ health })).join('\n')).toContain('Redis takes no writes; the breaker is open');
 });
 
@@ -100,7 +108,7 @@ const HOSTILE = [
 
 it.each(HOSTILE.map((name) => [JSON.stringify(name), name]))('a name such as %s reaches the terminal as harmless text', (_, name) => {
   const alert = { name, subject: name, severity: name, state: name, message: name, startedAt: NOW };
-  const reading = { problems: [name], health: { status: name, redisWritable: false, breaker: name, isolationLevel: name, version: name }, lanes: [aLane(name)], workers: [{ ...aWorker(name), lanes: [name], level: name }], alerts: [alert] };
+  const reading = { problems: [name], health: { status: name, reasons: [name], redisWritable: false, breaker: name, isolationLevel: name, version: name }, lanes: [aLane(name)], workers: [{ ...aWorker(name), lanes: [name], level: name }], alerts: [alert], running: [{ ...aJob(name, name), kind: name, mode: name, lane: name, worker: name }] };
   const view = aView(reading, { url: name, warning: name });
   for (const colours of [true, false])
     for (const line of renderTop(view, { columns: 120, rows: 50 })) {
@@ -126,3 +134,19 @@ it('a rate is what came in the last seconds, and begins anew with another store'
   expect(meter.add(22_000, 10)).toBeUndefined();
   expect(meter.add(23_000, 20)).toBe(10);
 });
+
+it('shows whose jobs run and for how long, which one is marked, what nodes use, and the severity of alerts', () => {
+  const alert = { name: 'POOL_BUSY', subject: 'vision', severity: 'CRITICAL', state: 'firing', message: 'x', startedAt: NOW - 5_000 };
+  const lines = print(aView({ running: [aJob('default.1'), aJob('default.2', 'another')], alerts: [alert] }, { marked: 'default.2' }));
+  expect(lines.find((line) => line.includes('default.1'))).toMatch(/^ {2}default\.1 +2 min key-of-line-7 +exec +admin +default +node-a-1/);
+  expect(lines.find((line) => line.includes('default.2'))).toMatch(/^> default\.2 +2 min another /);
+  expect(lines.find((line) => line.startsWith('node-a-1'))).toMatch(/ 85 % +3\.0\/4\.0 GiB /);
+  expect(lines.find((line) => line.startsWith('POOL_BUSY'))).toMatch(/^POOL_BUSY +CRITICAL vision /);
+});
+
+it('says why the cluster is degraded, what is asked, and what the keys do', () => {
+  const health = { status: 'degraded', reasons: ['No worker node is up.'], redisWritable: true, breaker: 'closed', isolationLevel: 'B', version: '1' };
+  expect(print(aView({ health }))[1]).toBe('No worker node is up.');
+  expect(print(aView({}, { note: 'Cancel default.1 of x? y: yes' }), 80, 12).at(-1)).toBe('Cancel default.1 of x? y: yes');
+  expect(print(aView({}, { showsHelp: true })).join('\n')).toMatch(/c +cancel the job that is marked; asks first/);
+}); // prettier-ignore

@@ -1,19 +1,10 @@
-import type { AlertReading, ClusterReading, HealthReading, LaneReading, SummaryReading, WorkerReading } from './cluster-reading';
+import type { AlertReading, HealthReading, SummaryReading } from './cluster-reading';
 import { formatBar, formatCount, formatDuration, formatRate, formatShare, UNKNOWN } from './format-figure';
-import type { Segment, Style, StyledLine } from './styled-line';
-import { formatTable, type Column } from './table';
-
-export interface TopView {
-  readonly url: string;
-  /** Epoch ms, by the clock of this host. */
-  readonly now: number;
-  readonly reading: ClusterReading;
-  /** Jobs that ended per second, over the last seconds; undefined where only one reading was taken. */
-  readonly perSecond: number | undefined;
-  /** Since when the API cannot be reached; the figures are the last known. */
-  readonly unreachableSince?: number;
-  readonly warning?: string;
-}
+import { HELP } from './key-help';
+import type { Segment, StyledLine } from './styled-line';
+import { formatTable } from './table';
+import type { TopView } from './top-view';
+import { alertColumns, failureStyle, LANE_COLUMNS, runningColumns, workerColumns } from './top-columns';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -24,6 +15,13 @@ const LABEL_WIDTH = 8;
 
 /** The whole picture, at most as many lines as the terminal has. */
 export function renderTop(view: TopView, { columns, rows }: TerminalSize): StyledLine[] {
+  if (view.showsHelp) return [formatHeader(view), [], ...HELP].slice(0, rows);
+  if (view.note === undefined) return renderPicture(view, { columns, rows });
+  const note: StyledLine = [{ text: view.note, style: 'bold' }];
+  return [...renderPicture(view, { columns, rows: Math.max(0, rows - 1) }), note].slice(-rows);
+}
+
+function renderPicture(view: TopView, { columns, rows }: TerminalSize): StyledLine[] {
   const { reading } = view;
   const head = [formatHeader(view), ...formatProblems(view), ...formatSummary(view, columns), []];
   const alerts = [...reading.alerts].sort(bySeverity);
@@ -31,6 +29,7 @@ export function renderTop(view: TopView, { columns, rows }: TerminalSize): Style
   const workers = [...reading.workers].sort((a, b) => compare(a.id, b.id));
   const tables: readonly (readonly [(lines: number) => StyledLine[], number])[] = [
     [(lines) => formatTable(alertColumns(view.now), alerts, lines), alerts.length],
+    [(lines) => formatTable(runningColumns(view), reading.running, lines), reading.running.length],
     [(lines) => formatTable(LANE_COLUMNS, lanes, lines), lanes.length],
     [(lines) => formatTable(workerColumns(reading), workers, lines), workers.length],
   ];
@@ -68,10 +67,12 @@ function formatProblems({ now, reading: { problems, health, summary }, unreachab
   const known = summary === undefined ? '' : '; figures are the last known';
   const since = downMs < 1_000 ? '' : ` (for ${formatDuration(downMs)}${known})`;
   const lines = problems.map((problem): StyledLine => [{ text: problem + since, style: 'red' }]);
-  return health === undefined || unreachableSince !== undefined ? lines : [...formatRedis(health), ...lines];
+  return health === undefined || unreachableSince !== undefined ? lines : [...formatReasons(health), ...lines];
 }
 
-function formatRedis({ redisWritable, breaker }: HealthReading): StyledLine[] {
+/** What the API says itself; an older one says only how Redis is. */
+function formatReasons({ reasons, redisWritable, breaker }: HealthReading): StyledLine[] {
+  if (reasons.length > 0) return reasons.map((text) => [{ text, style: 'red' }]);
   if (redisWritable && breaker === 'closed') return [];
   return [[{ text: `Redis ${redisWritable ? 'takes writes' : 'takes no writes'}; the breaker is ${breaker}`, style: 'red' }]];
 }
@@ -100,50 +101,6 @@ const labelled = (label: string, text: string, more: StyledLine = []): StyledLin
   { text },
   ...more,
 ];
-
-const failureStyle = (share = 0): Style => (share > 0.2 ? 'red' : share > 0 ? 'yellow' : 'plain');
-
-const alertColumns = (now: number): Column<AlertReading>[] => [
-  { title: 'ALERT', width: 26, align: 'left', text: ({ name }) => name, style: severityStyle },
-  { title: 'ABOUT', width: 16, align: 'left', text: ({ subject }) => subject },
-  { title: 'SINCE', width: 7, align: 'right', text: ({ startedAt }) => formatDuration(startedAt && Math.max(0, now - startedAt)) },
-  { title: 'STATE', width: 12, align: 'left', text: ({ state }) => state },
-  { title: 'MESSAGE', width: 120, align: 'left', text: ({ message }) => message },
-];
-
-const severityStyle = ({ severity }: AlertReading): Style => (severity === 'CRITICAL' ? 'red' : 'yellow');
-
-const LANE_COLUMNS: readonly Column<LaneReading>[] = [
-  { title: 'LANE', width: 20, align: 'left', text: ({ lane }) => lane },
-  {
-    title: 'NODES', width: 5, align: 'right', text: ({ workers }) => formatCount(workers),
-    style: ({ workers, waiting }) => (workers === 0 && (waiting ?? 0) > 0 ? 'red' : 'plain'),
-  },
-  { title: 'WAITING', width: 9, align: 'right', text: ({ waiting }) => formatCount(waiting) },
-  { title: 'OLDEST', width: 7, align: 'right', text: ({ oldestWaitingMs }) => formatDuration(oldestWaitingMs) },
-  { title: 'DELAYED', width: 8, align: 'right', text: ({ delayed }) => formatCount(delayed) },
-  { title: 'ACTIVE', width: 7, align: 'right', text: ({ active }) => formatCount(active) },
-  { title: 'JOBS/MIN', width: 9, align: 'right', text: ({ lastFiveMinutes }) => formatCount(lastFiveMinutes.perMinute) },
-  {
-    title: 'FAILED', width: 8, align: 'right', text: ({ lastFiveMinutes }) => formatShare(lastFiveMinutes.failureShare),
-    style: ({ lastFiveMinutes }) => failureStyle(lastFiveMinutes.failureShare),
-  },
-  { title: 'P50', width: 7, align: 'right', text: ({ lastFiveMinutes: { runMs } }) => (runMs.count === 0 ? UNKNOWN : formatDuration(runMs.p50)) },
-  { title: 'P95', width: 7, align: 'right', text: ({ lastFiveMinutes: { runMs } }) => (runMs.count === 0 ? UNKNOWN : formatDuration(runMs.p95)) },
-]; // prettier-ignore
-
-const BAR_WIDTH = 20;
-
-const workerColumns = ({ workers }: ClusterReading): Column<WorkerReading>[] => [
-  { title: 'WORKER NODE', width: Math.min(40, Math.max(20, ...workers.map(({ id }) => id.length))), align: 'left', text: ({ id }) => id },
-  { title: 'LEVEL', width: 5, align: 'left', text: ({ level }) => level ?? UNKNOWN },
-  { title: 'SLOTS', width: BAR_WIDTH + 2, align: 'left', text: ({ inUse: used, max }) => formatBar(used, max, BAR_WIDTH) },
-  { title: 'IN USE', width: 8, align: 'right', text: ({ inUse: used, max }) => `${formatCount(used)}/${formatCount(max)}` },
-  { title: 'WAITING', width: 7, align: 'right', text: ({ waiting }) => formatCount(waiting) },
-  { title: 'IN 5 MIN', width: 8, align: 'right', text: ({ finished }) => formatCount(finished) },
-  { title: 'FAILED', width: 7, align: 'right', text: ({ failed }) => formatCount(failed), style: ({ failed = 0 }) => (failed > 0 ? 'yellow' : 'plain') },
-  { title: 'LANES', width: 30, align: 'left', text: ({ lanes, draining }) => (draining ? '(draining) ' : '') + lanes.join(',') },
-]; // prettier-ignore
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

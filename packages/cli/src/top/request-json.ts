@@ -13,10 +13,16 @@ const TIMEOUT_MS = 3_000;
 const MOST_BYTES = 8 * 1_048_576;
 
 /** Never throws: a request that failed answers why. */
-export async function requestJson({ url, key }: ApiAddress, path: string, signal?: AbortSignal): Promise<Answer> {
+export async function requestJson(
+  { url, key }: ApiAddress,
+  path: string,
+  signal?: AbortSignal,
+  method: 'GET' | 'DELETE' = 'GET',
+): Promise<Answer> {
   try {
     // The key goes to the address it was given for, and nowhere that address may point to.
     const response = await fetch(url + path, {
+      method,
       headers: { authorization: `Bearer ${key}` },
       redirect: 'error',
       signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal === undefined ? [] : [signal])]),

@@ -1,7 +1,4 @@
 import { InvalidArgumentError } from 'commander';
-import { optionTable } from '@python3-cluster/shared';
-
-export const DEFAULT_TOP_URL = `http://127.0.0.1:${optionTable.port.default}`;
 
 /** The base address of an API. @throws InvalidArgumentError */
 export function parseTopUrl(text: string): string {

@@ -1,11 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { ClusterReading } from './cluster-reading';
+import type { ClusterReading, RunningReading } from './cluster-reading';
 import { RateMeter } from './rate-meter';
 import { readCluster } from './read-cluster';
-import { renderTop, type TopView } from './render-top';
-import type { ApiAddress } from './request-json';
+import { renderTop } from './render-top';
+import type { TopView } from './top-view';
+import { requestJson, type ApiAddress } from './request-json';
 import { Screen } from './screen';
+import { NO_KEYS, pressKey, splitKeys } from './top-keys';
 
 export interface WatchOptions {
   readonly api: ApiAddress;
@@ -18,8 +20,8 @@ export interface WatchOptions {
 }
 
 const REFRESH_MS = 1_000;
-/** Ctrl-C and Ctrl-D: in raw mode they come as characters, not as signals. */
-const END_KEYS = ['q', 'Q', '\u0003', '\u0004'];
+/** How long what came of a key stands there. */
+const NOTE_MS = 5_000;
 
 /**
  * Shows the cluster until somebody has seen enough: reads, draws, waits out the second. An API that cannot be reached is
@@ -31,11 +33,27 @@ export async function watchCluster({ api, input, output, colours, warning, signa
   const keys = new AbortController();
   const ended = AbortSignal.any([signal, keys.signal]);
   let view: TopView | undefined;
+  let pressed = NO_KEYS;
+  let note: { readonly text: string; readonly until: number } | undefined;
   const draw = (): void => {
-    if (view !== undefined) screen.draw(renderTop(view, screen.size));
+    if (view === undefined) return;
+    const { asked, marked, showsHelp } = pressed;
+    const told = note !== undefined && note.until > Date.now() ? note.text : undefined;
+    screen.draw(renderTop({ ...view, marked, showsHelp, note: asked === undefined ? told : formatQuestion(asked) }, screen.size));
   };
-  const onKey = (key: Buffer): void => {
-    if ([...key.toString('utf8')].some((character) => END_KEYS.includes(character))) keys.abort();
+  const cancel = async (job: RunningReading): Promise<void> => {
+    const { fields, problem } = { problem: '', ...(await requestJson(api, `/api/v1/jobs/${encodeURIComponent(job.id)}`, ended, 'DELETE')) };
+    note = { text: fields === undefined ? `not cancelled: ${problem}` : `${job.id} is cancelled`, until: Date.now() + NOTE_MS };
+    draw();
+  };
+  const onKey = (typed: Buffer): void => {
+    for (const key of splitKeys(typed.toString('utf8'))) {
+      const { state, effect } = pressKey(pressed, key, view?.reading.running ?? []);
+      pressed = state;
+      if (effect?.do === 'end') return keys.abort();
+      if (effect?.do === 'cancel') void cancel(effect.job);
+    }
+    draw();
   };
   if (input.isTTY) input.setRawMode(true).on('data', onKey);
   output.on('resize', draw);
@@ -57,6 +75,8 @@ export async function watchCluster({ api, input, output, colours, warning, signa
     if (input.isTTY) input.setRawMode(false).off('data', onKey).pause();
   }
 }
+
+const formatQuestion = ({ id, owner }: RunningReading): string => `Cancel ${id} of ${owner}? y: yes, any other key: no`;
 
 type Fixed = Pick<TopView, 'url' | 'warning'>;
 

@@ -1,10 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { ClusterError } from '../errors/cluster-error';
 import { warnOfPorts } from './ephemeral-ports';
 import { isNearMiss } from './near-miss';
 import type { Option } from './option';
-import { optionTable, type Config } from './option-table';
+import { defaultPoolMax } from './default-pool-max';
+import { readMemory } from './memory-limit';
+import { optionTable, SLOTS_LEAST, SLOTS_MOST, type Config } from './option-table';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -34,6 +38,7 @@ export function loadConfig(environment: Environment): LoadedConfig {
   for (const [property, option] of options) {
     values[property] = Object.freeze(readOption(option, environment, problems));
   }
+  if (!isSet(optionTable.poolMax, environment)) values.poolMax = derivePoolMax(values as Config);
   const config = Object.freeze(values) as Config;
   problems.push(...crossProblems(config));
   const secretFiles = [...findSecretFiles(environment), config.redisTlsKey].filter(Boolean);
@@ -43,12 +48,27 @@ export function loadConfig(environment: Environment): LoadedConfig {
     throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
   const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
+  if (config.drainSeconds < config.timeoutSeconds)
+    warnings.push(
+      `PYTHON3_DRAIN_SECONDS (${config.drainSeconds}) is below PYTHON3_TIMEOUT_SECONDS (${config.timeoutSeconds}): a stop ends jobs that had time left`,
+    );
   warnings.push(...warnOfPorts({ [optionTable.port.name]: config.port, [optionTable.workerMetricsPort.name]: config.workerMetricsPort }));
   return { config, warnings, secretFiles };
 }
 
+const isSet = ({ name, aliases = [] }: Option<unknown>, environment: Environment): boolean =>
+  [name, ...aliases].some((known) => (environment[known] ?? '') !== '');
+
+/** By what the host, or the unit or container on it, has. */
+function derivePoolMax({ maxMemoryMb, poolMin }: Config): number {
+  const host = { cores: availableParallelism(), memoryBytes: readMemory().totalBytes, maxMemoryMb };
+  return defaultPoolMax(host, Math.max(SLOTS_LEAST, poolMin), SLOTS_MOST);
+}
+
 const findSecretFiles = (environment: Environment): string[] =>
-  [...knownNames].filter((name) => name.endsWith('_FILE')).flatMap((name) => environment[name] ?? []);
+  [...knownNames]
+    .filter((name) => name.endsWith('_FILE'))
+    .flatMap((name) => environment[name] || findCredential(name.slice(0, -'_FILE'.length), environment) || []);
 
 function readOption(option: Option<unknown>, environment: Environment, problems: string[]): unknown {
   const found = [option.name, ...(option.aliases ?? [])]
@@ -74,8 +94,8 @@ interface Found {
 function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): Found | undefined {
   const direct = environment[name];
   if (direct !== undefined && direct !== '') return { name, text: direct };
-  const path = option.secret ? environment[`${name}_FILE`] : undefined;
-  if (path === undefined || path === '') return undefined;
+  const path = option.secret ? environment[`${name}_FILE`] || findCredential(name, environment) : undefined;
+  if (path === undefined) return undefined;
   try {
     const text = readFileSync(path, 'utf8').trim();
     if (text !== '') return { name: `${name}_FILE (${path})`, text };
@@ -85,6 +105,13 @@ function readText(name: string, option: Option<unknown>, environment: Environmen
     problems.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
     return undefined;
   }
+}
+
+/** What systemd hands to a unit (`LoadCredential=PYTHON3_SIGNING_KEY:…`, systemd.exec(5)): files named like the settings. */
+function findCredential(name: string, environment: Environment): string | undefined {
+  const folder = environment['CREDENTIALS_DIRECTORY'];
+  const path = folder ? join(folder, name) : undefined;
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 function crossProblems(config: Config): string[] {

@@ -1,7 +1,8 @@
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { alertOptions } from './alert-options';
 import { httpOptions } from './http-options';
 import { isolationOptions } from './isolation-options';
+import { logOptions } from './log-options';
 import { ALWAYS_BLOCKED_MODULES } from './module-lists';
 import { metricsOptions } from './metrics-options';
 import { boolean, integerBetween, listOf, matching, oneOf, option, readableFile, redisUrl, secretOfAtLeast, type Option } from './option';
@@ -15,7 +16,6 @@ export const SLOTS_LEAST = 3;
 export const SLOTS_MOST = 20;
 
 const MODULE_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
-const defaultPoolMax = Math.max(SLOTS_LEAST, Math.min(SLOTS_MOST, 2 * availableParallelism()));
 const defaultNodeName =
   hostname()
     .toLowerCase()
@@ -77,8 +77,8 @@ export const optionTable = {
     description: 'Slots a worker node always keeps.',
   }),
   poolMax: option({
-    name: 'PYTHON3_POOL_MAX', parse: integerBetween(SLOTS_LEAST, SLOTS_MOST), default: defaultPoolMax, defaultText: 'max(3, min(20, 2 × cores))', accepts: '3 to 20 slots',
-    description: 'Slots a worker node may grow to while jobs wait. At least `PYTHON3_POOL_MIN`.',
+    name: 'PYTHON3_POOL_MAX', parse: integerBetween(SLOTS_LEAST, SLOTS_MOST), default: SLOTS_LEAST, defaultText: '2 × cores, or as many as memory has room for, if those are less; 3 to 20', accepts: '3 to 20 slots',
+    description: 'Slots a worker node may grow to while jobs wait. At least `PYTHON3_POOL_MIN`. Room: the memory of the host, unit or container (`MemoryMax=`, `mem_limit`) less 512 MiB, by `PYTHON3_MAX_MEMORY_MB`.',
   }),
   poolIdleSeconds: option({
     name: 'PYTHON3_POOL_IDLE_SECONDS', parse: integerBetween(1, 86_400), default: 60, accepts: 'seconds, 1 to 86,400',
@@ -283,17 +283,14 @@ export const optionTable = {
     description: 'How often a worker node runs a probe through every template.',
   }),
   drainSeconds: option({
-    name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 20, accepts: 'seconds, 0 to 3,600',
-    description: 'How long a stopping process lets running work finish. Keep it below the orchestrator’s grace period.',
+    name: 'PYTHON3_DRAIN_SECONDS', parse: integerBetween(0, 3_600), default: 35, accepts: 'seconds, 0 to 3,600',
+    description: 'How long a stopping process lets running work finish: longer than `PYTHON3_TIMEOUT_SECONDS`, so that no job is cut short by a stop. Keep it at least 10 s below the orchestrator’s grace period.',
   }),
   ...quarantineOptions,
   ...alertOptions,
   ...telemetryOptions,
   ...metricsOptions,
-  logLevel: option({
-    name: 'PYTHON3_LOG_LEVEL', parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info', accepts: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
-    description: 'Least severity that is logged.',
-  }),
+  ...logOptions,
 } as const; // prettier-ignore
 
 type ParsedValue<O> = O extends Option<infer T> ? T : never;

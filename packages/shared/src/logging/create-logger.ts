@@ -1,13 +1,25 @@
+import { isatty } from 'node:tty';
 import { pino, stdSerializers, type Logger } from 'pino';
+import { formatLogLine } from './format-log-line';
 import { LogSink } from './log-sink';
 
 export type { Logger } from 'pino';
 
+/** `auto`: for a person where standard error is a terminal, JSON elsewhere. */
+export interface LogLook {
+  readonly logFormat?: 'auto' | 'json' | 'text';
+  /** https://no-color.org: anything but nothing. */
+  readonly noColor?: string;
+}
+
 /**
- * One JSON line per event on stderr, with request and job ids; never code, values, output or secrets. The redaction list
+ * One line per event on stderr, with request and job ids; never code, values, output or secrets. The redaction list
  * is the second fence, for what a careless caller passes whole.
  */
-export function createLogger(service: 'api' | 'worker', level: string): Logger {
+export function createLogger(service: 'api' | 'worker', level: string, look: LogLook = {}): Logger {
+  const render = chooseRendering(look);
+  sink ??= new LogSink((lines) => render(describeDropped(service, lines)));
+  const outlet = sink;
   return pino(
     {
       level,
@@ -32,8 +44,16 @@ export function createLogger(service: 'api' | 'worker', level: string): Logger {
         censor: '[redacted]',
       },
     },
-    (sink ??= new LogSink((lines) => describeDropped(service, lines))),
+    { write: (line: string) => outlet.write(render(line)) },
   );
+}
+
+const STDERR = 2;
+
+function chooseRendering({ logFormat = 'json', noColor = '' }: LogLook): (line: string) => string {
+  const isTerminal = isatty(STDERR);
+  if (logFormat === 'json' || (logFormat === 'auto' && !isTerminal)) return (line) => line;
+  return (line) => formatLogLine(line, isTerminal && noColor === '');
 }
 
 /** One for the process, which has one standard error. */

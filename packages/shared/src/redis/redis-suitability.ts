@@ -64,6 +64,11 @@ export class RedisSuitability {
     listener(this.state);
   }
 
+  /** Whether the connection stands that jobs go over. What was found on the last one says nothing while it does not. */
+  get isConnected(): boolean {
+    return this.options.redis.status === 'ready';
+  }
+
   get problems(): readonly string[] {
     return this.findings.filter((finding) => finding.verdict === 'fail').map((finding) => finding.text);
   }

@@ -30,6 +30,11 @@ export interface HostFigures {
   readonly diskTotalBytes: number;
   /** The host's clock minus that of Redis, within the time a command takes. */
   readonly clockOffsetMs: number;
+  /** Of what the node may use, the host's or its control group's: bytes in use and in all. Absent from older nodes. */
+  readonly memoryUsedBytes?: number;
+  readonly memoryTotalBytes?: number;
+  /** Of all processors of the host, 0 to 1, since the look before. */
+  readonly cpuShare?: number;
 }
 
 export interface PoolStats {

@@ -1,7 +1,7 @@
 import { createHash, hkdfSync } from 'node:crypto';
 
 /** What a derived key is for. One purpose, one scope, one key: a MAC for one thing is worth nothing for another. */
-export type KeyPurpose = 'job' | 'result' | 'record' | 'session' | 'webhook';
+export type KeyPurpose = 'job' | 'result' | 'record' | 'session' | 'webhook' | 'instance';
 
 /**
  * Derives one key per purpose and scope from the master keys (HKDF-SHA-256, RFC 5869). The first master signs; the

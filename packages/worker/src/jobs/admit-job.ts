@@ -1,5 +1,14 @@
 import type { Redis } from 'ioredis';
-import type { Config, IsolationLevel, Job, KeyRing, LargeContent, Logger, RedisKeys } from '@python3-cluster/shared';
+import {
+  programIdOf,
+  type Config,
+  type IsolationLevel,
+  type Job,
+  type KeyRing,
+  type LargeContent,
+  type Logger,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import type { JobTrace } from './job-trace';
 import { holdBack } from './hold-back';
 import { rejected, stopped, type Verdict } from './judge-run';
@@ -30,7 +39,7 @@ export interface Closing {
 }
 
 export type JobAdmission =
-  | { readonly kind: 'admitted'; readonly job: Job; readonly payload: Buffer }
+  | { readonly kind: 'admitted'; readonly job: Job; readonly payload: Buffer; readonly programId?: string | undefined }
   | { readonly kind: 'closed'; readonly closing: Closing }
   | { readonly kind: 'back'; readonly processed: Processed };
 
@@ -39,7 +48,7 @@ export type JobAdmission =
  * and is not over.
  */
 export async function admitJob(tools: AdmissionTools, received: ReceivedJob, trace: JobTrace): Promise<JobAdmission> {
-  const { large, keys, keyRing, level } = tools;
+  const { config, large, keys, keyRing, level } = tools;
   const { lane, jobId, signal } = received;
   const content = await loadContent(large, keys, received);
   if (!content.ok) return refuse(tools, received, trace, content);
@@ -51,7 +60,9 @@ export async function admitJob(tools: AdmissionTools, received: ReceivedJob, tra
   // Whoever can write to Redis can promote an entry; when the job may start stands in what the API signed.
   const leftMs = (job.startAfter ?? 0) - Date.now();
   if (leftMs > 0) return { kind: 'back', processed: await holdBack(leftMs, signal) };
-  return isTooLate(job) ? closed(job, stopped('expired')) : { kind: 'admitted', job, payload };
+  if (isTooLate(job)) return closed(job, stopped('expired'));
+  const programId = config.logJobs === 'none' ? undefined : await programIdOf(job.kind, payload);
+  return { kind: 'admitted', job, payload, programId };
 }
 
 const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothing contains code; it runs ADMIN jobs only';
@@ -59,7 +70,11 @@ const NOTHING_CONTAINS_IT = 'this worker node has isolation level D, where nothi
 /** The caller's time is over. */
 export const isTooLate = (job: Job): boolean => job.startBefore !== null && Date.now() > job.startBefore;
 
-export const closingOf = (job: Job, verdict: Verdict): Closing => ({ target: targetOf(job), rules: job, verdict });
+export const closingOf = (job: Job, verdict: Verdict, programId?: string): Closing => ({
+  target: targetOf(job, programId),
+  rules: job,
+  verdict,
+});
 
 const closed = (job: Job, verdict: Verdict): JobAdmission => ({ kind: 'closed', closing: closingOf(job, verdict) });
 

@@ -42,6 +42,8 @@ export interface RunnableJob {
   readonly received: ReceivedJob;
   readonly job: Job;
   readonly payload: Buffer;
+  /** What quarantine and the log know its program by, where it has been asked for. */
+  readonly programId?: string | undefined;
   readonly trace: JobTrace;
 }
 

@@ -56,6 +56,8 @@ const received = (isRedelivered = false) => ({
   signal: new AbortController().signal,
 });
 
+const runnable = (of: Job) => ({ received: received(), job: of, payload: Buffer.alloc(0), trace: UNTRACED });
+
 describe('a job that is closed', () => {
   it.each<[TakeVerdict, string]>([
     ['close', 'expired'],
@@ -90,8 +92,8 @@ describe('a job that is closed', () => {
 describe('a job that may not start again', () => {
   it('ends exhausted, or as its record says', async () => {
     const { endings, statuses } = play('close');
-    await endings.exhaust(received(), job, taken('exhausted', 3), UNTRACED);
-    await endings.exhaust(received(), job, taken('lost', 1), UNTRACED);
+    await endings.exhaust(runnable(job), taken('exhausted', 3));
+    await endings.exhaust(runnable(job), taken('lost', 1));
     expect(statuses).toEqual(['crashed', 'lost']);
   });
 });
@@ -109,17 +111,17 @@ describe('a job that has run', () => {
 
   it('has its outcome', async () => {
     const { endings, statuses } = play('start');
-    expect([await endings.conclude(job, run(), UNTRACED), statuses]).toEqual([{ kind: 'done', outcome }, ['failed']]);
+    expect([await endings.conclude(runnable(job), run()), statuses]).toEqual([{ kind: 'done', outcome }, ['failed']]);
   });
 
   it('comes later where it is to be tried again', async () => {
     const { endings, statuses } = play('start');
-    const processed = await endings.conclude(retrying, run(), UNTRACED);
+    const processed = await endings.conclude(runnable(retrying), run());
     expect([processed, statuses]).toEqual([{ kind: 'later', notBefore: expect.closeTo(Date.now() + 750, -3) }, []]);
   });
 
   it('has its outcome all the same where the record does not let it be tried again', async () => {
     const { endings, statuses } = play('start', 'cancelled');
-    expect([await endings.conclude(retrying, run(), UNTRACED), statuses]).toEqual([{ kind: 'done', outcome }, ['failed']]);
+    expect([await endings.conclude(runnable(retrying), run()), statuses]).toEqual([{ kind: 'done', outcome }, ['failed']]);
   });
 });

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import type { Job, KeyRing, Logger, OutcomeParts, RedisKeys } from '@python3-cluster/shared';
+import type { KeyRing, Logger, OutcomeParts, RedisKeys } from '@python3-cluster/shared';
 import type { JobTrace } from './job-trace';
 import type { Closing } from './admit-job';
-import type { EndedRun } from './attempts';
+import type { EndedRun, RunnableJob } from './attempts';
 import { rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import { targetOf, type JobTarget } from './outcome-target';
@@ -36,14 +36,14 @@ export class Endings {
   }
 
   /** Ends a job whose record says that it must not start again. */
-  exhaust(received: ReceivedJob, job: Job, taken: TakenJob, trace: JobTrace): Promise<Processed> {
-    return this.settle(received, targetOf(job), taken, stopped('exhausted', taken.attempts), trace);
+  exhaust({ received, job, programId, trace }: RunnableJob, taken: TakenJob): Promise<Processed> {
+    return this.settle(received, targetOf(job, programId), taken, stopped('exhausted', taken.attempts), trace);
   }
 
   /** The outcome of a run, unless the job is to be tried again. */
-  async conclude(job: Job, { taken, verdict, report, isWarm }: EndedRun, trace: JobTrace): Promise<Processed> {
+  async conclude({ job, programId, trace }: RunnableJob, { taken, verdict, report, isWarm }: EndedRun): Promise<Processed> {
     trace.step('outcome');
-    const target = { ...targetOf(job), ...taken, ...trace.judge(verdict) };
+    const target = { ...targetOf(job, programId), ...taken, ...trace.judge(verdict) };
     const isolation = isWarm ? 'warm' : 'fresh';
     const notBefore = job.retry && (await retryLater(this.tools, job, { target, verdict, report, isolation }));
     if (notBefore !== undefined) return { kind: 'later', notBefore };

@@ -4,6 +4,9 @@ import type { Attempt, Job, Tally } from '@python3-cluster/shared';
 export interface JobTarget {
   readonly kind: Tally['kind'];
   readonly program?: string | undefined;
+  /** For the log only: what `programIdOf` says, and the caller's own marks. */
+  readonly programId?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly jobId: string;
   readonly lane: string;
   /** Whose bytes the outcome counts as; '' where the job's own record cannot be believed. */
@@ -22,9 +25,9 @@ export interface OutcomeTarget extends JobTarget {
   readonly attempts: readonly Attempt[];
 }
 
-export function targetOf(job: Job): JobTarget {
-  const { id: jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
-  return { jobId, lane, kind, program, owner, issuedAt, resultTtlMs, replyTo, traceparent };
+export function targetOf(job: Job, programId?: string): JobTarget {
+  const { id: jobId, lane, kind, program, labels, owner, issuedAt, resultTtlMs, replyTo, traceparent } = job;
+  return { jobId, lane, kind, program, programId, labels, owner, issuedAt, resultTtlMs, replyTo, traceparent };
 }
 
 /** Of a job whose record is not believed either: its outcome waits for whoever asks by its id. */

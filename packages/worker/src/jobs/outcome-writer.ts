@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   finishJobKeys, formatTally, inTurns, MAX_PUBLISHED_BYTES, PIECE_BYTES, sealingOutcome, traceIdOf,
-  type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type LargeContent, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
+  type Config, type FinishJobArguments, type FinishVerdict, type IsolationLevel, type KeyRing, type LargeContent, type Logger, type Outcome, type OutcomeParts, type OutcomeTimings, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { endAttempts } from './attempt-ends';
 import type { RunReport } from './run-in-slot';
@@ -21,6 +21,8 @@ export interface OutcomeWriterOptions {
   readonly onWritten?: (written: WrittenOutcome) => void;
   /** Told of each job that ended without having been run here. */
   readonly onSettled?: ((target: OutcomeTarget, end: SettledEnd) => void) | undefined;
+  /** Of which jobs a line is logged; absent: all. */
+  readonly logJobs?: Config['logJobs'];
   readonly logger: Logger;
 }
 
@@ -85,12 +87,12 @@ export class OutcomeWriter {
   }
 
   private async seal(target: OutcomeTarget, parts: OutcomeParts): Promise<PreparedOutcome> {
-    const { keys, keyRing, large, logger } = this.options;
+    const { keys, keyRing, large } = this.options;
     const sealed = await inTurns(sealingOutcome(keyRing, parts));
     const staged = sealed.length > PIECE_BYTES ? { key: keys.staged(target.lane, randomUUID()), bytes: sealed.length } : undefined;
     const stage = staged && (async (): Promise<void> => void (await large.stage(staged.key, sealed)));
     await stage?.();
-    const { status, error, timings } = parts.outcome;
+    const { status, error } = parts.outcome;
     const tally = formatTally({ ...target, status, worker: this.options.workerId, errorType: error?.type });
     return {
       finish: {
@@ -103,17 +105,22 @@ export class OutcomeWriter {
       stageAgain: stage,
       onWritten: (written) => {
         if (written === 'written') this.options.onWritten?.({ target, outcome: parts.outcome });
-        const fields = {
-          jobId: target.jobId,
-          traceId: traceIdOf(target.traceparent),
-          status,
-          errorType: error?.type,
-          runMs: timings.runMs,
-        };
-        if (written === 'written') logger.info(fields, 'job finished');
-        else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
+        this.log(target, parts.outcome, written);
       },
     };
+  }
+
+  private log(target: OutcomeTarget, { status, error, isolation, timings }: Outcome, written: FinishVerdict): void {
+    const { logger, logJobs = 'all' } = this.options;
+    const isTold = logJobs === 'all' || (logJobs === 'unsuccessful' && status !== 'succeeded');
+    if (written === 'written' && !isTold) return;
+    const { jobId, owner, lane, labels, kind, programId, attempts } = target;
+    const fields = {
+      jobId, traceId: traceIdOf(target.traceparent), owner, lane, labels, kind, program: programId, status, errorType: error?.type, isolation,
+      attempts: attempts.length, queuedMs: timings.queuedMs, runMs: timings.runMs, cpuMs: timings.cpuMs,
+    }; // prettier-ignore
+    if (written === 'written') logger.info(fields, 'job finished');
+    else logger.warn({ ...fields, written }, 'outcome not written: the job is no longer this attempt’s');
   }
 
   /** The outcome as it would be written. */

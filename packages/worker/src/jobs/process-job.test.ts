@@ -99,8 +99,8 @@ async function play(scene: Scene = {}): Promise<Played> {
         closing = given;
         return done(`close ${given.verdict.status}`);
       },
-      conclude: (_job, { verdict }) => done(`conclude ${verdict.status}`),
-      exhaust: (_received, _job, { verdict }) => done(`exhaust ${verdict}`),
+      conclude: (_runnable, { verdict }) => done(`conclude ${verdict.status}`),
+      exhaust: (_runnable, { verdict }) => done(`exhaust ${verdict}`),
     },
   });
   const entry = 'entry' in scene ? scene.entry : { sealed: sealJob(keyRing, job, Buffer.from('{}')).toString('utf8') };

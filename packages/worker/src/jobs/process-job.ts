@@ -57,7 +57,7 @@ export class JobProcessor {
       case 'closed':
         return endings.close(received, admitted.closing, trace);
       case 'admitted':
-        return this.withSlot({ received, job: admitted.job, payload: admitted.payload, trace });
+        return this.withSlot({ ...admitted, received, trace });
     }
   }
 
@@ -98,29 +98,28 @@ export class JobProcessor {
     }
   }
 
-  private conclude({ received, job, trace }: RunnableJob, end: AttemptsEnd): Promise<Processed> | Processed {
-    const { endings } = this.options;
+  private conclude(runnable: RunnableJob, end: AttemptsEnd): Promise<Processed> | Processed {
     switch (end.kind) {
       case 'ended':
-        return endings.conclude(job, end, trace);
+        return this.options.endings.conclude(runnable, end);
       case 'not-started':
-        return this.endUnstarted({ received, job, trace }, end.taken);
+        return this.endUnstarted(runnable, end.taken);
       case 'unconfirmed':
         return BUSY;
       case 'taken-away':
-        return endedBy(received.signal);
+        return endedBy(runnable.received.signal);
     }
   }
 
-  private endUnstarted({ received, job, trace }: Omit<RunnableJob, 'payload'>, taken: TakenJob): Promise<Processed> | Processed {
-    if (taken.verdict === 'early') return holdBack(taken.leftMs, received.signal);
+  private endUnstarted(runnable: RunnableJob, taken: TakenJob): Promise<Processed> | Processed {
+    if (taken.verdict === 'early') return holdBack(taken.leftMs, runnable.received.signal);
     // Its caller may come back: only when the hold is over for good does the job end.
     if (taken.verdict === 'lapsed') return { kind: 'later', notBefore: Date.now() + taken.leftMs };
-    return this.options.endings.exhaust(received, job, taken, trace);
+    return this.options.endings.exhaust(runnable, taken);
   }
 
-  private close({ received, job, trace }: RunnableJob, verdict: Verdict): Promise<Processed> {
-    return this.options.endings.close(received, closingOf(job, verdict), trace);
+  private close({ received, job, programId, trace }: RunnableJob, verdict: Verdict): Promise<Processed> {
+    return this.options.endings.close(received, closingOf(job, verdict, programId), trace);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Logger,
   type QueueEntry,
   type RedisKeys,
+  type RedisOutage,
 } from '@python3-cluster/shared';
 import { CANCEL_REQUESTED, LOCK_LOST, NODE_STOPPING } from '../jobs/abort-reasons';
 import type { JobProcessor } from '../jobs/process-job';
@@ -29,6 +30,7 @@ export interface LaneConsumerOptions {
   readonly workerId: string;
   /** Whether Redis is as it must be for jobs to be started. */
   readonly mayTake: (lane: string) => Promise<boolean>;
+  readonly outage?: Pick<RedisOutage, 'isRecent'>;
   readonly logger: Logger;
 }
 
@@ -81,7 +83,10 @@ export class LaneConsumer {
         tell({ jobId, failure }, 'the queue could not complete a job that has its outcome; its entry is removed'),
     });
     const warning = new LimitedWarning(options.logger.child({ lane: options.lane }));
-    this.worker.on('error', (error) => warning.warn({ error: error.message }, 'queue'));
+    this.worker.on('error', (error) => {
+      if (isConnectionError(error)) this.noteLostConnection(error, warning);
+      else warning.warn({ error: error.message }, 'the queue');
+    });
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.running.get(jobId)?.abort(LOCK_LOST);
     });
@@ -89,6 +94,14 @@ export class LaneConsumer {
 
   get lane(): string {
     return this.options.lane;
+  }
+
+  /** BullMQ's own connection, on which it waits for jobs, hears of an outage first or last: that is told by the others. */
+  private noteLostConnection(error: Error, warning: LimitedWarning): void {
+    const { outage } = this.options;
+    setTimeout(() => {
+      if (outage?.isRecent !== true) warning.warn({ error: error.message }, 'the queue’s connection to Redis');
+    }, OUTAGE_KNOWN_MS).unref();
   }
 
   /** Begins to fetch, or goes on after a pause. */
@@ -223,6 +236,11 @@ export class LaneConsumer {
 interface Failed {
   readonly kind: 'failed';
 }
+/** Within this, all connections have noticed. */
+const OUTAGE_KNOWN_MS = 2_000;
+
+const isConnectionError = (error: Error & { readonly code?: string }): boolean =>
+  /^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)/.test(error.code ?? '') || /^Connection is closed/.test(error.message);
 
 /** When this node asked for the job and its lock, on the clock of `performance.now()`: the lock is not younger than that. */
 function heldSince(job: QueueJob): number {

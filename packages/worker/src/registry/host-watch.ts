@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
-import { mastersOf, type HostFigures, type Logger } from '@python3-cluster/shared';
+import { cpus } from 'node:os';
+import { mastersOf, readMemory, type HostFigures, type Logger } from '@python3-cluster/shared';
 
 /** How often it is looked at; heartbeats tell what was seen last. */
 const LOOK_MS = 10_000;
@@ -9,6 +10,7 @@ const LOOK_MS = 10_000;
 export class HostWatch {
   private timer: NodeJS.Timeout | undefined;
   private seen: HostFigures | undefined;
+  private ticks = readTicks();
 
   constructor(
     private readonly redis: Redis,
@@ -37,7 +39,11 @@ export class HostWatch {
       const [[seconds, microseconds], disk] = await Promise.all([server.time(), statfs(this.directory)]);
       const after = Date.now();
       const offsetMs = (before + after) / 2 - (Number(seconds) * 1_000 + Number(microseconds) / 1_000);
+      const memory = readMemory();
       this.seen = {
+        memoryUsedBytes: memory.usedBytes,
+        memoryTotalBytes: memory.totalBytes,
+        cpuShare: this.takeCpuShare(),
         diskFreeBytes: disk.bavail * disk.bsize,
         diskTotalBytes: disk.blocks * disk.bsize,
         // Where an answer took long, nobody knows when on the way the clock was read.
@@ -47,4 +53,22 @@ export class HostWatch {
       this.logger.debug({ error: String(error) }, 'the host could not be looked at');
     }
   }
+
+  /** Of all processors since the look before. */
+  private takeCpuShare(): number {
+    const before = this.ticks;
+    this.ticks = readTicks();
+    const all = this.ticks.all - before.all;
+    return all <= 0 ? 0 : Math.round((1_000 * (this.ticks.busy - before.busy)) / all) / 1_000;
+  }
+}
+
+function readTicks(): { readonly busy: number; readonly all: number } {
+  let [busy, all] = [0, 0];
+  for (const { times } of cpus()) {
+    const { user, nice, sys, irq, idle } = times;
+    busy += user + nice + sys + irq;
+    all += user + nice + sys + irq + idle;
+  }
+  return { busy, all };
 }
