@@ -7,6 +7,7 @@ export * from './alerts/webhook-signature';
 export * from './config/ephemeral-ports';
 export * from './config/load-config';
 export * from './config/module-lists';
+export * from './config/near-miss';
 export * from './config/option';
 export * from './config/option-table';
 export * from './config/redis-target';
