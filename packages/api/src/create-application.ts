@@ -102,10 +102,11 @@ export function createApplication(parts: ApplicationParts): RequestListener {
   ];
   app.use(...first);
   // health and metrics answer also while draining
-  mountRoutes(app, [...createHealthRoutes(parts), ...createPrometheusRoutes(parts)]);
+  const always = [...createHealthRoutes(parts), ...createPrometheusRoutes(parts)];
+  mountRoutes(app, always);
   app.use(parts.inFlight.handler);
   mountRoutes(app, routes);
-  app.use(refuseUnknownRoute);
+  app.use(refuseUnknownRoute([...always, ...routes]));
   const onError = createErrorHandler(parts.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody));
   app.use(onError);
   return createDirectRoutes({ app, before: [...first, parts.inFlight.handler], routes, onError });

@@ -3,6 +3,7 @@ import type { Caller } from '../auth/caller';
 import type { JobFilter, ListPosition, ListQuery } from '../dispatch/job-list';
 import { LABEL_NAME, LABEL_NAME_WORDS } from './label-fields';
 import { readQuery } from './query-parameters';
+import { listNames } from './words';
 
 const PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;
 const LIMIT = { default: 50, most: 200 };
@@ -65,7 +66,7 @@ function readLimit(text: string | undefined): number {
 function readChoice<const T extends string>(query: ReadonlyMap<string, string>, name: string, choices: readonly T[]): T | undefined {
   const text = query.get(name);
   const choice = choices.find((known) => known === text);
-  if (text !== undefined && choice === undefined) throw invalid(name, choices.map((known) => `'${known}'`).join(' or '));
+  if (text !== undefined && choice === undefined) throw invalid(name, listNames(choices, 'or'));
   return choice;
 }
 

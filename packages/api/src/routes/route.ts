@@ -1,5 +1,6 @@
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, errorTable } from '@python3-cluster/shared';
 import type { Application, RequestHandler } from 'express';
+import { suggestName } from '../requests/words';
 import { refuseUnasked } from '../requests/refuse-unasked';
 
 export interface Route {
@@ -23,10 +24,22 @@ export function mountRoutes(app: Application, routes: readonly Route[]): void {
   }
 }
 
-/** For whatever no route took. */
-export const refuseUnknownRoute: RequestHandler = () => {
-  throw new ClusterError('ROUTE_NOT_FOUND');
-};
+/** For whatever no route took; names the route that was meant, where one is near. */
+export function refuseUnknownRoute(routes: readonly Route[]): RequestHandler {
+  const paths = [...new Set(routes.map(({ path }) => path))];
+  return (request) => {
+    const asked = request.path.split('/');
+    const alike = paths.filter((path) => path.split('/').length === asked.length).map((path) => fillIn(path, asked));
+    throw new ClusterError('ROUTE_NOT_FOUND', `${errorTable.ROUTE_NOT_FOUND.message}${suggestName(request.path, alike)}`);
+  };
+}
+
+/** The path with what was asked for in place of its parameters. */
+const fillIn = (path: string, asked: readonly string[]): string =>
+  path
+    .split('/')
+    .map((part, index) => (part.startsWith(':') ? (asked[index] ?? part) : part))
+    .join('/');
 
 const refuseMethod =
   (allowed: readonly string[]): RequestHandler =>
