@@ -14,7 +14,7 @@ async function buildPackage(folder) {
   const [sources, output] = [join(folder, 'src'), join(folder, 'dist')];
   // Notes of an earlier `tsc -b`, which would take this output for its own.
   rmSync(join(output, '.tsbuildinfo'), { force: true });
-  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => /(?<!\.test|\.d)\.ts$/.test(name));
   await Promise.all(files.map((name) => compile(join(sources, name), join(output, name.replace(/\.ts$/, '.js')))));
 }
 
