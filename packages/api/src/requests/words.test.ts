@@ -8,7 +8,7 @@ it.each([
 const KNOWN = ['code', 'timeoutMs', 'memoryMb', 'retryOn', 'priority', 'kind'];
 it.each([
   ['timeoutms', 'timeoutMs'], ['timeout_ms', 'timeoutMs'], ['timeoutM', 'timeoutMs'], ['timeout', 'timeoutMs'], ['tiemoutMs', 'timeoutMs'],
-  ['Code', 'code'], ['coed', 'code'], ['retry-on', 'retryOn'], ['prioritty', 'priority'],
+  ['Code', 'code'], ['cod', 'code'], ['coed', 'code'], ['retry-on', 'retryOn'], ['prioritty', 'priority'],
 ])('%s may mean %s', (name, meant) => expect(suggestName(name, KNOWN)).toBe(` Did you mean '${meant}'?`)); // prettier-ignore
 
 it.each(['', 'x', 'ki', 'nonsense', 'a'.repeat(100_000)])('%.20s means nothing that is known', (name) => {

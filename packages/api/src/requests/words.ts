@@ -22,7 +22,7 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   if (name.length > MOST_CHARACTERS) return undefined;
   const bare = (text: string): string => text.toLowerCase().replaceAll(/[_-]/g, '');
   const asked = bare(name);
-  const begun = known.filter((one) => asked.length >= LEAST_CHARACTERS && bare(one).startsWith(asked));
+  const begun = known.filter((one) => asked.length >= LEAST_BEGINNING && bare(one).startsWith(asked));
   return (
     known.find((one) => bare(one) === asked) ??
     (asked.length >= LEAST_CHARACTERS ? known.find((one) => one.length >= LEAST_CHARACTERS && isNearMiss(asked, bare(one))) : undefined) ??
@@ -32,3 +32,4 @@ function nearestName(name: string, known: readonly string[]): string | undefined
 
 /** Two letters off a shorter one is another word. */
 const LEAST_CHARACTERS = 4;
+const LEAST_BEGINNING = 3;
