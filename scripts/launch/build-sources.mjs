@@ -1,28 +1,38 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { dataDirectory, report, root } from './root.mjs';
+import { withProgress } from './progress.mjs';
+import { dataDirectory, root } from './root.mjs';
 import { runStep } from './run-step.mjs';
 
 const stamp = join(dataDirectory, 'build.stamp');
 const packages = join(root, 'packages');
 const commandLine = join(packages, 'cli', 'dist', 'main.js');
 
-/** Whether what is built was built from the sources as they are, by their paths, sizes and times. */
-export function isBuilt() {
-  return existsSync(commandLine) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hashSources();
+const typeScript = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+/**
+ * Whether what is built was built from the sources as they are, by their paths, sizes and times. What tests and checks
+ * read (`all`) is types as well, which the quick build leaves out.
+ */
+export function isBuilt(scope) {
+  if (!existsSync(commandLine) || !existsSync(stamp)) return false;
+  const [sources, made] = readFileSync(stamp, 'utf8').split(' ');
+  return sources === hashSources() && (scope !== 'all' || made !== 'quick');
 }
 
+/** By TypeScript, which says what is wrong, where it is installed; else type by type left out, by swc, in a second. */
 export async function buildSources() {
-  report('Building …');
+  const isQuick = !existsSync(typeScript);
   // taken before: an edit during the build makes the next start build again
   const sources = hashSources();
   // tsc trusts its own notes, which say "up to date" even if the output was deleted
   const force = existsSync(stamp) && existsSync(commandLine) ? [] : ['--force'];
+  const command = isQuick ? [join(root, 'scripts', 'launch', 'quick-build.mjs')] : [typeScript, '-b', ...force];
   rmSync(stamp, { force: true });
-  await runStep('The build', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...force]);
+  await withProgress({ name: 'build', words: 'Building' }, () => runStep('The build', process.execPath, command));
   mkdirSync(dataDirectory, { recursive: true });
-  writeFileSync(stamp, sources);
+  writeFileSync(stamp, `${sources} ${isQuick ? 'quick' : 'whole'}`);
 }
 
 function hashSources() {

@@ -11,11 +11,13 @@ import { LaunchError } from './root.mjs';
 export async function launch([program, ...args]) {
   try {
     if (!programs.includes(program)) throw new LaunchError(`Usage: node scripts/launch.mjs <${programs.join('|')}> [arguments]`);
-    if (!isInstalled() || !isBuilt()) {
+    // Who only wants to run the cluster does not wait for a test runner.
+    const scope = program === 'start' ? 'runtime' : 'all';
+    if (!isInstalled(scope) || !isBuilt(scope)) {
       // looked at again under the lock: another launch may have done it meanwhile
       await withLaunchLock(async () => {
-        if (!isInstalled()) await installDependencies();
-        if (!isBuilt()) await buildSources();
+        if (!isInstalled(scope)) await installDependencies(scope);
+        if (!isBuilt(scope)) await buildSources();
       });
     }
     await handOver(program, args);

@@ -46,7 +46,7 @@ export class HttpListener {
       headers: SECURITY_HEADERS,
       render: (error, requestId) => ({
         type: 'application/json; charset=utf-8',
-        text: toJsonBuffer(modernErrorBody(error, { requestId, traceId: undefined })).toString('utf8'),
+        text: `${toJsonBuffer(modernErrorBody(error, { requestId, traceId: undefined })).toString('utf8')}\n`,
       }),
       onRefused: ({ code, message }, requestId) =>
         options.logger.info({ errorCode: code, reason: message, requestId }, 'a request could not be read'),

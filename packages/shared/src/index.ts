@@ -9,6 +9,7 @@ export * from './config/default-pool-max';
 export * from './config/load-config';
 export * from './config/memory-limit';
 export * from './config/module-lists';
+export * from './config/near-miss';
 export * from './config/option';
 export * from './config/option-table';
 export * from './config/redis-target';

@@ -2,6 +2,7 @@ import { ClusterError, isRoleAtLeast, JOB_KINDS, JOB_STATES, laneOfJobId, LANE_P
 import type { Caller } from '../requests/caller';
 import type { JobFilter, ListPosition, ListQuery } from '../dispatch/job-list';
 import { LABEL_NAME, LABEL_NAME_WORDS } from '../requests/label-fields';
+import { listNames } from '../requests/words';
 
 /** The query parameters of the list of jobs. */
 export const LIST_PARAMETERS = ['state', 'status', 'lane', 'kind', 'label', 'limit', 'cursor', 'owner'] as const;
@@ -64,7 +65,7 @@ function readLimit(text: string | undefined): number {
 function readChoice<const T extends string>(query: ReadonlyMap<string, string>, name: string, choices: readonly T[]): T | undefined {
   const text = query.get(name);
   const choice = choices.find((known) => known === text);
-  if (text !== undefined && choice === undefined) throw invalid(name, choices.map((known) => `'${known}'`).join(' or '));
+  if (text !== undefined && choice === undefined) throw invalid(name, listNames(choices, 'or'));
   return choice;
 }
 

@@ -2,6 +2,7 @@ import { ClusterError, JsonScanError, sliceJsonObject } from '@python3-cluster/s
 import type { NameRule } from './python-names';
 import type { Members } from './members';
 import { assertVariableNames } from './variable-names';
+import { listNames } from './words';
 
 /**
  * Readers of single fields. Each refuses a wrong type by the field's name; an absent field is undefined. Fields that go
@@ -40,7 +41,7 @@ export function readChoice<const T extends string>(members: Members, name: strin
   const value = parseScalar(slice);
   if (slice[0] !== QUOTE) throw wrongType(name, 'a string');
   if (!(choices as readonly unknown[]).includes(value)) {
-    throw new ClusterError('REQUEST_INVALID', `'${name}' must be ${choices.map((choice) => `'${choice}'`).join(' or ')}.`);
+    throw new ClusterError('REQUEST_INVALID', `'${name}' must be ${listNames(choices, 'or')}.`);
   }
   return value as T;
 }

@@ -12,7 +12,7 @@ describe('a job request', () => {
   it.each<[string, object | string, string, RegExp]>([
     ['nothing to run', {}, 'REQUEST_INVALID', /'code', 'expression'/],
     ['a kind without its field', { kind: 'exec' }, 'CODE_EMPTY', /^Code cannot be empty$/],
-    ['an unknown kind', { kind: 'shell', code: '1' }, 'REQUEST_INVALID', /'kind' must be 'exec' or 'eval' or 'call'/],
+    ['an unknown kind', { kind: 'shell', code: '1' }, 'REQUEST_INVALID', /'kind' must be 'exec', 'eval' or 'call'/],
     ['the kind of a syntax check', { kind: 'check', code: '1' }, 'REQUEST_INVALID', /'kind'/],
     ['a kind not built yet', { kind: 'script', code: '1' }, 'REQUEST_FIELD_NOT_SUPPORTED', /'script'/],
     ['code that is a number', { code: 1 }, 'REQUEST_INVALID', /'code' must be a string/],

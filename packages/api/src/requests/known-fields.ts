@@ -1,6 +1,7 @@
 import { ClusterError } from '@python3-cluster/shared';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Members } from './members';
+import { suggestName } from './words';
 
 /** Part of the API's design, but not built in this version: refused by name rather than ignored. */
 const NOT_BUILT_FIELDS: readonly string[] = ['script', 'version', 'webhook', 'environment'];
@@ -10,7 +11,7 @@ export function assertKnownFields(members: Members, known: readonly string[]): v
   for (const name of members.keys()) {
     if (known.includes(name)) continue;
     if (NOT_BUILT_FIELDS.includes(name)) throw new ClusterError('REQUEST_FIELD_NOT_SUPPORTED', `This version does not support '${name}'.`);
-    throw new ClusterError('REQUEST_UNKNOWN_FIELD', `There is no field '${name.slice(0, 100)}' here.`);
+    throw new ClusterError('REQUEST_UNKNOWN_FIELD', `There is no field '${name.slice(0, 100)}' here.${suggestName(name, known)}`);
   }
 }
 

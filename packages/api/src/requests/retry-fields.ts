@@ -4,6 +4,7 @@ import {
 } from '@python3-cluster/shared'; // prettier-ignore
 import { readInteger, readStrings } from './fields';
 import type { Members } from './members';
+import { listNames } from './words';
 
 export const RETRY_FIELDS = ['attempts', 'retryOn', 'backoffMs'] as const;
 
@@ -34,7 +35,7 @@ function readRetryOn(members: Members): RetryableStatus[] | undefined {
   if (names === undefined) return undefined;
   const statuses = RETRYABLE_STATUSES.filter((status) => names.includes(status));
   if (names.length === 0 || statuses.length < names.length)
-    throw invalid(`'retryOn' must name at least one of ${RETRYABLE_STATUSES.map((status) => `'${status}'`).join(', ')}, each once.`);
+    throw invalid(`'retryOn' must name at least one of ${listNames(RETRYABLE_STATUSES, 'and')}, each once.`);
   return statuses;
 }
 

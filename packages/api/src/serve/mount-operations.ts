@@ -1,6 +1,7 @@
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, errorTable } from '@python3-cluster/shared';
 import type { Application, RequestHandler } from 'express';
 import type { NamedOperation } from '../operations/feature';
+import { suggestName } from '../requests/words';
 
 /** An operation with the steps its requests pass. */
 export interface ServedOperation extends NamedOperation {
@@ -18,10 +19,22 @@ export function mountOperations(app: Application, operations: readonly ServedOpe
   }
 }
 
-/** For whatever no operation took. */
-export const refuseUnknownRoute: RequestHandler = () => {
-  throw new ClusterError('ROUTE_NOT_FOUND');
-};
+/** For whatever no operation took; names the route that was meant, where one is near. */
+export function refuseUnknownRoute(operations: readonly ServedOperation[]): RequestHandler {
+  const paths = [...new Set(operations.map(({ path }) => path))];
+  return (request) => {
+    const asked = request.path.split('/');
+    const alike = paths.filter((path) => path.split('/').length === asked.length).map((path) => fillIn(path, asked));
+    throw new ClusterError('ROUTE_NOT_FOUND', `${errorTable.ROUTE_NOT_FOUND.message}${suggestName(request.path, alike)}`);
+  };
+}
+
+/** The path with what was asked for in place of its parameters. */
+const fillIn = (path: string, asked: readonly string[]): string =>
+  path
+    .split('/')
+    .map((part, index) => (part.startsWith(':') ? (asked[index] ?? part) : part))
+    .join('/');
 
 const refuseMethod =
   (allowed: readonly string[]): RequestHandler =>

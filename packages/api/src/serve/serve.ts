@@ -34,7 +34,7 @@ export function serve(core: Core, features: readonly Feature<Core>[]): RequestLi
   mountOperations(app, always);
   app.use(core.inFlight.handler);
   mountOperations(app, whileUp);
-  app.use(refuseUnknownRoute);
+  app.use(refuseUnknownRoute(operations));
   const onError = createErrorHandler(core.logger, (path) => (isLegacyPath(path) ? legacyErrorBody : modernErrorBody));
   app.use(onError);
   return createShortCut({ app, before: [...first, core.inFlight.handler], operations: whileUp, onError });

@@ -2,19 +2,21 @@ import { relative } from 'node:path';
 import { handleStopSignals, loadConfig, type IsolationLevel } from '@python3-cluster/shared';
 import { dataDirectoryOf } from '../data-directory';
 import { loadEnvironment } from '../load-environment';
+import { createProgress } from '../start/progress';
 import { longestDrainSeconds, startCluster, type StartedCluster } from '../start/start-cluster';
+import { describeTimeTaken } from '../start/time-taken';
 import { watchAncestors } from '../start/watch-ancestors';
 
 /** Of API, worker node and Redis, one after the other, beyond the time they drain. */
 const GRACES_MS = 60_000;
 
 export async function runStartCommand(): Promise<void> {
-  const startedAt = performance.now();
   const environment = loadEnvironment();
+  const progress = createProgress((line) => console.log(line));
   const cluster = await startCluster({
     environment,
     dataDirectory: dataDirectoryOf(environment),
-    report: (line) => console.log(line),
+    report: progress.report,
     onStoppable: ({ stop, endNow, describeWait }) => {
       const { config } = loadConfig(environment);
       let said = Promise.resolve();
@@ -28,8 +30,8 @@ export async function runStartCommand(): Promise<void> {
       });
       watchAncestors(() => stopAll('the parent process is gone'));
     },
-  });
-  console.log(formatWelcome(cluster, performance.now() - startedAt));
+  }).finally(progress.end);
+  console.log(formatWelcome(cluster));
 }
 
 const ISOLATION_WORDS: Readonly<Record<IsolationLevel, string>> = {
@@ -39,9 +41,9 @@ const ISOLATION_WORDS: Readonly<Record<IsolationLevel, string>> = {
   D: 'WARNING: isolation level D: nothing contains code. Only ADMIN jobs are run. Run only code you trust.',
 };
 
-function formatWelcome(cluster: StartedCluster, ms: number): string {
+function formatWelcome(cluster: StartedCluster): string {
   const { address, firstJob, secrets } = cluster;
-  const up = `Up after ${(ms / 1_000).toFixed(1)} s.`;
+  const up = describeTimeTaken();
   return `
 ${firstJob.state === 'answered' ? `First job: 2 ** 100 = ${firstJob.answer}, answered in ${firstJob.ms.toFixed(0)} ms. ${up}` : `The cluster is up. Its first job waits behind others (${firstJob.why}). ${up}`}
 

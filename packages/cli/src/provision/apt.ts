@@ -102,12 +102,27 @@ export function parsePolicy(output: string): Record<string, string> {
 export async function installPackages(
   apt: Apt,
   names: readonly string[],
-  options: { downloadOnly?: boolean; signal?: AbortSignal | undefined } = {},
+  options: { downloadOnly?: boolean; signal?: AbortSignal | undefined; report?: (line: string) => void } = {},
 ): Promise<void> {
-  const how = options.downloadOnly === true ? ['--download-only'] : [];
+  const { downloadOnly, report, signal } = options;
+  const how = [...(downloadOnly === true ? ['--download-only'] : []), ...(report === undefined ? [] : ['-o', 'APT::Status-Fd=3'])];
   await runCommand('apt-get', [...apt.options, '-q', '-y', '--no-install-recommends', ...how, 'install', ...names], {
     timeoutMs: INSTALL_TIMEOUT_MS,
     env: environment,
-    signal: options.signal,
+    signal,
+    ...(report && { onStatus: createAptProgress(report) }),
   });
+}
+
+const SAY_EVERY_MS = 1_000;
+
+/** apt's own words on how far it is (apt-get(8), `APT::Status-Fd`), once a second. */
+export function createAptProgress(report: (line: string) => void, nowMs: () => number = () => performance.now()): (line: string) => void {
+  let saidAt = -Infinity;
+  return (line) => {
+    const [, percent = '', words = ''] = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/.exec(line) ?? [];
+    if (percent === '' || nowMs() - saidAt < SAY_EVERY_MS) return;
+    saidAt = nowMs();
+    report(`  apt: ${Math.floor(Number(percent))} %, ${words}`);
+  };
 }

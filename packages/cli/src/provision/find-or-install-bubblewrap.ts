@@ -17,7 +17,7 @@ export interface FindOrInstallBubblewrapOptions {
 }
 
 /** Where user namespaces are open to everybody it needs no setuid bit, so an unpacked one does as well. */
-const recipe: PackageRecipe = {
+export const bubblewrapRecipe: PackageRecipe = {
   apt: [{ name: 'bubblewrap', minVersion: BUBBLEWRAP_MIN_VERSION }],
   aptExtras: [],
   dnf: [['bubblewrap']],
@@ -57,7 +57,7 @@ async function findAgainOrInstall(options: FindOrInstallBubblewrapOptions): Prom
   if (typeof found === 'string' || manager === undefined) return found;
   if (manager.mayInstall) {
     report(`No bubblewrap found; installing it with ${manager.name}.`);
-    await installWith(manager, recipe, report, signal);
+    await installWith(manager, bubblewrapRecipe, report, signal);
     return findBubblewrap(dataDirectory);
   }
   if (manager.name !== 'apt') return found;
@@ -65,7 +65,7 @@ async function findAgainOrInstall(options: FindOrInstallBubblewrapOptions): Prom
   const { file } = await unpackDebianPackages({
     dataDirectory,
     name: 'bubblewrap',
-    choices: recipe.apt,
+    choices: bubblewrapRecipe.apt,
     report,
     signal,
     locate: (root) => (existsSync(join(root, 'usr/bin/bwrap')) ? { file: 'usr/bin/bwrap' } : undefined),

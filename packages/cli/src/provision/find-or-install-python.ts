@@ -23,7 +23,7 @@ export interface FindOrInstallPythonOptions {
 
 const VERSIONED = ['python3.13', 'python3.12', 'python3.11'];
 
-const recipe: PackageRecipe = {
+export const pythonRecipe: PackageRecipe = {
   apt: ['python3', ...VERSIONED].map((name) => ({ name, minVersion: PYTHON_MIN_VERSION })),
   aptExtras: ['tzdata'],
   dnf: [['python3.13'], ['python3.12'], ['python3.11'], ['python3']],
@@ -64,7 +64,7 @@ async function install(options: FindOrInstallPythonOptions, confined: PythonComm
   if (manager?.mayInstall === true) {
     report(`${lacking}; installing one with ${manager.name}.`);
     try {
-      await installWith(manager, recipe, report, signal);
+      await installWith(manager, pythonRecipe, report, signal);
       const installed = choose(await findPython(dataDirectory, report));
       if (installed !== undefined) return { ...installed, source: 'system-package' };
     } catch (error) {
@@ -92,7 +92,7 @@ async function unpackPython({ dataDirectory, report, signal }: FindOrInstallPyth
   await unpackDebianPackages({
     dataDirectory,
     name: 'python',
-    choices: recipe.apt,
+    choices: pythonRecipe.apt,
     report,
     signal,
     locate: locatePython,

@@ -17,7 +17,7 @@ export interface FindOrInstallRedisOptions {
 }
 
 /** `redis-tools` and not `redis-server`: the latter would leave a system service enabled and running. */
-const recipe: PackageRecipe = {
+export const redisRecipe: PackageRecipe = {
   apt: [
     { name: 'redis-tools', minVersion: REDIS_MIN_VERSION },
     { name: 'valkey-tools', minVersion: '7.2' },
@@ -49,7 +49,7 @@ async function install(options: FindOrInstallRedisOptions): Promise<RedisServerC
   if (manager?.mayInstall === true) {
     report(`No Redis server found; installing one with ${manager.name}.`);
     try {
-      await installWith(manager, recipe, report, signal);
+      await installWith(manager, redisRecipe, report, signal);
       const installed = await findRedis(dataDirectory, report);
       if (installed !== undefined) return { ...installed, source: 'system-package' };
     } catch (error) {
@@ -76,7 +76,7 @@ async function unpackRedis({ dataDirectory, report, signal }: FindOrInstallRedis
   const unpacked = await unpackDebianPackages({
     dataDirectory,
     name: 'redis',
-    choices: recipe.apt,
+    choices: redisRecipe.apt,
     report,
     signal,
     locate: (root) =>

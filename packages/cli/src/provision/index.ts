@@ -4,5 +4,6 @@ export { findOrInstallPython, type FindOrInstallPythonOptions } from './find-or-
 export { findOrInstallRedis, type FindOrInstallRedisOptions } from './find-or-install-redis';
 export type { PythonCommand } from './find-python';
 export type { RedisServerCommand } from './find-redis';
+export { installTogether, type InstallTogetherOptions } from './install-together';
 export { installDebianPackages, type InstalledPackages } from './install-debian-packages';
 export { ProvisionError, type ProvisionErrorCode } from './provision-error';

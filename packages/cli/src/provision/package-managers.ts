@@ -44,7 +44,7 @@ export async function installWith(
   report: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (manager.name === 'apt') return installWithApt(recipe, report, signal);
+  if (manager.name === 'apt') return installWithApt([recipe], report, signal);
   const argsOf = { dnf: ['install', '-y', '--setopt=install_weak_deps=False'], apk: ['add', '--no-cache'], brew: ['install', '--quiet'] }[
     manager.name
   ];
@@ -61,19 +61,29 @@ export async function installWith(
   throw failure;
 }
 
-/** Lists that are absent, or too old for the mirror to still have what they name, are fetched once. */
-async function installWithApt(recipe: PackageRecipe, report: (line: string) => void, signal?: AbortSignal): Promise<void> {
+/**
+ * What several recipes ask for is installed in one go, less what the distribution does not have. Lists that are absent, or
+ * too old for the mirror to still have what they name, are fetched once.
+ */
+export async function installWithApt(
+  recipes: readonly PackageRecipe[],
+  report: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const apt = systemApt();
   const update = (): Promise<void> => {
     report('Fetching the package lists (apt-get update) …');
     return updatePackageLists(apt, signal);
   };
   const attempt = async (): Promise<void> => {
-    const { name, offered } = await choosePackage(apt, recipe.apt, signal);
-    if (name === undefined) throw new NoSuitablePackageError(recipe.apt, offered);
-    const names = [name, ...recipe.aptExtras];
+    const names: string[] = [];
+    for (const recipe of recipes) {
+      const { name, offered } = await choosePackage(apt, recipe.apt, signal);
+      if (name !== undefined) names.push(name, ...recipe.aptExtras);
+      else if (recipes.length === 1) throw new NoSuitablePackageError(recipe.apt, offered);
+    }
     report(`Installing ${names.join(', ')} with apt …`);
-    await installPackages(apt, names, { signal });
+    await installPackages(apt, names, { signal, report });
   };
   if (!hasPackageLists(apt)) {
     await update();

@@ -86,7 +86,7 @@ async function download(apt: Apt, request: UnpackRequest): Promise<void> {
   if (name === undefined) throw new NoSuitablePackageError(request.choices, offered);
   request.report(`Downloading the package ${name} and what it needs, to unpack it below ${request.dataDirectory} …`);
   const names = request.name === 'python' ? [name, 'tzdata'] : [name];
-  await installPackages(apt, names, { downloadOnly: true, signal: request.signal });
+  await installPackages(apt, names, { downloadOnly: true, signal: request.signal, report: request.report });
 }
 
 /** The distribution has no package, or none new enough. */

@@ -9,6 +9,8 @@ export interface FirstJobOptions {
   readonly key: string;
   /** One that a worker node of this start serves. */
   readonly lane: string;
+  /** Hears how far it is. */
+  readonly report?: (line: string) => void;
   /** Ends the wait: why nothing can come of this start any more. */
   readonly failure: () => string | undefined;
   readonly upTimeoutMs?: number;
@@ -19,6 +21,7 @@ const FIRST_CODE = 'result = 2 ** 100';
 const UP_TIMEOUT_MS = 60_000;
 const WAIT_SECONDS = 5;
 const POLL_MS = 25;
+const NO_ANSWER = 'no answer';
 
 /** The cluster is up, and has more to do than it can at the moment. */
 const BUSY = ['POOL_BUSY', 'QUEUE_FULL', 'OUTCOME_UNKNOWN', 'PROGRAM_QUARANTINED', 'expired', 'Expired'];
@@ -33,16 +36,19 @@ const REFUSED = [400, 401, 403, 404];
 export async function runFirstJob(options: FirstJobOptions): Promise<FirstJob> {
   const { failure, upTimeoutMs = UP_TIMEOUT_MS } = options;
   const deadline = Date.now() + upTimeoutMs;
-  let last = 'no answer';
+  let last = NO_ANSWER;
+  let isAnswering = false;
   while (Date.now() < deadline) {
     const why = failure();
     if (why !== undefined) throw new ClusterError('START_FAILED', why);
     const tried = await tryOnceReady(options).catch((error: unknown) => {
       if (isClusterError(error)) throw error;
-      return `no answer: ${String(error)}`;
+      return `${NO_ANSWER}: ${String(error)}`;
     });
     if (typeof tried === 'object') return tried;
     last = tried;
+    if (!isAnswering && !tried.startsWith(NO_ANSWER)) options.report?.('The API answers; the worker node is on its way …');
+    isAnswering ||= !tried.startsWith(NO_ANSWER);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new ClusterError('START_FAILED', `The cluster did not come up within ${upTimeoutMs / 1_000} s: ${last}`);

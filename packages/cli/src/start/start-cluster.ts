@@ -12,7 +12,7 @@ import {
   type IsolationLevel,
 } from '@python3-cluster/shared';
 import { writeRunFile } from '../cluster/run-file';
-import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis } from '../provision';
+import { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis, installTogether } from '../provision';
 import { describeWait } from './announce-stop';
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
@@ -20,6 +20,7 @@ import { startOwnRedis, type OwnRedis } from './own-redis';
 import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from './secrets';
 import { takeStartLock } from './start-lock';
 import { SupervisedProcess } from './supervised-process';
+import { timed } from './time-taken';
 
 export interface StartedCluster {
   readonly config: Config;
@@ -111,6 +112,8 @@ async function bringUp(
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
   const log = (name: string): string => join(logDirectory, `${name}.log`);
 
+  const needs = { needsRedis: config.redisUrl === '', needsPython: config.pythonPath === '' };
+  await timed('Redis and Python', () => installTogether({ dataDirectory, report, ...needs }));
   const redis = config.redisUrl === '' ? await bringUpRedis(options, config, log('redis'), secrets) : undefined;
   if (redis) stops.push(() => redis.stop());
   const redisUrl = redis?.url ?? config.redisUrl;
@@ -118,7 +121,9 @@ async function bringUp(
   writeWhole(join(dataDirectory, 'secrets', 'redis.url'), `${redisUrl}\n`);
   // The worker node finds both again by itself; installing them belongs here, where somebody reads the progress.
   const explicitPath = config.pythonPath === '' ? undefined : config.pythonPath;
-  await Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]);
+  await timed('Python', () =>
+    Promise.all([findOrInstallPython({ dataDirectory, report, explicitPath }), findOrInstallBubblewrap({ dataDirectory, report })]),
+  );
 
   const shared = {
     ...environment,
@@ -139,6 +144,7 @@ async function bringUp(
     children.push(child);
     stops.unshift(() => child.stop(graceMs));
   };
+  report('Starting the API and a worker node …');
   const least = isLoopback(config.host) ? { PYTHON3_ISOLATION: 'C' } : {};
   run('worker', withoutApiKeys({ ...least, ...shared }));
   run('api', { ...shared, ...keys });
@@ -153,6 +159,7 @@ async function bringUp(
     address,
     key: full.developerApiKey,
     lane,
+    report,
     failure: () => children.find((child) => child.lastEnd !== undefined)?.lastEnd,
   });
   return {
@@ -194,7 +201,8 @@ async function bringUpRedis(
   logPath: string,
   secrets: SecretFiles,
 ): Promise<OwnRedis> {
-  const command = await findOrInstallRedis({ dataDirectory, report });
+  const command = await timed('Redis', () => findOrInstallRedis({ dataDirectory, report }));
+  report('Starting Redis …');
   return startOwnRedis({ command, dataDirectory, logPath, password: readSecret(secrets.redisPassword), durability, report });
 }
 

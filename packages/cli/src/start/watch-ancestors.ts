@@ -40,10 +40,29 @@ export function watchAncestors(onGone: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+/** Clock ticks in proc(5) are hundredths of a second on every Linux that Node runs on. */
+const TICK_MS = 10;
+
+/** For how long this process has been there, or the package manager that runs it. */
+export function startedByAgoMs(): number {
+  const own = readProcessStat(process.pid);
+  const starter = isRunByPackageManager() ? listAncestors(process.ppid).find((ancestor) => ancestor.isPackageManager) : undefined;
+  const before = own === undefined || starter === undefined ? 0 : Number(own.startTime) - Number(starter.startTime);
+  return performance.now() + before * TICK_MS;
+}
+
 /** Undefined: watch nothing. Empty: only our own parent pid. */
 function findAncestorsToWatch(parentPid: number, byPackageManager: boolean): WatchedProcess[] | undefined {
   if (parentPid <= 1) return undefined;
-  const ancestors: (WatchedProcess & { isPackageManager: boolean })[] = [];
+  const ancestors = listAncestors(parentPid);
+  if (ancestors.length === 0) return readProcessStat(parentPid) === undefined ? [] : undefined;
+  const place = byPackageManager ? ancestors.findIndex((ancestor) => ancestor.isPackageManager) : 0;
+  return ancestors.slice(0, Math.max(place, 0) + 1);
+}
+
+/** From the parent up to a person's shell. */
+function listAncestors(parentPid: number): (WatchedProcess & { readonly isPackageManager: boolean })[] {
+  const ancestors: (WatchedProcess & { readonly isPackageManager: boolean })[] = [];
   for (let pid = parentPid; pid > 1 && ancestors.length < MAX_DEPTH;) {
     const stat = readProcessStat(pid);
     const args = readArguments(pid);
@@ -51,9 +70,7 @@ function findAncestorsToWatch(parentPid: number, byPackageManager: boolean): Wat
     ancestors.push({ pid, startTime: stat.startTime, isPackageManager: isPackageManager(args) });
     pid = stat.parentPid;
   }
-  if (ancestors.length === 0) return readProcessStat(parentPid) === undefined ? [] : undefined;
-  const place = byPackageManager ? ancestors.findIndex((ancestor) => ancestor.isPackageManager) : 0;
-  return ancestors.slice(0, Math.max(place, 0) + 1);
+  return ancestors;
 }
 
 /** The variables are inherited, so they only say that a package manager is somewhere above, or was. */

@@ -1,6 +1,8 @@
 import { SAMPLERS } from '../telemetry/sampler';
 import { boolean, httpUrl, integerBetween, numberBetween, oneOf, option } from './option';
 
+const OTLP_PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+
 /**
  * Settings of traces: OpenTelemetry's own names, as far as this product decides by them; its SDK reads the others itself.
  * A part of the option table.
@@ -21,6 +23,15 @@ export const telemetryOptions = {
   otlpTracesEndpoint: option({
     name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', parse: httpUrl, default: '', defaultText: '`OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/traces`', accepts: 'URL',
     description: 'Where traces go, if not where the rest does.',
+  }),
+  otlpProtocol: option({
+    name: 'OTEL_EXPORTER_OTLP_PROTOCOL', parse: oneOf(...OTLP_PROTOCOLS), default: 'http/protobuf', accepts: '`http/protobuf` or `http/json`',
+    description: 'How traces are written. `grpc` is not there: collectors take HTTP as well, mostly at port 4318. Metrics are always `http/protobuf`.',
+  }),
+  otlpTracesProtocol: option({
+    name: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', parse: oneOf(...OTLP_PROTOCOLS), default: '', defaultText: '`OTEL_EXPORTER_OTLP_PROTOCOL`',
+    accepts: '`http/protobuf` or `http/json`',
+    description: 'The same under its longer standard name, which goes first.',
   }),
   tracesSampler: option({
     name: 'OTEL_TRACES_SAMPLER', parse: oneOf(...SAMPLERS), default: 'parentbased_always_on', accepts: SAMPLERS.map((name) => `\`${name}\``).join(', '),

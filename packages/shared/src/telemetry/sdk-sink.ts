@@ -1,6 +1,5 @@
 import type * as OpenTelemetry from '@opentelemetry/api';
 import { spanIdOf, type RecordedSpan } from './recorded-span';
-import { SCOPE_NAME } from './span-names';
 import type { SpanSink } from './tracing';
 
 /** What the SDK asks for ids; it gets those the spans were recorded with. */
@@ -14,19 +13,20 @@ export class SdkSink implements SpanSink {
   /** To be given to the SDK. */
   readonly ids: ChosenIds = { generateTraceId: () => this.traceId, generateSpanId: () => this.spanId };
   private readonly api: typeof OpenTelemetry;
+  private readonly getTracer: () => OpenTelemetry.Tracer;
   private traceId = '';
   private spanId = '';
-  private tracer: OpenTelemetry.Tracer | undefined;
 
-  /** Its package is given, as it is loaded only where it is needed. */
-  constructor(api: typeof OpenTelemetry) {
+  /** OpenTelemetry's API is given, as it is loaded only where it is needed; its tracer is asked for when the first span is there. */
+  constructor(api: typeof OpenTelemetry, getTracer: () => OpenTelemetry.Tracer) {
     this.api = api;
+    this.getTracer = getTracer;
   }
 
   export(traceId: string, spans: readonly RecordedSpan[]): void {
-    this.tracer ??= this.api.trace.getTracer(SCOPE_NAME);
+    const tracer = this.getTracer();
     this.traceId = traceId;
-    for (const span of spans) this.replay(this.tracer, span);
+    for (const span of spans) this.replay(tracer, span);
   }
 
   private replay(tracer: OpenTelemetry.Tracer, recorded: RecordedSpan): void {

@@ -1,11 +1,12 @@
+import type { Resource } from '@opentelemetry/resources';
+import type { BasicTracerProvider, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Config } from '../config/option-table';
 import { within } from '../lifecycle/within';
 import type { Logger } from '../logging/create-logger';
 import { PRODUCT_VERSION } from '../version';
 import { createDiagnosticLogger } from './diagnostic-logger';
-import { createIdleContextManager } from './idle-context-manager';
 import { SdkSink } from './sdk-sink';
-import { SERVICE_NAMES } from './span-names';
+import { SCOPE_NAME, SERVICE_NAMES } from './span-names';
 import { Tracing } from './tracing';
 
 export interface Telemetry {
@@ -23,35 +24,47 @@ export const isTracingConfigured = (config: Config): boolean =>
 
 /**
  * Starts OpenTelemetry's SDK where an endpoint is configured; else it is not even loaded (30 MB, and a part of a second).
- * The SDK reads the standard `OTEL_*` settings from the process's environment itself: endpoint, protocol, headers,
- * compression, batching, resource. What is sampled is decided before it is asked, see `Tracing`.
+ * The SDK reads the standard `OTEL_*` settings from the process's environment itself: endpoint, headers, compression,
+ * batching, limits, resource. The packages are taken one by one: the one for all of OpenTelemetry brings 68 others. What is sampled is decided before it is asked, see `Tracing`.
  */
 export async function startTelemetry(service: keyof typeof SERVICE_NAMES, config: Config, logger: Logger): Promise<Telemetry> {
   if (!isTracingConfigured(config)) return { tracing: undefined, stop: () => Promise.resolve() };
-  const { NodeSDK, resources, api } = await import('@opentelemetry/sdk-node');
-  const sink = new SdkSink(api);
-  const sdk = new NodeSDK({
-    // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are laid over this.
-    resource: resources
-      .defaultResource()
-      .merge(resources.resourceFromAttributes({ 'service.name': SERVICE_NAMES[service], 'service.version': PRODUCT_VERSION })),
-    // Those for host and process would tell the command line and the user of the host.
-    resourceDetectors: [resources.envDetector, resources.serviceInstanceIdDetector],
+  const api = await import('@opentelemetry/api');
+  const sdk = await import('@opentelemetry/sdk-trace-base');
+  api.diag.setLogger(createDiagnosticLogger(logger), { logLevel: api.DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const sink = new SdkSink(api, () => provider.getTracer(SCOPE_NAME));
+  // Registered nowhere: contexts are handed on by hand, and nobody asks for a current one.
+  const provider: BasicTracerProvider = new sdk.BasicTracerProvider({
+    resource: await describeProcess(service),
     sampler: { shouldSample: () => ({ decision: RECORD_AND_SAMPLE }), toString: () => 'decided before' },
     idGenerator: sink.ids,
-    // Contexts are handed on by hand, and metrics and logs are others' matters.
-    contextManager: createIdleContextManager(api.ROOT_CONTEXT),
-    textMapPropagator: null,
-    metricReaders: [],
-    logRecordProcessors: [],
+    spanProcessors: [new sdk.BatchSpanProcessor(await createExporter(config))],
   });
-  api.diag.setLogger(createDiagnosticLogger(logger), { logLevel: api.DiagLogLevel.WARN, suppressOverrideMessage: true });
-  sdk.start();
   logger.info({ sampler: config.tracesSampler, ratio: config.tracesSamplerRatio }, 'traces are exported');
   return {
     tracing: new Tracing(sink, config),
-    stop: () => within(LAST_EXPORT_MS, sdk.shutdown(), 'the last traces').catch((error: unknown) => reportLoss(logger, error)),
+    stop: () => within(LAST_EXPORT_MS, provider.shutdown(), 'the last traces').catch((error: unknown) => reportLoss(logger, error)),
   };
+}
+
+async function describeProcess(service: keyof typeof SERVICE_NAMES): Promise<Resource> {
+  const { defaultResource, detectResources, envDetector, resourceFromAttributes, serviceInstanceIdDetector } =
+    await import('@opentelemetry/resources');
+  const ours = resourceFromAttributes({ 'service.name': SERVICE_NAMES[service], 'service.version': PRODUCT_VERSION });
+  // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are laid over ours. The detectors for host and process would tell
+  // the command line and the user of the host.
+  return defaultResource()
+    .merge(ours)
+    .merge(detectResources({ detectors: [envDetector, serviceInstanceIdDetector] }));
+}
+
+/** Endpoint, headers, compression, timeout and certificates it reads from the standard settings itself. */
+async function createExporter({ otlpProtocol, otlpTracesProtocol }: Config): Promise<SpanExporter> {
+  const { OTLPTraceExporter } =
+    (otlpTracesProtocol || otlpProtocol) === 'http/json'
+      ? await import('@opentelemetry/exporter-trace-otlp-http')
+      : await import('@opentelemetry/exporter-trace-otlp-proto');
+  return new OTLPTraceExporter();
 }
 
 /** `SamplingDecision.RECORD_AND_SAMPLED` */
