@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, hasErrorCode, KeyRing, RedisSuitability, ReplicaConfirmation, SigningWatch,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -32,7 +32,7 @@ import { InFlight } from './requests/in-flight';
 import { DeferredTraces } from './traces/deferred-traces';
 
 export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE, SIGNING_KEY_MISMATCH */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Known once started. */
@@ -78,9 +78,11 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const queueRedis = defineCancelCommands(connect('queue', 'fail-fast'));
   const storeRedis = connect('store', 'fail-fast');
   const breaker = new RedisBreaker();
-  const mayWrite = (): boolean => breaker.state === 'closed';
+  const mayWrite = (): boolean => breaker.state === 'closed' && !isForeign();
   const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
+  const signing = new SigningWatch({ redis: storeRedis, keys, keyRing, guard: (command) => breaker.run(command), logger: plainLogger });
+  const isForeign = (): boolean => signing.state === 'foreign';
   const queues = createLaneQueues(queueRedis, keys, logger);
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
@@ -99,15 +101,15 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, signing, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({
-    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
+    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, isForeign, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
   // prettier-ignore
   const alerting = createAlerting({
-    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: clusterMetrics.reader.read, elected, events, logger,
+    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, signing, readFigures: clusterMetrics.reader.read, elected, events, logger,
   });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const deferredTraces =
@@ -134,7 +136,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     waits.abort();
     await inFlight.whenIdle(LAST_ANSWERS_MS);
     listener.closeConnections();
-    await stopBackground({ alerting, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
+    await stopBackground({ alerting, signing, elected, metrics, registry, probe, limits, quarantine, suitability, replicas, breaker });
     await queues.close();
     for (const redis of connections) redis.disconnect();
   };
@@ -149,6 +151,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
+      await enterCluster(signing, storeRedis);
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
       alerting.start();
@@ -167,6 +170,16 @@ const refusalLog =
   (logger: Logger) =>
   (jobId: string): void =>
     logger.error({ event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId }, 'the record or outcome of a job is not believed');
+
+/** Compares this replica's key with the cluster's; where Redis is away, when it comes. @throws ClusterError SIGNING_KEY_MISMATCH */
+async function enterCluster(signing: SigningWatch, redis: Redis): Promise<void> {
+  if (redis.status === 'ready') {
+    await signing.enter().catch((error: unknown) => {
+      if (hasErrorCode(error, 'SIGNING_KEY_MISMATCH')) throw error;
+    });
+  }
+  signing.start();
+}
 
 type Stoppable = { readonly stop: () => unknown } | undefined;
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
+  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, hasErrorCode, SigningWatch, within,
+  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type SigningWatchOptions, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { connectNode } from './connect-node';
+import { connectNode, type NodeConnection } from './connect-node';
 import { HealthCheck } from './health/health-check';
 import { ForeignKeys } from './housekeeping/foreign-keys';
 import { Housekeeper } from './housekeeping/housekeeper';
@@ -44,7 +44,7 @@ export interface WorkerNodeOptions extends SlotsParts {
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
+ * @throws ClusterError SIGNING_KEY_MISMATCH, TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
  */
 export async function createWorkerNode({
   config,
@@ -59,10 +59,13 @@ export async function createWorkerNode({
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
   const connection = await connectNode(config, id, keys, plainLogger);
   const { redis, replicas, mayTake } = connection;
-  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, logger: plainLogger }));
+  const signing = await enterCluster(connection, { redis, keys, keyRing, logger: plainLogger });
+  const mayWrite = (): boolean => signing.state !== 'foreign';
+  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, mayWrite, logger: plainLogger }));
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
   const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }).catch((error: unknown) => {
+    signing.stop();
     connection.close();
     throw error;
   });
@@ -78,24 +81,26 @@ export async function createWorkerNode({
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
   );
-  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
+  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, signing, logger });
   const startedAt = Date.now();
   let draining = false;
   const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
     id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
     python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
+    signing: { keyId: keyRing.currentKeyId, keyIds: keyRing.keyIds.slice(0, MOST_KEYS_TOLD) },
   }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, logger });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, isForeign: () => signing.state === 'foreign', logger });
   await metrics.start().catch(async (error: unknown) => {
     await slots.stop();
+    signing.stop();
     subscriber.disconnect();
     connection.close();
     throw error;
@@ -122,6 +127,7 @@ export async function createWorkerNode({
     await cancelWatch.stop();
     feed.stop();
     quarantine.stop();
+    signing.stop();
     await housekeeper.stop();
     await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
@@ -156,14 +162,41 @@ const createWrittenListener =
     metrics.take(written);
   };
 
+/** As `parseHeartbeat` takes them. */
+const MOST_KEYS_TOLD = 20;
+
+/**
+ * Compares this node's key with the cluster's. Where Redis is away that is done when it comes, before a job that does not verify
+ * is judged. @throws ClusterError SIGNING_KEY_MISMATCH
+ */
+async function enterCluster(connection: NodeConnection, tools: SigningWatchOptions): Promise<SigningWatch> {
+  const signing = new SigningWatch(tools);
+  if (tools.redis.status === 'ready') {
+    await within(SIGNING_LOOK_MS, signing.enter(), 'Redis').catch((error: unknown) => {
+      if (!hasErrorCode(error, 'SIGNING_KEY_MISMATCH')) return;
+      connection.close();
+      throw error;
+    });
+  }
+  signing.start();
+  return signing;
+}
+
+const SIGNING_LOOK_MS = 2_000;
+
+interface HousekeeperParts extends ReconcilerOptions {
+  readonly config: Config;
+  readonly isForeign: () => boolean;
+}
+
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({ config, ...tools }: ReconcilerOptions & { readonly config: Config }): Housekeeper {
+function createHousekeeper({ config, isForeign, ...tools }: HousekeeperParts): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
-  return new Housekeeper({ ...tools, lanes: config.lanes, chores });
+  return new Housekeeper({ ...tools, lanes: config.lanes, chores, isForeign });
 }
 
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
@@ -195,15 +228,18 @@ interface CancelParts {
   readonly keyRing: KeyRing;
   readonly outcomes: OutcomeWriter;
   readonly consumers: readonly LaneConsumer[];
+  readonly signing: SigningWatch;
   readonly logger: Logger;
 }
 
-function createCancelWatch({ subscriber, consumers, logger, ...tools }: CancelParts): CancelWatch {
+function createCancelWatch({ subscriber, consumers, signing, logger, ...tools }: CancelParts): CancelWatch {
   const { redis, keys } = tools;
   const lanes = consumers.map((consumer) => ({
     lane: consumer.lane,
     cancel: (jobId: string) => consumer.cancel(jobId),
     settle: async (jobId: string) => {
+      // Without the key no record is believed here: whoever has it settles.
+      if (signing.state === 'foreign') return 'unasked';
       const verdict = await settleCancelled({ ...tools, logger }, consumer.lane, jobId);
       if (verdict === 'cancel') await consumer.removeEntry(jobId);
       return verdict;

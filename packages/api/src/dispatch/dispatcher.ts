@@ -6,6 +6,7 @@ import {
   type Config,
   type Job,
   type RedisSuitability,
+  type SigningWatch,
 } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { QuarantineGate } from '../quarantine/quarantine-gate';
@@ -30,7 +31,7 @@ export interface Dispatcher {
   /**
    * Queues a job. The reply must be cancelled when the caller has what it needs.
    * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE, REDIS_UNSUITABLE, DURABILITY_UNAVAILABLE,
-   *   PROGRAM_QUARANTINED
+   *   PROGRAM_QUARANTINED, SIGNING_KEY_MISMATCH
    */
   readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
@@ -45,6 +46,7 @@ export interface DispatcherOptions {
   readonly registry: WorkerRegistry;
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;
+  readonly signing: Pick<SigningWatch, 'state' | 'refusal'>;
   readonly limits: QueueLimits;
   readonly gate: QuarantineGate;
   readonly events: Pick<AlertEvents, 'report'>;
@@ -53,12 +55,13 @@ export interface DispatcherOptions {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, signing, limits, gate, events, replies, replyChannel } = options;
   const dispatch = async (order: JobOrder): Promise<Dispatched> => {
     const { lane, kind, payload, delayMs } = order.request;
     const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
     breaker.assertClosed();
     if (suitability.state !== 'suitable') await suitability.assertSuitable();
+    if (signing.state === 'foreign') assertIsBelieved({ tools, registry, signing }, lane);
     assertReplicaAvailable(tools, lane);
     await assertLaneIsServed({ registry, events }, lane);
     await gate.assertMayRun({ owner: order.owner, kind }, payload);
@@ -81,6 +84,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     withdraw: async (job) => breaker.state === 'closed' && (await withdrawJob(tools, job)),
     cancel: (job) => breaker.run(() => requestCancel(tools, job)),
   };
+}
+
+/**
+ * A node that has the cluster's key and not this replica's would reject what the replica signs. In a rotation that is under way
+ * all may have both, and then nothing is refused.
+ */
+function assertIsBelieved({ tools, registry, signing }: Pick<DispatcherOptions, 'tools' | 'registry' | 'signing'>, lane: string): void {
+  const { currentKeyId } = tools.keyRing;
+  const nodes = registry.liveWorkers().filter(({ lanes }) => lanes.includes(lane));
+  if (!nodes.every((node) => node.signing?.keyIds.includes(currentKeyId) === true)) throw signing.refusal();
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */

@@ -1,8 +1,8 @@
-import { ALERT_ID_PATTERN, ClusterError, isClusterError, type Logger } from '@python3-cluster/shared';
+import { ALERT_ID_PATTERN, ClusterError, isClusterError, type Alert, type Config, type Logger } from '@python3-cluster/shared';
 import type { RequestHandler } from 'express';
 import { acknowledgeAlert } from '../alerts/acknowledge-alert';
 import type { AlertStore } from '../alerts/alert-store';
-import { toAlertView } from '../alerts/alert-view';
+import { toAlertView, type AlertView } from '../alerts/alert-view';
 import type { Authenticator } from '../auth/authenticator';
 import { callerOf, requireRole } from '../auth/require-role';
 import type { RedisBreaker } from '../dispatch/redis-breaker';
@@ -12,6 +12,7 @@ import type { Route } from './route';
 
 export interface AlertRouteOptions {
   readonly authenticator: Authenticator;
+  readonly config: Pick<Config, 'alertRunbookUrl'>;
   readonly alerts: AlertStore;
   readonly breaker: RedisBreaker;
   readonly logger: Logger;
@@ -29,22 +30,23 @@ export function createAlertRoutes(options: AlertRouteOptions): Route[] {
   ];
 }
 
-function listAlerts({ alerts, breaker }: AlertRouteOptions): RequestHandler {
+function listAlerts({ config, alerts, breaker }: AlertRouteOptions): RequestHandler {
   return async (_request, response) => {
     const [active, recent] = await orUnavailable(breaker, () => Promise.all([alerts.readActive(), alerts.readHistory()]));
     const standing = [...active.values()].map(({ alert }) => alert).sort((one, other) => other.startedAt - one.startedAt);
-    sendJson(response, 200, { active: standing.map(toAlertView), recent: recent.map(toAlertView) });
+    const toView = (alert: Alert): AlertView => toAlertView(alert, config.alertRunbookUrl);
+    sendJson(response, 200, { active: standing.map(toView), recent: recent.map(toView) });
   };
 }
 
-function acknowledge({ alerts, breaker, logger }: AlertRouteOptions): RequestHandler {
+function acknowledge({ config, alerts, breaker, logger }: AlertRouteOptions): RequestHandler {
   return async (request, response) => {
     const id = String(request.params['id']);
     if (!ALERT_ID_PATTERN.test(id)) throw new ClusterError('ALERT_NOT_FOUND');
     const by = callerOf(response).keyId;
     const alert = await orUnavailable(breaker, () => acknowledgeAlert(alerts, id, by));
     logger.info({ event: 'alert', alertId: id, alert: alert.name, subject: alert.subject, state: alert.state, by }, 'alert acknowledged');
-    sendJson(response, 200, toAlertView(alert));
+    sendJson(response, 200, toAlertView(alert, config.alertRunbookUrl));
   };
 }
 

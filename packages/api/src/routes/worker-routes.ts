@@ -23,7 +23,7 @@ export function createWorkerRoutes({ authenticator, registry }: { authenticator:
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */
 function toWorkerView(worker: WorkerHeartbeat): JsonValue {
-  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining } = worker;
+  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining, signing } = worker;
   const { layers, reasons } = isolation;
   return {
     id,
@@ -37,6 +37,7 @@ function toWorkerView(worker: WorkerHeartbeat): JsonValue {
     },
     python: { version: python.version },
     pool: { size: pool.size, max: pool.max, inUse: pool.inUse, healthy: pool.healthy, waiting: pool.waiting },
+    signing: signing === undefined ? null : { keyId: signing.keyId, keyIds: [...signing.keyIds] },
     startedAt,
     draining,
   };

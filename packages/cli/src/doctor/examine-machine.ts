@@ -5,6 +5,7 @@ import { checkExplicitPython, findPython, type PythonCommand } from '../provisio
 import { fail, ok, warn, type CheckResult } from './check';
 import { checkIsolation } from './check-isolation';
 import { checkRedis } from './check-redis';
+import { checkSigningKey } from './check-signing-key';
 
 const LOW_DISK_BYTES = 1_073_741_824;
 
@@ -15,6 +16,7 @@ export async function examineMachine(environment: Environment, dataDirectory: st
   const { python, result: pythonResult } = await checkPython(dataDirectory, config?.pythonPath ?? '');
   results.push(pythonResult);
   results.push(...(await checkRedis(config, dataDirectory)));
+  results.push(...(await checkSigningKey(config)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   if (process.platform !== 'linux') {
     results.push(

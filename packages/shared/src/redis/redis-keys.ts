@@ -85,8 +85,15 @@ export interface RedisKeys {
   readonly alertHistory: string;
   /** List: sealed steps of alerts that the webhook has not been told of yet, oldest first. */
   readonly alertOutbox: string;
+  /** The same of the second and third webhook. */
+  readonly alertOutbox2: string;
+  readonly alertOutbox3: string;
   /** Hash: name and subject → sealed, what happened last of that kind (`alert-events.ts`). */
   readonly alertEvents: string;
+  /** String, sealed: which signing key the cluster has (`signing-probe.ts`). */
+  readonly signingProbe: string;
+  /** String, short-lived: how often and since when a job was handed back by worker nodes that have not got its key. */
+  readonly handedBack: (lane: string, jobId: string) => string;
   /** String that is written and expires, to learn whether Redis takes writes. */
   readonly writeProbe: (replicaId: string) => string;
 }
@@ -135,7 +142,11 @@ export function createRedisKeys(namespace: string): RedisKeys {
     alerts: `${namespace}:{~elected}:alerts`,
     alertHistory: `${namespace}:{~elected}:alert-history`,
     alertOutbox: `${namespace}:{~elected}:alert-outbox`,
+    alertOutbox2: `${namespace}:{~elected}:alert-outbox-2`,
+    alertOutbox3: `${namespace}:{~elected}:alert-outbox-3`,
     alertEvents: `${namespace}:alert-events`,
+    signingProbe: `${namespace}:signing-probe`,
+    handedBack: (lane, jobId) => `${namespace}:{${lane}}:handed-back:${jobId}`,
     writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,
   };
 }

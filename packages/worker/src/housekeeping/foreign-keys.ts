@@ -153,7 +153,7 @@ const laneTypes = (keys: RedisKeys, lane: string): [string, string][] => [
 
 const sharedTypes = (keys: RedisKeys): [string, string][] => [
   [keys.lanes, 'set'], [keys.workers, 'hash'], [keys.quarantine, 'hash'], [keys.quarantineVersion, 'integer'], [keys.elected, 'string'],
-  [keys.figureHistory, 'zset'], [keys.alerts, 'hash'], [keys.alertHistory, 'list'], [keys.alertOutbox, 'list'], [keys.alertEvents, 'hash'],
+  [keys.figureHistory, 'zset'], [keys.alerts, 'hash'], [keys.alertHistory, 'list'], [keys.alertOutbox, 'list'], [keys.alertOutbox2, 'list'], [keys.alertOutbox3, 'list'], [keys.alertEvents, 'hash'],
   [keys.allJobs, 'zset'],
 ]; // prettier-ignore
 

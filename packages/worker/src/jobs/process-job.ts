@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation, type SigningWatch,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
@@ -14,6 +14,7 @@ import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
 import { CANCEL_REQUESTED, endedBy, isGivenUp } from './abort-reasons';
+import { handBack } from './hand-back';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import { loadContent } from './load-content';
@@ -37,6 +38,7 @@ export interface JobProcessorOptions {
   readonly outcomes: OutcomeWriter;
   readonly feed: OutputFeed;
   readonly quarantine: Quarantine;
+  readonly signing: Pick<SigningWatch, 'now'>;
   /** Where a replica must have the start marker before code runs. */
   readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
@@ -107,7 +109,10 @@ export class JobProcessor {
     const content = await loadContent(redis, keys, received);
     if (!content.ok) return this.reject(received, content.code, content.message);
     const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
-    if (!verification.ok) return this.reject(received, verification.code, verification.message);
+    if (!verification.ok) {
+      const notBefore = verification.code === 'JOB_SIGNATURE_INVALID' ? await handBack(this.options, lane, jobId, content.sealed) : undefined;
+      return notBefore === undefined ? this.reject(received, verification.code, verification.message) : { notBefore };
+    }
     const { job, payload } = verification;
     received.trace.belongsTo(job);
     if (this.options.level === 'D' && job.mode === 'restricted') {
