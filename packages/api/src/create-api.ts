@@ -105,7 +105,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({
-    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, isForeign, liveWorkers: () => registry.liveWorkers(), logger,
+    config, redis: storeRedis, keys, keyRing, replicaId, breaker, probe, inFlight, isForeign, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
   // prettier-ignore
   const alerting = createAlerting({

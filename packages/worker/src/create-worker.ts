@@ -16,6 +16,7 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { ProgramNoter } from './metrics/program-noter';
 import { NodeMetrics } from './metrics/node-metrics';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
@@ -77,11 +78,12 @@ export async function createWorkerNode({
   const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
+  const programs = new ProgramNoter({ redis, keys, keyRing, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, programs, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -128,6 +130,7 @@ export async function createWorkerNode({
     feed.stop();
     quarantine.stop();
     signing.stop();
+    programs.stop();
     await housekeeper.stop();
     await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));

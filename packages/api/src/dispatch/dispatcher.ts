@@ -7,6 +7,7 @@ import {
   type Job,
   type RedisSuitability,
   type SigningWatch,
+  type WorkerHeartbeat,
 } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { QuarantineGate } from '../quarantine/quarantine-gate';
@@ -87,13 +88,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /**
- * A node that has the cluster's key and not this replica's would reject what the replica signs. In a rotation that is under way
- * all may have both, and then nothing is refused.
+ * A node without this replica's key would reject what it signs, and an outcome signed with a key that it has not got would not be
+ * believed here. Where all nodes of the lane get along with it, as in a rotation that has just begun, nothing is refused.
  */
 function assertIsBelieved({ tools, registry, signing }: Pick<DispatcherOptions, 'tools' | 'registry' | 'signing'>, lane: string): void {
-  const { currentKeyId } = tools.keyRing;
+  const { currentKeyId, keyIds } = tools.keyRing;
   const nodes = registry.liveWorkers().filter(({ lanes }) => lanes.includes(lane));
-  if (!nodes.every((node) => node.signing?.keyIds.includes(currentKeyId) === true)) throw signing.refusal();
+  const getsAlong = ({ signing: node }: WorkerHeartbeat): boolean =>
+    node !== undefined && node.keyIds.includes(currentKeyId) && keyIds.includes(node.keyId);
+  if (!nodes.every(getsAlong)) throw signing.refusal();
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */

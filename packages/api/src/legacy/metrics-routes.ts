@@ -1,6 +1,7 @@
-import type { WorkerHeartbeat } from '@python3-cluster/shared';
+import type { ProgramNote, WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Authenticator } from '../auth/authenticator';
-import { requireRole } from '../auth/require-role';
+import type { Caller } from '../auth/caller';
+import { callerOf, requireRole } from '../auth/require-role';
 import type { ClusterMetrics } from '../metrics/cluster-metrics';
 import type { Snapshot } from '../metrics/figure-history';
 import type { FiguresReading } from '../metrics/figures-reader';
@@ -25,16 +26,17 @@ const MOST_SCRIPTS = 50;
 /** The predecessor's metrics routes, with live figures. Its names; what each means here: docs/http-api.md. */
 export function createLegacyMetricsRoutes({ authenticator, clusterMetrics }: LegacyMetricsRouteOptions): Route[] {
   const { reader, history, liveWorkers } = clusterMetrics;
-  const tell = (name: string, view: () => Promise<JsonValue>): Route => ({
+  const tell = (name: string, view: (caller: Caller) => Promise<JsonValue>): Route => ({
     method: 'get',
     path: `${LEGACY_BASE}/${name}`,
-    handlers: [refuseQuery, requireRole(authenticator, 'viewer'), async (_request, response) => sendJson(response, 200, await view())],
+    handlers: [refuseQuery, requireRole(authenticator, 'viewer'), async (_request, response) => sendJson(response, 200, await view(callerOf(response)))],
   });
   return [
     tell('metrics', async () => toMetrics(await reader.readAll(), liveWorkers())),
     tell('gateway-impact', async () => toGatewayImpact(await reader.readAll())),
-    tell('metrics/script-metrics', async () => {
-      const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map(toScript);
+    tell('metrics/script-metrics', async (caller) => {
+      const notes = await clusterMetrics.readNotes(caller);
+      const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map((entry) => toScript(entry, notes.get(entry.name)));
       return { success: true, script_metrics: scripts, count: scripts.length };
     }),
     tell('metrics/historical', async () => {
@@ -85,7 +87,11 @@ function toCounts(counts: Counts): LegacyCounts {
   };
 }
 
-const toScript = ({ name, counts }: NamedCounts): JsonValue => ({ script_identifier: name, ...toCounts(counts) });
+const toScript = ({ name, counts }: NamedCounts, note: ProgramNote | undefined): JsonValue => ({
+  script_identifier: name,
+  ...toCounts(counts),
+  ...(note !== undefined && { first_line: note.firstLine, labels: note.labels }),
+});
 
 /** Both spellings: the predecessor's own, and the one its client also reads. */
 function toGatewayImpact({ figures }: FiguresReading): JsonValue {

@@ -1,4 +1,4 @@
-import { ClusterError, ProcessMetrics, type Config, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import { ClusterError, ProcessMetrics, type Config, type KeyRing, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisProbe } from '../cluster/redis-health';
@@ -12,6 +12,7 @@ export interface MetricsParts {
   readonly config: Config;
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
   readonly replicaId: string;
   readonly breaker: RedisBreaker;
   readonly probe: RedisProbe;

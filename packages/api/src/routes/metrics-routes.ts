@@ -1,6 +1,6 @@
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, type ProgramNote } from '@python3-cluster/shared';
 import type { Authenticator } from '../auth/authenticator';
-import { requireRole } from '../auth/require-role';
+import { callerOf, requireRole } from '../auth/require-role';
 import type { ClusterFigures, TotalFigures } from '../metrics/cluster-figures';
 import type { ClusterMetrics } from '../metrics/cluster-metrics';
 import type { FiguresReading } from '../metrics/figures-reader';
@@ -39,7 +39,8 @@ export function createMetricsRoutes({ authenticator, clusterMetrics }: MetricsRo
       async (request, response) => {
         const most = readLimit(readQuery(request.originalUrl, ['limit']).get('limit'));
         const entries = await clusterMetrics.readNamed(member, most);
-        sendJson(response, 200, { [name]: entries.map((entry) => toNamedView(label, entry)) });
+        const notes = member === 'program' ? await clusterMetrics.readNotes(callerOf(response)) : undefined;
+        sendJson(response, 200, { [name]: entries.map((entry) => toNamedView(label, entry, notes)) });
       },
     ],
   });
@@ -80,7 +81,7 @@ function toSummary({ figures, totals }: FiguresReading): JsonValue {
   } as unknown as JsonValue;
 }
 
-function toNamedView(label: string, { name, counts }: NamedCounts): JsonValue {
+function toNamedView(label: string, { name, counts }: NamedCounts, notes?: ReadonlyMap<string, ProgramNote>): JsonValue {
   const { samples } = counts;
   return {
     [label]: name,
@@ -88,8 +89,13 @@ function toNamedView(label: string, { name, counts }: NamedCounts): JsonValue {
     runRangeMs: toRange(samples.run),
     byKind: byKind(counts),
     errors: byCount(counts.errors),
+    ...(notes !== undefined && { about: toAbout(notes.get(name)) }),
   } as unknown as JsonValue;
 }
+
+/** null to whoever may not see the code, and where nothing is noted. */
+const toAbout = (note: ProgramNote | undefined): JsonValue =>
+  note === undefined ? null : { firstLine: note.firstLine, labels: note.labels, owner: note.owner, lastJobId: note.lastJobId };
 
 const toRange = ({ least, most }: SampleCounts): JsonValue => ({ least: round(least ?? 0), most: round(most ?? 0) });
 

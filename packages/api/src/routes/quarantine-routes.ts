@@ -13,7 +13,7 @@ export interface QuarantineRouteOptions {
   readonly logger: Logger;
 }
 
-/** What is quarantined, and its release. Of a program only its digest is shown: whose code it is, its job tells. */
+/** What is quarantined, and its release. Of a program its digest, its first line and its labels are shown: whose code it is, its job tells. */
 export function createQuarantineRoutes(options: QuarantineRouteOptions): Route[] {
   const mayRelease = [refuseQuery, requireRole(options.authenticator, 'admin')];
   return [
@@ -48,7 +48,7 @@ function release({ quarantine, logger }: QuarantineRouteOptions): RequestHandler
 }
 
 function toEntryView(entry: QuarantineEntry): JsonValue {
-  const { id, owner, program, environment, at, until, breaches, lastStatus, lastJobId, workers } = entry;
+  const { id, owner, program, environment, at, until, breaches, lastStatus, lastJobId, workers, firstLine = null, labels = {} } = entry;
   return {
     id,
     owner,
@@ -60,6 +60,8 @@ function toEntryView(entry: QuarantineEntry): JsonValue {
     breaches,
     lastStatus,
     lastJobId,
+    firstLine,
+    labels: { ...labels },
     workers,
   };
 }

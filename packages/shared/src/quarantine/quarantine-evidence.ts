@@ -18,9 +18,17 @@ export interface QuarantineEvidence extends QuarantineKey {
   /** Epoch milliseconds. */
   readonly at: number;
   /** null: runs that broke nothing. */
-  readonly breach: { readonly status: BreachStatus; readonly jobId: string } | null;
+  readonly breach: BreachEvidence | null;
   /** Runs. */
   readonly count: number;
+}
+
+export interface BreachEvidence {
+  readonly status: BreachStatus;
+  readonly jobId: string;
+  /** By what people know the program again; absent from older versions. */
+  readonly firstLine?: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 const contextOf = (keys: RedisKeys): SealContext => ({ purpose: 'record', scope: 'quarantine-evidence', subject: keys.quarantineChannel });

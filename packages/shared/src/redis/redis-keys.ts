@@ -29,6 +29,8 @@ export interface RedisKeys {
   /** Sorted sets: names that are counted for themselves, and for each a hash. */
   readonly countedNames: (lane: string, family: 'programs' | 'callers' | 'errors') => string;
   readonly namedCounts: (lane: string, member: 'program' | 'caller', name: string) => string;
+  /** Hash: program and owner → sealed, by what people know it again (`program-notes.ts`). */
+  readonly programNotes: (lane: string) => string;
   /** Hash, an hour: keys of the lane that a script could not use, and why (`script-guards.ts`). */
   readonly damaged: (lane: string) => string;
   /** String, a minute: the last batch of samples of a worker node that was added. */
@@ -114,6 +116,7 @@ export function createRedisKeys(namespace: string): RedisKeys {
     minuteCounts: (lane, minute) => `${namespace}:{${lane}}:minute:${minute}`,
     countedNames: (lane, family) => `${namespace}:{${lane}}:${family}`,
     namedCounts: (lane, member, name) => `${namespace}:{${lane}}:${member}:${name}`,
+    programNotes: (lane) => `${namespace}:{${lane}}:program-notes`,
     damaged: (lane) => `${namespace}:{${lane}}:damaged`,
     samplesMark: (lane, workerId) => `${namespace}:{${lane}}:samples:${workerId}`,
     lanes: `${namespace}:lanes`,

@@ -147,7 +147,7 @@ export class ForeignKeys implements Chore {
 const laneTypes = (keys: RedisKeys, lane: string): [string, string][] => [
   ...Object.entries(QUEUE_TYPES).map(([name, type]): [string, string] => [keys.queueEntry(lane, name), type]),
   [keys.cancels(lane), 'zset'], [keys.openJobs(lane), 'zset'], [keys.outcomeExpiry(lane), 'zset'], [keys.outcomeBytes(lane), 'hash'],
-  [keys.queuedBytes(lane), 'integer'], [keys.counts(lane), 'hash'], [keys.damaged(lane), 'hash'],
+  [keys.queuedBytes(lane), 'integer'], [keys.counts(lane), 'hash'], [keys.damaged(lane), 'hash'], [keys.programNotes(lane), 'hash'],
   ...(['programs', 'callers', 'errors'] as const).map((family): [string, string] => [keys.countedNames(lane, family), 'zset']),
 ]; // prettier-ignore
 

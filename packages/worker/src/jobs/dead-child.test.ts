@@ -84,7 +84,8 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
     warm: new WarmChildren({ maxChildren: 3, memoryBytes: 0, idleMs: 1_000, maxUses: 1, logger }),
     outcomes: new OutcomeWriter({ redis, keys, keyRing, workerId: 'node-1', level: 'D', logger }),
     feed: new OutputFeed({ redis, keys, keyRing, workerId: 'node-1', lanes: ['default'], logger }),
-    signing: { now: () => Promise.resolve('fits') }, quarantine: new Quarantine({ config, redis, keys, keyRing, workerId: 'node-1', list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
+    signing: { now: () => Promise.resolve('fits') }, programs: { note: () => Promise.resolve() },
+    quarantine: new Quarantine({ config, redis, keys, keyRing, workerId: 'node-1', list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
   }); // prettier-ignore
   const entry = { sealed: sealJob(keyRing, job, Buffer.from('{"code":"result = 7","variables":{}}')).toString('utf8') };
   const signal = new AbortController().signal;

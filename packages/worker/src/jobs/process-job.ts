@@ -4,6 +4,7 @@ import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
   type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation, type SigningWatch,
 } from '@python3-cluster/shared'; // prettier-ignore
+import type { ProgramNoter } from '../metrics/program-noter';
 import type { Pool, Slot } from '../pool/pool';
 import type { Child } from '../runner/child';
 import type { TemplateKeepers } from '../runner/template-keepers';
@@ -39,6 +40,7 @@ export interface JobProcessorOptions {
   readonly feed: OutputFeed;
   readonly quarantine: Quarantine;
   readonly signing: Pick<SigningWatch, 'now'>;
+  readonly programs: Pick<ProgramNoter, 'note'>;
   /** Where a replica must have the start marker before code runs. */
   readonly replicas?: ReplicaConfirmation | undefined;
   readonly workerId: string;
@@ -211,6 +213,7 @@ export class JobProcessor {
       end.status = verdict.status;
       // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
       await quarantine.settle(job, payload, admission, whatItSays(verdict, signal));
+      void this.options.programs.note(job, payload);
       return this.conclude(received, job, taken, verdict, report, lent.isWarm);
     }
   }
