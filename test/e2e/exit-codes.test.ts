@@ -125,7 +125,10 @@ describe('exit code 2: a bad command line, or settings that cannot work here', (
 
   it('names of a .env file that are like settings are told, whether they begin with PYTHON3_ or not', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'p3-env-'));
-    writeFileSync(join(directory, '.env'), 'REDIS_ULR=x\nPYTHON_POOL_MAX=4\nPYTHON3_TIMEOUT_SECS=4\nCOMPOSE_PROJECT_NAME=x\nPYTHON3_POOL_MXA=4\n');
+    writeFileSync(
+      join(directory, '.env'),
+      'REDIS_ULR=x\nPYTHON_POOL_MAX=4\nPYTHON3_TIMEOUT_SECS=4\nCOMPOSE_PROJECT_NAME=x\nPYTHON3_POOL_MXA=4\n',
+    );
     const environment = { PATH: process.env['PATH'], PYTHON3_DATA_DIRECTORY: dataDirectory };
     const one = spawnLogged(process.execPath, [COMMAND, 'start'], environment, directory);
     started.push(one);

@@ -70,7 +70,9 @@ describe('a process with another signing key', () => {
     await startCluster(1);
     const [code, log] = await runCommand(['doctor'], { PYTHON3_SIGNING_KEY: OTHER_KEY });
     expect([code, log]).toEqual([EXIT_CODES.cannotStart, expect.stringMatching(/FAIL +Signing key.*adopt-signing-key/)]);
-    expect((await runCommand(['doctor'], { PYTHON3_SIGNING_KEY: SIGNING_KEY }))[1]).toMatch(new RegExp(`ok +Signing key +${idOf(SIGNING_KEY)}`));
+    expect((await runCommand(['doctor'], { PYTHON3_SIGNING_KEY: SIGNING_KEY }))[1]).toMatch(
+      new RegExp(`ok +Signing key +${idOf(SIGNING_KEY)}`),
+    );
     expect((await runCommand(['doctor']))[1]).toMatch(/warn +Signing key/);
   });
 
@@ -179,7 +181,11 @@ describe('with the key changed while they run', () => {
     const id = createJobId('default');
     await redis.hset(keys.jobRecord('default', id), { [RECORD_FIELDS.state]: 'waiting' });
     const queue = new Queue(keys.queueName, { connection: redis, prefix: keys.queuePrefix('default') });
-    const sealed = seal(new KeyRing('f'.repeat(40)), { purpose: 'job', scope: 'default', subject: id }, Buffer.from('{"code":"result = 1"}'));
+    const sealed = seal(
+      new KeyRing('f'.repeat(40)),
+      { purpose: 'job', scope: 'default', subject: id },
+      Buffer.from('{"code":"result = 1"}'),
+    );
     await queue.add('exec', { sealed: sealed.toString() }, { jobId: id, removeOnComplete: true, removeOnFail: true });
     await queue.close();
     return id;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, hasErrorCode, KeyRing, RedisSuitability, ReplicaConfirmation, SigningWatch,
+  AlertEvents, alertOnRefusals, ClusterError, connectRedis, createRedisKeys, defineCancelCommands, KeyRing, RedisSuitability, ReplicaConfirmation, SigningWatch,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -82,7 +82,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
   const signing = new SigningWatch({ redis: storeRedis, keys, keyRing, guard: (command) => breaker.run(command), logger: plainLogger });
-  const isForeign = (): boolean => signing.state === 'foreign';
+  const isForeign = (): boolean => signing.isForeign;
   const queues = createLaneQueues(queueRedis, keys, logger);
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
@@ -101,6 +101,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, keys, keyRing, queues, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
+  // prettier-ignore
   const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, signing, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
@@ -151,7 +152,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
-      await enterCluster(signing, storeRedis);
+      await signing.enter();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await limits.start();
       alerting.start();
@@ -170,16 +171,6 @@ const refusalLog =
   (logger: Logger) =>
   (jobId: string): void =>
     logger.error({ event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId }, 'the record or outcome of a job is not believed');
-
-/** Compares this replica's key with the cluster's; where Redis is away, when it comes. @throws ClusterError SIGNING_KEY_MISMATCH */
-async function enterCluster(signing: SigningWatch, redis: Redis): Promise<void> {
-  if (redis.status === 'ready') {
-    await signing.enter().catch((error: unknown) => {
-      if (hasErrorCode(error, 'SIGNING_KEY_MISMATCH')) throw error;
-    });
-  }
-  signing.start();
-}
 
 type Stoppable = { readonly stop: () => unknown } | undefined;
 

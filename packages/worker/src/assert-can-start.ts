@@ -3,7 +3,6 @@ import {
   ClusterError, findPortProblem, isClusterError, throwProblems,
   type ReadConfig, type StartProblem,
 } from '@python3-cluster/shared'; // prettier-ignore
-import type { RunWorkerOptions } from './main';
 import type { PythonCommand } from './runner/template';
 
 /**
@@ -12,7 +11,7 @@ import type { PythonCommand } from './runner/template';
  */
 export async function assertCanStart(
   { config, problems, isValid }: Pick<ReadConfig, 'config' | 'problems' | 'isValid'>,
-  { findPython }: Pick<RunWorkerOptions, 'findPython'>,
+  findPython: (explicitPath: string) => Promise<PythonCommand>,
 ): Promise<PythonCommand> {
   const found: StartProblem[] = [...problems];
   const { workerMetricsHost: host, workerMetricsPort: port, runDirectory, pythonPath } = config;

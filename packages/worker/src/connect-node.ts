@@ -1,6 +1,6 @@
 import {
-  connectRedis, defineJobCommands, RedisSuitability, ReplicaConfirmation, within,
-  type Config, type Logger, type RedisKeys,
+  connectRedis, defineJobCommands, RedisSuitability, ReplicaConfirmation, SigningWatch, within,
+  type Config, type KeyRing, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { LaneConsumer } from './lanes/lane-consumer';
@@ -12,6 +12,8 @@ export interface NodeConnection {
   readonly replicas: ReplicaConfirmation | undefined;
   /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
   readonly mayTake: (lane: string) => Promise<boolean>;
+  /** Whether this node has the cluster’s signing key. */
+  readonly signing: SigningWatch;
   /** Lets the consumers fetch while Redis is suitable, and only then. */
   readonly govern: (consumers: readonly LaneConsumer[]) => void;
   readonly close: () => void;
@@ -20,8 +22,14 @@ export interface NodeConnection {
 /** How long a start waits for Redis before it goes on without. */
 const FIRST_CONTACT_MS = 1_000;
 
-/** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
-export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
+export interface NodeIdentity {
+  readonly workerId: string;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+}
+
+/** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE, SIGNING_KEY_MISMATCH */
+export async function connectNode(config: Config, { workerId, keys, keyRing }: NodeIdentity, logger: Logger): Promise<NodeConnection> {
   const redis = defineJobCommands(
     connectRedis(config, {
       profile: 'patient',
@@ -31,7 +39,9 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
   );
   const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
   const replicas = config.durability === 'replica' ? connectReplicas(config, workerId, keys, logger) : undefined;
+  const signing = new SigningWatch({ redis, keys, keyRing, logger });
   const close = (): void => {
+    signing.stop();
     suitability.stop();
     replicas?.confirmation.stop();
     replicas?.redis.disconnect();
@@ -43,9 +53,14 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
     close();
     throw suitability.refusal();
   }
+  await signing.enter().catch((error: unknown) => {
+    close();
+    throw error;
+  });
   return {
     redis,
     replicas: replicas?.confirmation,
+    signing,
     mayTake: async (lane) => {
       if (suitability.state !== 'suitable') await suitability.settled();
       return suitability.state === 'suitable' && replicas?.confirmation.isAvailable(lane) !== false;

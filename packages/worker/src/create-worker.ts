@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES, hasErrorCode, SigningWatch, within,
-  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type SigningWatchOptions, type Tracing, type WorkerHeartbeat,
+  AlertEvents, alertOnRefusals, connectRedis, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
+  type AlertEventsOptions, type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type SigningWatch, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
-import { connectNode, type NodeConnection } from './connect-node';
+import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
 import { ForeignKeys } from './housekeeping/foreign-keys';
 import { Housekeeper } from './housekeeping/housekeeper';
@@ -58,15 +58,12 @@ export async function createWorkerNode({
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
-  const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, replicas, mayTake } = connection;
-  const signing = await enterCluster(connection, { redis, keys, keyRing, logger: plainLogger });
-  const mayWrite = (): boolean => signing.state !== 'foreign';
-  const logger = alertOnRefusals(plainLogger, new AlertEvents({ redis, keys, keyRing, mayWrite, logger: plainLogger }));
+  const connection = await connectNode(config, { workerId: id, keys, keyRing }, plainLogger);
+  const { redis, replicas, mayTake, signing } = connection;
+  const logger = createAlertingLogger({ redis, keys, keyRing, signing, logger: plainLogger });
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
   const slots = await createSlots({ config, secretFiles, python, bubblewrap, logger, endKept }).catch((error: unknown) => {
-    signing.stop();
     connection.close();
     throw error;
   });
@@ -78,12 +75,12 @@ export async function createWorkerNode({
   const onWritten = createWrittenListener(feed, metrics);
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
-  const programs = new ProgramNoter({ redis, keys, keyRing, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, programs, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    programs: new ProgramNoter({ redis, keys, keyRing, logger }),
   });
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, logger }),
@@ -94,15 +91,13 @@ export async function createWorkerNode({
   const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
     id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
-    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
-    signing: { keyId: keyRing.currentKeyId, keyIds: keyRing.keyIds.slice(0, MOST_KEYS_TOLD) },
+    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining, signing: { keyId: keyRing.currentKeyId, keyIds: keyRing.keyIds.slice(0, MOST_KEYS_TOLD) },
   }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, isForeign: () => signing.state === 'foreign', logger });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, workerId: id, signing, logger });
   await metrics.start().catch(async (error: unknown) => {
     await slots.stop();
-    signing.stop();
     subscriber.disconnect();
     connection.close();
     throw error;
@@ -129,8 +124,6 @@ export async function createWorkerNode({
     await cancelWatch.stop();
     feed.stop();
     quarantine.stop();
-    signing.stop();
-    programs.stop();
     await housekeeper.stop();
     await metrics.stop();
     const leave = await heartbeat.stop().catch((error: unknown) => ({ error }));
@@ -165,41 +158,27 @@ const createWrittenListener =
     metrics.take(written);
   };
 
+/** What is refused here is told as an alert; by a node without the key it would not be believed. */
+function createAlertingLogger({ signing, ...parts }: AlertEventsOptions & { readonly signing: SigningWatch }): Logger {
+  return alertOnRefusals(parts.logger, new AlertEvents({ ...parts, mayWrite: () => !signing.isForeign }));
+}
+
 /** As `parseHeartbeat` takes them. */
 const MOST_KEYS_TOLD = 20;
 
-/**
- * Compares this node's key with the cluster's. Where Redis is away that is done when it comes, before a job that does not verify
- * is judged. @throws ClusterError SIGNING_KEY_MISMATCH
- */
-async function enterCluster(connection: NodeConnection, tools: SigningWatchOptions): Promise<SigningWatch> {
-  const signing = new SigningWatch(tools);
-  if (tools.redis.status === 'ready') {
-    await within(SIGNING_LOOK_MS, signing.enter(), 'Redis').catch((error: unknown) => {
-      if (!hasErrorCode(error, 'SIGNING_KEY_MISMATCH')) return;
-      connection.close();
-      throw error;
-    });
-  }
-  signing.start();
-  return signing;
-}
-
-const SIGNING_LOOK_MS = 2_000;
-
 interface HousekeeperParts extends ReconcilerOptions {
   readonly config: Config;
-  readonly isForeign: () => boolean;
+  readonly signing: SigningWatch;
 }
 
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({ config, isForeign, ...tools }: HousekeeperParts): Housekeeper {
+function createHousekeeper({ config, signing, ...tools }: HousekeeperParts): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
-  return new Housekeeper({ ...tools, lanes: config.lanes, chores, isForeign });
+  return new Housekeeper({ ...tools, lanes: config.lanes, chores, isForeign: () => signing.isForeign });
 }
 
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
@@ -242,7 +221,7 @@ function createCancelWatch({ subscriber, consumers, signing, logger, ...tools }:
     cancel: (jobId: string) => consumer.cancel(jobId),
     settle: async (jobId: string) => {
       // Without the key no record is believed here: whoever has it settles.
-      if (signing.state === 'foreign') return 'unasked';
+      if (signing.isForeign) return 'unasked';
       const verdict = await settleCancelled({ ...tools, logger }, consumer.lane, jobId);
       if (verdict === 'cancel') await consumer.removeEntry(jobId);
       return verdict;

@@ -24,7 +24,7 @@ export interface RunWorkerOptions {
 /** Runs a worker node until a signal. @throws ClusterError where it cannot start */
 export async function runWorker(environment: Environment, options: RunWorkerOptions): Promise<void> {
   const { config, warnings, secretFiles, ...read } = readConfig(environment, ['redisUrl', 'signingKey']);
-  const python = await assertCanStart({ config, ...read }, options);
+  const python = await assertCanStart({ config, ...read }, options.findPython);
   const logger = createLogger('worker', config.logLevel);
   for (const warning of warnings) logger.warn(warning);
   const bubblewrap = await options.findBubblewrap();

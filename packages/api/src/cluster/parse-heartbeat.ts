@@ -25,10 +25,12 @@ function isHeartbeat(value: unknown): value is WorkerHeartbeat {
     isObject(python) &&
     typeof python['version'] === 'string' &&
     isPool(pool) &&
-    (host === undefined || isHost(host)) &&
-    (signing === undefined || isSigning(signing))
+    isAbsentOr(isHost, host) &&
+    isAbsentOr(isSigning, signing)
   );
 }
+
+const isAbsentOr = (isRight: (value: unknown) => boolean, value: unknown): boolean => value === undefined || isRight(value);
 
 const isPool = (value: unknown): boolean =>
   isObject(value) && ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof value[name] === 'number');
@@ -48,7 +50,11 @@ const isHost = (value: unknown): boolean =>
   isObject(value) && ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number');
 
 const isSigning = (value: unknown): boolean =>
-  isObject(value) && isKeyId(value['keyId']) && Array.isArray(value['keyIds']) && value['keyIds'].length <= MOST_KEYS && value['keyIds'].every(isKeyId);
+  isObject(value) &&
+  isKeyId(value['keyId']) &&
+  Array.isArray(value['keyIds']) &&
+  value['keyIds'].length <= MOST_KEYS &&
+  value['keyIds'].every(isKeyId);
 // Anybody with Redis can write a heartbeat.
 const MOST_KEYS = 20;
 const isKeyId = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);

@@ -29,7 +29,11 @@ export function createLegacyMetricsRoutes({ authenticator, clusterMetrics }: Leg
   const tell = (name: string, view: (caller: Caller) => Promise<JsonValue>): Route => ({
     method: 'get',
     path: `${LEGACY_BASE}/${name}`,
-    handlers: [refuseQuery, requireRole(authenticator, 'viewer'), async (_request, response) => sendJson(response, 200, await view(callerOf(response)))],
+    handlers: [
+      refuseQuery,
+      requireRole(authenticator, 'viewer'),
+      async (_request, response) => sendJson(response, 200, await view(callerOf(response))),
+    ],
   });
   return [
     tell('metrics', async () => toMetrics(await reader.readAll(), liveWorkers())),

@@ -1,4 +1,12 @@
-import { isRoleAtLeast, readProgramNotes, type KeyRing, type Logger, type ProgramNote, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import {
+  isRoleAtLeast,
+  readProgramNotes,
+  type KeyRing,
+  type Logger,
+  type ProgramNote,
+  type RedisKeys,
+  type WorkerHeartbeat,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../auth/caller';
 import type { ElectedReplica } from '../cluster/elected-replica';

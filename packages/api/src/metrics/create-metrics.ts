@@ -1,4 +1,12 @@
-import { ClusterError, ProcessMetrics, type Config, type KeyRing, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  ProcessMetrics,
+  type Config,
+  type KeyRing,
+  type Logger,
+  type RedisKeys,
+  type WorkerHeartbeat,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisProbe } from '../cluster/redis-health';

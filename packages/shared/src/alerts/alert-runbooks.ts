@@ -115,4 +115,5 @@ export const alertRunbooks: Readonly<Record<AlertName, AlertRunbook>> = {
 export const wellAgain = (name: AlertName, subject: string): string => alertRunbooks[name].well.replaceAll('{subject}', subject);
 
 /** Path of an alert's page in the repository; behind the setting's base where there is one. */
-export const runbookOf = (name: AlertName, base = ''): string => (base === '' ? `docs/alerts/${name}.md` : `${base.replace(/\/+$/, '')}/${name}.md`);
+export const runbookOf = (name: AlertName, base = ''): string =>
+  base === '' ? `docs/alerts/${name}.md` : `${base.replace(/\/+$/, '')}/${name}.md`;

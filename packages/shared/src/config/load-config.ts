@@ -145,7 +145,8 @@ function crossProblems(config: Config): string[] {
     problems.push('PYTHON3_ADMIN_APIKEY and PYTHON3_DEVELOPER_APIKEY must differ');
   }
   const formats = [config.alertWebhookFormat, config.alertWebhook2Format, config.alertWebhook3Format];
-  if (formats.includes('pagerduty') && config.alertPagerdutyKey === '') problems.push('PYTHON3_ALERT_PAGERDUTY_KEY must be set for the webhook format pagerduty');
+  if (formats.includes('pagerduty') && config.alertPagerdutyKey === '')
+    problems.push('PYTHON3_ALERT_PAGERDUTY_KEY must be set for the webhook format pagerduty');
   problems.push(...tlsProblems(config));
   return problems;
 }

@@ -7,8 +7,12 @@ const MOST_CHARACTERS = 120;
  * JSON string, of which only the beginning is read: an escape or a character that is cut there is left out.
  */
 export function firstLineOf(slice: Buffer): string {
-  const beginning = slice.subarray(0, MOST_BYTES).toString('utf8').replace(/\uFFFD$/, '');
-  const inner = slice.length > MOST_BYTES ? beginning.slice(1).replace(/(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?$/, '$1') : beginning.slice(1, -1);
+  const beginning = slice
+    .subarray(0, MOST_BYTES)
+    .toString('utf8')
+    .replace(/\uFFFD$/, '');
+  const inner =
+    slice.length > MOST_BYTES ? beginning.slice(1).replace(/(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?$/, '$1') : beginning.slice(1, -1);
   let text: string;
   try {
     text = JSON.parse(`"${inner}"`) as string;

@@ -44,7 +44,8 @@ export async function readSigningProbe({ redis, keys, keyRing }: ProbeTools): Pr
   if (sealed === null) return { state: 'absent', keyId: undefined, sealed: undefined };
   const keyId = keyIdOfSeal(sealed);
   if (keyId !== undefined && !keyRing.keyIds.includes(keyId)) return { state: 'foreign', keyId, sealed };
-  if (keyId === undefined || openSeal(keyRing, contextOf(keys), sealed) === undefined) return { state: 'damaged', keyId: undefined, sealed };
+  if (keyId === undefined || openSeal(keyRing, contextOf(keys), sealed) === undefined)
+    return { state: 'damaged', keyId: undefined, sealed };
   return { state: 'fits', keyId, sealed };
 }
 

@@ -1,4 +1,5 @@
 import { ClusterError } from '../errors/cluster-error';
+import { within } from '../lifecycle/within';
 import type { Logger } from '../logging/create-logger';
 import { readSigningProbe, replaceSigningProbe, type ProbeReading, type ProbeTools } from './signing-probe';
 
@@ -10,6 +11,7 @@ export interface SigningWatchOptions extends ProbeTools {
 
 /** How often a process that runs looks whether the cluster's key is still one of its own. */
 const LOOK_MS = 5_000;
+const FIRST_LOOK_MS = 2_000;
 const TRIES = 5;
 
 /**
@@ -32,18 +34,27 @@ export class SigningWatch {
     this.options = options;
   }
 
-  /** The first look, once Redis is connected. Rejects with what Redis answers. @throws ClusterError SIGNING_KEY_MISMATCH */
+  /**
+   * The first look, and then one every few seconds. Where Redis is away or hangs the first look comes later, before a job that does
+   * not verify is judged. @throws ClusterError SIGNING_KEY_MISMATCH
+   */
   async enter(): Promise<void> {
-    await this.look(true);
-    if (this.state === 'foreign') throw this.refusal();
+    const { redis, logger } = this.options;
+    if (redis.status === 'ready') {
+      await within(FIRST_LOOK_MS, this.look(true), 'Redis').catch((error: unknown) =>
+        logger.debug({ error: String(error) }, 'signing probe'),
+      );
+    }
+    if (this.isForeign) throw this.refusal();
+    const look = (): void => void this.look(false).catch((error: unknown) => logger.debug({ error: String(error) }, 'signing probe'));
+    redis.on('ready', look);
+    this.timer = setInterval(look, LOOK_MS);
   }
 
-  /** Goes on looking. */
-  start(): void {
-    const look = (): void => void this.look(false).catch((error: unknown) => this.options.logger.debug({ error: String(error) }, 'signing probe'));
-    this.options.redis.on('ready', look);
-    this.timer = setInterval(look, LOOK_MS);
-  } // prettier-ignore
+  /** The cluster signs with a key that this process does not have. */
+  get isForeign(): boolean {
+    return this.state === 'foreign';
+  }
 
   stop(): void {
     clearInterval(this.timer);

@@ -10,6 +10,11 @@ export interface HandBackTools {
   readonly logger: Logger;
 }
 
+interface Received {
+  readonly lane: string;
+  readonly jobId: string;
+}
+
 /** Pause before the job may be fetched again, by any node: doubled each time. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -22,7 +27,7 @@ const MARGIN_MS = 60_000;
  * cluster's probe either. A node that can open it rejects such a job at once: nobody in the cluster has signed it. Both may be
  * forged by somebody with Redis, so no job is handed back for longer than an accepted one is believed.
  */
-export async function handBack(tools: HandBackTools, lane: string, jobId: string, sealed: Buffer): Promise<number | undefined> {
+export async function handBack(tools: HandBackTools, { lane, jobId }: Received, sealed: Buffer): Promise<number | undefined> {
   const { keyRing, signing, config, logger } = tools;
   const keyId = keyIdOfSeal(sealed);
   if (keyId === undefined || keyRing.keyIds.includes(keyId)) return undefined;

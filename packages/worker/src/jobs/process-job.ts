@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   endsWithItsCaller, hasErrorCode, RECORD_FIELDS, traceIdOf,
-  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation, type SigningWatch,
+  type Config, type IsolationLevel, type Job, type KeyRing, type Logger, type RedisKeys, type ReplicaConfirmation,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { ProgramNoter } from '../metrics/program-noter';
 import type { Pool, Slot } from '../pool/pool';
@@ -15,7 +15,7 @@ import type { LentChild, WarmChildren } from '../warm/warm-children';
 import type { Admission, Quarantine } from '../quarantine/quarantine';
 import type { OutputFeed } from '../watch/output-feed';
 import { CANCEL_REQUESTED, endedBy, isGivenUp } from './abort-reasons';
-import { handBack } from './hand-back';
+import { handBack, type HandBackTools } from './hand-back';
 import { judgeRun, rejected, stopped, type Verdict } from './judge-run';
 import { readLastEnd } from './last-end';
 import { loadContent } from './load-content';
@@ -26,7 +26,7 @@ import type { Processed } from './processed';
 import { RunCompany } from './run-company';
 import { runInSlot, type RunReport } from './run-in-slot';
 import { takeJob, UNREADABLE_ATTEMPTS, type StartRules, type TakenJob } from './take-job';
-import { verifyJob, type RejectionCode } from './verify-job';
+import { verifyJob, type Refusal, type RejectionCode } from './verify-job';
 
 export interface JobProcessorOptions {
   readonly config: Config;
@@ -39,7 +39,7 @@ export interface JobProcessorOptions {
   readonly outcomes: OutcomeWriter;
   readonly feed: OutputFeed;
   readonly quarantine: Quarantine;
-  readonly signing: Pick<SigningWatch, 'now'>;
+  readonly signing: HandBackTools['signing'];
   readonly programs: Pick<ProgramNoter, 'note'>;
   /** Where a replica must have the start marker before code runs. */
   readonly replicas?: ReplicaConfirmation | undefined;
@@ -111,10 +111,7 @@ export class JobProcessor {
     const content = await loadContent(redis, keys, received);
     if (!content.ok) return this.reject(received, content.code, content.message);
     const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
-    if (!verification.ok) {
-      const notBefore = verification.code === 'JOB_SIGNATURE_INVALID' ? await handBack(this.options, lane, jobId, content.sealed) : undefined;
-      return notBefore === undefined ? this.reject(received, verification.code, verification.message) : { notBefore };
-    }
+    if (!verification.ok) return this.refuse(received, verification, content.sealed);
     const { job, payload } = verification;
     received.trace.belongsTo(job);
     if (this.options.level === 'D' && job.mode === 'restricted') {
@@ -278,6 +275,11 @@ export class JobProcessor {
     return false;
   }
 
+  private async refuse(received: TracedJob, { code, message }: Refusal, sealed: Buffer): Promise<Processed> {
+    const notBefore = code === 'JOB_SIGNATURE_INVALID' ? await handBack(this.options, received, sealed) : undefined;
+    return notBefore === undefined ? this.reject(received, code, message) : { notBefore };
+  }
+
   /** Refuses a job whose content cannot be believed: where the outcome goes is read from its sealed record instead. */
   private async reject(received: TracedJob, code: RejectionCode, message: string): Promise<Processed> {
     const { lane, jobId } = received;
@@ -288,15 +290,8 @@ export class JobProcessor {
     const target = head
       ? { ...targetOf(head), lane }
       : {
-          jobId,
-          lane,
-          kind: 'unknown' as const,
-          owner: '',
-          issuedAt: Date.now(),
-          resultTtlMs: config.resultTtlSeconds * 1_000,
-          replyTo: null,
-          traceparent: null,
-        };
+          jobId, lane, kind: 'unknown' as const, owner: '', issuedAt: Date.now(), resultTtlMs: config.resultTtlSeconds * 1_000, replyTo: null, traceparent: null,
+        }; // prettier-ignore
     return this.close(received, target, head ?? { delivery: 'at-least-once' }, rejected(code, message));
   }
 

@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { connectRedis, createRedisKeys, defineProgramNotes, KeyRing, readProgramNotes, writeProgramNote, type Job, type ProgramNote, type RedisKeys } from '@python3-cluster/shared';
+import {
+  connectRedis,
+  createRedisKeys,
+  defineProgramNotes,
+  KeyRing,
+  readProgramNotes,
+  writeProgramNote,
+  type Job,
+  type ProgramNote,
+  type RedisKeys,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
@@ -12,13 +22,23 @@ let redis: Redis;
 let keys: RedisKeys;
 
 beforeEach(() => {
-  redis = defineProgramNotes(connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }));
+  redis = defineProgramNotes(
+    connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined }),
+  );
   keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
 });
 afterEach(() => redis.disconnect());
 
 const read = (): Promise<ProgramNote[]> => readProgramNotes({ redis, keys, keyRing }, 'l');
-const note = (program: string, owner = 'key:a'): ProgramNote => ({ version: 1, program, owner, firstLine: 'x', labels: {}, lastJobId: 'l.1', at: 1 });
+const note = (program: string, owner = 'key:a'): ProgramNote => ({
+  version: 1,
+  program,
+  owner,
+  firstLine: 'x',
+  labels: {},
+  lastJobId: 'l.1',
+  at: 1,
+});
 const write = (one: ProgramNote, ring = keyRing): Promise<boolean> => writeProgramNote({ redis, keys, keyRing: ring }, 'l', one);
 
 it('a program is noted once it is counted, for each of its owners', async () => {
@@ -32,7 +52,12 @@ it('a program is noted once it is counted, for each of its owners', async () => 
     const found = await read();
     return found.length === 2 && found;
   });
-  expect(notes.find(({ owner }) => owner === 'key:a')).toMatchObject({ program: 'code:a', firstLine: 'result = 1', labels: { script: 's' }, lastJobId: 'l.1' });
+  expect(notes.find(({ owner }) => owner === 'key:a')).toMatchObject({
+    program: 'code:a',
+    firstLine: 'result = 1',
+    labels: { script: 's' },
+    lastJobId: 'l.1',
+  });
   noter.stop();
 });
 

@@ -194,4 +194,9 @@ export class Quarantine {
   }
 }
 
-const withoutCode = ({ breaches, lastStatus, lastJobId, workers }: Omit<Conviction, 'key'>): object => ({ breaches, lastStatus, lastJobId, workers });
+const withoutCode = ({ breaches, lastStatus, lastJobId, workers }: Omit<Conviction, 'key'>): object => ({
+  breaches,
+  lastStatus,
+  lastJobId,
+  workers,
+});
