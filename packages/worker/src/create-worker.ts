@@ -76,10 +76,9 @@ export async function createWorkerNode({
   const outcomes = new OutcomeWriter({ redis, keys, keyRing, workerId: id, level, onWritten, tracing, logger });
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
-  const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   // prettier-ignore
   const processor = new JobProcessor({
-    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, allowedModules, processLimit, traceJob, logger,
+    config, redis, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, processLimit, traceJob, logger, allowedModules: [...RESTRICTED_MODULES, ...config.restrictedModules],
     programs: new ProgramNoter({ redis, keys, keyRing, logger }),
   });
   const consumers = config.lanes.map(
