@@ -3,7 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { connectRedis, defaultPoolMax, inspectRedis, loadConfig, optionTable, STOP_GRACE_MS, type Finding } from '@python3-cluster/shared';
+import {
+  connectRedis,
+  defaultPoolMax,
+  EXIT_CODES,
+  inspectRedis,
+  loadConfig,
+  optionTable,
+  STOP_GRACE_MS,
+  type Finding,
+} from '@python3-cluster/shared';
 import { itIf } from '../support/optional';
 import { spawnLogged } from '../support/test-cluster';
 import { freePort } from '../support/test-redis';
@@ -15,6 +24,20 @@ const NAMES = ['python3-cluster-api', 'python3-cluster-worker', 'python3-cluster
 const OURS = ['api', 'worker'] as const;
 const service = (name: string) => readUnit(`python3-cluster-${name}`)['Service'] ?? new Map<string, readonly string[]>();
 const only = (name: string, setting: string): string => service(name).get(setting)?.[0] ?? '';
+
+describe.each(OURS)('the unit of %s', (name) => {
+  it('is not started again with settings that cannot work', () => {
+    expect(only(name, 'Restart')).toBe('on-failure');
+    expect(only(name, 'RestartPreventExitStatus').split(' ')).toContain(String(EXIT_CODES.usage));
+  });
+
+  it('is given up when it keeps ending: so many starts fit into the interval, pauses included', () => {
+    const limits = readUnit(`python3-cluster-${name}`)['Unit'] ?? new Map<string, readonly string[]>();
+    const [interval = 0, burst = 0] = ['StartLimitIntervalSec', 'StartLimitBurst'].map((setting) => Number(limits.get(setting)?.[0]));
+    expect(burst).toBeGreaterThan(1);
+    expect(interval).toBeGreaterThan(2 * burst * Number(only(name, 'RestartSec')));
+  });
+});
 
 describe('the time to stop', () => {
   it('is nested: a job’s time limit, the drain, the grace of systemd and Compose', () => {

@@ -31,7 +31,8 @@ beforeAll(async () => {
     apis: 1,
     settings: {
       PYTHON3_ALERT_WEBHOOK_URL: `${receiver.origin}/hook`, PYTHON3_ALERTMANAGER_URL: `${receiver.origin}/alertmanager`,
-      PYTHON3_ALERT_CLEAR_SECONDS: '3', PYTHON3_QUARANTINE_BREACHES: '2', PYTHON3_TIMEOUT_SECONDS: '1', PYTHON3_QUEUE_MAX_JOBS: '10',
+      PYTHON3_ALERT_CLEAR_SECONDS: '3', PYTHON3_ALERT_LANE_GRACE_SECONDS: '1', PYTHON3_ALERT_RUNBOOK_URL: 'https://wiki.example/alerts',
+      PYTHON3_ALERT_WEBHOOK_2_URL: `${receiver.origin}/pager`, PYTHON3_ALERT_WEBHOOK_2_FORMAT: 'pagerduty', PYTHON3_ALERT_PAGERDUTY_KEY: 'r'.repeat(32), PYTHON3_QUARANTINE_BREACHES: '2', PYTHON3_TIMEOUT_SECONDS: '1', PYTHON3_QUEUE_MAX_JOBS: '10',
       PYTHON3_ALERT_POOL_HIGH_PERCENT: '100', PYTHON3_ALERT_POOL_CRITICAL_PERCENT: '100',
     },
   }); // prettier-ignore
@@ -127,6 +128,15 @@ it('with the elected replica killed, the causes mended resolve, and every step w
     ...(alert.startsWith('WORKER_NODE_LOST') ? [`acknowledged ${alert}`] : []), `firing ${alert}`, `resolved ${alert}`,
   ]);
   expect(told().filter((step) => step.startsWith('firing')).length).toBe(new Set(told().filter((step) => step.startsWith('firing'))).size);
+  // The second webhook was told the same in its own words.
+  const paged = (): string[] => receiver.received.filter(({ path }) => path === '/pager').map(({ json }) => `${json.event_action} ${json.payload?.class} ${json.payload?.source}`);
+  await waitFor('the pager to know', () => paged().includes('resolve LANE_WITHOUT_WORKER aside'));
+  expect(paged()).toContain('trigger LANE_WITHOUT_WORKER aside');
+  // What has resolved says what is well, and every alert says what to do.
+  const ended = (await read()).recent.find(({ name }) => name === 'LANE_WITHOUT_WORKER');
+  expect(ended).toMatchObject({ message: expect.stringContaining('has a worker node again'), runbook: 'https://wiki.example/alerts/LANE_WITHOUT_WORKER.md' });
+  expect(ended).toHaveProperty('advice');
+  expect(cluster.apis.map((api) => api.log()).join('')).not.toContain('[redacted]');
   // As long as it was heard of lately, a refusal stays.
   expect(await isFiring('JOB_SIGNATURE_REFUSED', 'default')).toBeDefined();
   // Alertmanager, too, was told of both.

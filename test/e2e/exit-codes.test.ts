@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -64,40 +64,78 @@ const complete = {
   PYTHON3_SIGNING_KEY: 'signing-key-of-the-tests-0123456789abcdef',
 };
 
-describe('exit code 1: cannot start', () => {
+const noStack = expect.not.stringMatching(/^ +at /m);
+
+describe('exit code 1: cannot start, and trying again may help', () => {
   it.each<[string, string[], Record<string, string>, RegExp]>([
-    ['api without Redis named', ['api'], { PYTHON3_SIGNING_KEY: complete.PYTHON3_SIGNING_KEY }, /REDIS_REQUIRED/],
     ['api on an address that is not ours', ['api'], { ...complete, HOST: '192.0.2.1', PORT: '0' }, /EADDRNOTAVAIL/],
-    ['worker without a signing key', ['worker'], { REDIS_URL: complete.REDIS_URL }, /SIGNING_KEY_REQUIRED/],
-    ['worker without its Python', ['worker'], { ...complete, PYTHON3_PATH: '/nowhere/python3' }, /nowhere/],
-    ['worker whose preload cannot be imported', ['worker'], { ...complete, PYTHON3_PRELOAD: 'no_such_module' }, /TEMPLATE_START_FAILED/],
-    ['worker whose run directory cannot be made', ['worker'], { ...complete, PYTHON3_RUN_DIRECTORY: '/dev/null/run' }, /ENOTDIR/],
     ['doctor that finds no Redis', ['doctor'], { REDIS_URL: 'redis://127.0.0.1:1/0' }, /FAIL/],
   ])('%s', async (_, args, settings, words) => {
     const [code, log] = await runCommand(args, settings);
     expect(log).toMatch(words);
-    expect([code, log]).toEqual([EXIT_CODES.cannotStart, expect.not.stringMatching(/^ +at /m)]);
+    expect([code, log]).toEqual([EXIT_CODES.cannotStart, noStack]);
   });
+});
+
+describe('exit code 2: a bad command line, or settings that cannot work here', () => {
+  it.each<[string, string[], Record<string, string>, RegExp]>([
+    ['api', ['api'], { ...complete, PORT: 'x' }, /PORT must be/],
+    ['worker', ['worker'], { ...complete, PYTHON3_DRAIN_SECONDS: '-1' }, /PYTHON3_DRAIN_SECONDS/],
+    ['start', ['start'], { PYTHON3_TIMEOUT_SECONDS: '0' }, /PYTHON3_TIMEOUT_SECONDS/],
+    ['an unknown command', ['serve'], {}, /unknown command/],
+    ['an unknown option', ['worker', '--fast'], complete, /unknown option/],
+    ['api without Redis named', ['api'], { PYTHON3_SIGNING_KEY: complete.PYTHON3_SIGNING_KEY }, /REDIS_REQUIRED/],
+    ['worker without a signing key', ['worker'], { REDIS_URL: complete.REDIS_URL }, /SIGNING_KEY_REQUIRED/],
+    ['worker without its Python', ['worker'], { ...complete, PYTHON3_PATH: '/nowhere/python3' }, /nowhere.*PYTHON_NOT_FOUND/],
+    ['worker whose preload cannot be imported', ['worker'], { ...complete, PYTHON3_PRELOAD: 'no_such_module' }, /TEMPLATE_START_FAILED/],
+    ['worker whose run directory cannot be made', ['worker'], { ...complete, PYTHON3_RUN_DIRECTORY: '/dev/null/run' }, /PYTHON3_RUN_DIRECTORY.*ENOTDIR/],
+  ])('%s', async (_, args, settings, words) => {
+    const [code, log] = await runCommand(args, settings);
+    expect(log).toMatch(words);
+    expect([code, log]).toEqual([EXIT_CODES.usage, noStack]);
+  }); // prettier-ignore
+
+  it('tells all that is wrong at once, whatever kind it is of', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const port = String((taken.address() as AddressInfo).port);
+    const wrong = { PYTHON3_DRAIN_SECONDS: '-1', PYTHON3_POOL_MXA: '5', PYTHON3_PATH: '/nowhere/python3', PYTHON3_RUN_DIRECTORY: '/dev/null/run' };
+    const [api, worker, start] = await Promise.all([
+      runCommand(['api'], { ...wrong, PORT: port }),
+      runCommand(['worker'], { ...wrong, PYTHON3_WORKER_METRICS_PORT: port }),
+      runCommand(['start'], { PYTHON3_DRAIN_SECONDS: '-1', PORT: port }),
+    ]);
+    await new Promise((resolve) => taken.close(resolve));
+    const settings = ['PYTHON3_DRAIN_SECONDS must be', 'did you mean PYTHON3_POOL_MAX?', '(REDIS_REQUIRED)', '(SIGNING_KEY_REQUIRED)', `Port ${port}`];
+    for (const words of settings) expect(api[1]).toContain(words);
+    for (const words of [...settings, '(PYTHON_NOT_FOUND)', 'PYTHON3_RUN_DIRECTORY']) expect(worker[1]).toContain(words);
+    for (const words of ['PYTHON3_DRAIN_SECONDS must be', `Port ${port}`]) expect(start[1]).toContain(words);
+    expect([api[0], worker[0], start[0]]).toEqual([2, 2, 2]);
+  }); // prettier-ignore
 
   it.each(['api', 'start'])('%s on a taken port, which it names', async (command) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;
     const [code, log] = await runCommand([command], { ...complete, PORT: String(port) });
-    expect([code, log]).toEqual([EXIT_CODES.cannotStart, expect.stringContaining(String(port))]);
+    expect([code, log]).toEqual([EXIT_CODES.usage, expect.stringContaining(`Port ${port} `)]);
+    expect(log).toContain('PORT_IN_USE');
     await new Promise((resolve) => taken.close(resolve));
   });
-});
 
-describe('exit code 2: bad configuration or command line', () => {
-  it.each<[string, string[], Record<string, string>]>([
-    ['api', ['api'], { ...complete, PORT: 'x' }],
-    ['worker', ['worker'], { ...complete, PYTHON3_DRAIN_SECONDS: '-1' }],
-    ['start', ['start'], { PYTHON3_TIMEOUT_SECONDS: '0' }],
-    ['an unknown command', ['serve'], {}],
-    ['an unknown option', ['worker', '--fast'], complete],
-  ])('%s', async (_, args, settings) => {
-    expect((await runCommand(args, settings))[0]).toBe(EXIT_CODES.usage);
+  it('names of a .env file that are like settings are told, whether they begin with PYTHON3_ or not', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'p3-env-'));
+    writeFileSync(
+      join(directory, '.env'),
+      'REDIS_ULR=x\nPYTHON_POOL_MAX=4\nPYTHON3_TIMEOUT_SECS=4\nCOMPOSE_PROJECT_NAME=x\nPYTHON3_POOL_MXA=4\n',
+    );
+    const environment = { PATH: process.env['PATH'], PYTHON3_DATA_DIRECTORY: dataDirectory };
+    const one = spawnLogged(process.execPath, [COMMAND, 'start'], environment, directory);
+    started.push(one);
+    expect(await exitOf(one)).toBe(EXIT_CODES.usage);
+    for (const name of ['REDIS_URL', 'PYTHON3_POOL_MAX', 'PYTHON3_POOL_MAX']) expect(one.log()).toContain(`did you mean ${name}?`);
+    expect(one.log()).not.toContain('COMPOSE_PROJECT_NAME');
+    rmSync(directory, { recursive: true });
   });
 });
 

@@ -40,7 +40,7 @@ const program = async (): Promise<string> => (await entries())[0]?.program ?? ''
 const isRefused = ({ status, json }: Answer): boolean => status === 429 && (json.error?.code ?? json.code) === 'PROGRAM_QUARANTINED';
 
 async function breach(): Promise<void> {
-  const answers = await Promise.all([1, 2, 3].map(() => runJob(cluster, job(true))));
+  const answers = await Promise.all([1, 2, 3].map(() => runJob(cluster, job(true, { labels: { script: 'spin' } }))));
   expect(answers.map(({ json }) => json.outcome?.status)).toEqual(['timed_out', 'timed_out', 'timed_out']);
   await waitFor('the API to hear', async () => isRefused(await runJob(cluster, job(false))));
 }
@@ -81,6 +81,13 @@ it('a program that keeps breaking its limits is refused by the API and by both n
   expect(predecessors.status).toBe(429);
   expect(predecessors.json).toMatchObject({ success: false, code: 'PROGRAM_QUARANTINED' });
   expect(predecessors.json.error).toContain("This program is quarantined: 3 of its latest runs broke their limits or crashed, the last one with 'timed_out'.");
+  // How long, and who can end it, and how.
+  const [{ id, until } = { id: '', until: 0 }] = await entries();
+  for (const words of ['An admin can release', `DELETE /api/v1/quarantine/${id}`]) expect(modern.json.error.message).toContain(words);
+  // Each node writes the entry by its own clock, and the later one counts.
+  const told = Date.parse(/refused until (\S+), /.exec(modern.json.error.message as string)?.[1] ?? '');
+  expect(Math.abs(told - until)).toBeLessThan(60_000);
+  expect(Number(/for (\d+) seconds more/.exec(modern.json.error.message as string)?.[1])).toBeGreaterThan(60);
   for (const lane of ['one', 'two']) expect(await submitTo(lane)).toMatchObject({ status: 'rejected', error: { type: 'PROGRAM_QUARANTINED' }, attempts: [] });
   expect(cluster.workers.map((worker) => worker.log()).join('')).toContain('"event":"quarantine"');
 }); // prettier-ignore
@@ -110,7 +117,9 @@ it('forged entries and releases in Redis are ignored', async () => {
 
 it('only an admin sees and releases what is quarantined; then it runs on both nodes', async () => {
   const [entry] = await entries();
-  expect(entry).toMatchObject({ owner: 'key:developer', state: 'quarantined', environment: 'base', breaches: 3, lastStatus: 'timed_out' });
+  expect(entry).toMatchObject({ owner: 'key:developer', state: 'quarantined', environment: 'base', breaches: 3, lastStatus: 'timed_out', firstLine: 'while flag: pass', labels: { script: 'spin' } });
+  // Code is never logged.
+  expect([...cluster.workers, ...cluster.apis].map((one) => one.log()).join('')).not.toContain('while flag');
   const path = `/api/v1/quarantine/${entry?.id}`;
   for (const answer of [await call(cluster, '/api/v1/quarantine'), await call(cluster, path, undefined, { method: 'DELETE' })])
     expect([answer.status, answer.json.error.code]).toEqual([403, 'AUTH_ROLE_INSUFFICIENT']);

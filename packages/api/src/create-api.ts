@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlertEvents, alertOnRefusals, ClusterError, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation,
+  AlertEvents, alertOnRefusals, ClusterError, createRedisKeys, defineCancelCommands, KeyRing, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation, SigningWatch,
   type Config, type ConnectionProfile, type Logger, type Tracing,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -37,7 +37,7 @@ import { InFlight } from './requests/in-flight';
 import { DeferredTraces } from './traces/deferred-traces';
 
 export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE */
+  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE, SIGNING_KEY_MISMATCH */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Known once started. */
@@ -85,9 +85,11 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const storeRedis = connect('store', 'fail-fast');
   const large = new LargeContent(connect('bulk', 'fail-fast'));
   const breaker = new RedisBreaker();
-  const mayWrite = (): boolean => breaker.state === 'closed';
+  const mayWrite = (): boolean => breaker.state === 'closed' && !isForeign();
   const events = new AlertEvents({ redis: storeRedis, keys, keyRing, mayWrite, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
+  const signing = new SigningWatch({ redis: storeRedis, keys, keyRing, guard: (command) => breaker.run(command), logger: plainLogger });
+  const isForeign = (): boolean => signing.isForeign;
   const queues = createLaneQueues(queueRedis, keys, logger);
   const suitability = new RedisSuitability({ redis: queueRedis, durability: config.durability, logger });
   const confirms = config.durability === 'replica';
@@ -108,15 +110,16 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   const watches = new JobWatches({ ...hearing, breaker, store, jaegerUiUrl: config.jaegerUiUrl, logger });
   const tools = { redis: queueRedis, large, keys, keyRing, queues, holds, index: createJobIndex({ redis: queueRedis, keys }), replicas };
   const { list: quarantine, gate } = createQuarantineGate({ redis: storeRedis, keys, keyRing, breaker, logger });
-  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel });
+  // prettier-ignore
+  const dispatcher = createDispatcher({ config, tools, registry, breaker, suitability, signing, limits, gate, events, replies, replyChannel });
   const inFlight = new InFlight();
   const bodies = new BodyBudget(config.maxInflightBodyMb * 1_048_576);
   const { elected, clusterMetrics, metrics } = createMetrics({
-    config, redis: storeRedis, keys, replicaId, breaker, probe, inFlight, liveWorkers: () => registry.liveWorkers(), logger,
+    config, redis: storeRedis, keys, keyRing, replicaId, breaker, probe, inFlight, isForeign, liveWorkers: () => registry.liveWorkers(), logger,
   }); // prettier-ignore
   // prettier-ignore
   const alerting = createAlerting({
-    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, readFigures: clusterMetrics.reader.read, elected, events, logger,
+    config, redis: storeRedis, keys, keyRing, breaker, registry, quarantine, signing, readFigures: clusterMetrics.reader.read, elected, events, logger,
   });
   const authenticator = createConfiguredAuthenticator(config, keyRing);
   const deferredTraces =
@@ -146,6 +149,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
     listener.closeConnections();
     await stopBackground({
       alerting,
+      signing,
       elected,
       metrics,
       registry,
@@ -172,6 +176,7 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
       await awaitFirstContact(connections, FIRST_CONTACT_MS);
       await suitability.settled();
       if (suitability.state === 'unsuitable') throw suitability.refusal();
+      await signing.enter();
       await Promise.all([registry.start(), probe.start(), quarantine.start()]);
       await Promise.all([limits.start(), unserved.start()]);
       holds.start();

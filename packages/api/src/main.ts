@@ -1,9 +1,11 @@
 import {
   createLogger,
+  findPortProblem,
   handleStopSignals,
-  loadConfig,
   PRODUCT_VERSION,
+  readConfig,
   startTelemetry,
+  throwProblems,
   watchDescriptors,
   watchEventLoop,
   type Environment,
@@ -18,10 +20,12 @@ export interface RunApiOptions {
 
 /**
  * Runs one API replica until a stop signal ends the process. Resolves when it listens.
- * @throws ClusterError CONFIG_INVALID, REDIS_REQUIRED, SIGNING_KEY_REQUIRED, PORT_IN_USE
+ * @throws ClusterError CONFIG_INVALID, REDIS_REQUIRED, SIGNING_KEY_REQUIRED, PORT_IN_USE, SIGNING_KEY_MISMATCH, REDIS_UNSUITABLE
  */
 export async function runApi(environment: Environment, options: RunApiOptions = {}): Promise<void> {
-  const { config, warnings } = loadConfig(environment);
+  const { config, warnings, problems, isValid } = readConfig(environment, ['redisUrl', 'signingKey']);
+  const portProblem = isValid('port') && isValid('host') ? await findPortProblem('PORT', config.host, config.port) : undefined;
+  throwProblems(portProblem === undefined ? problems : [...problems, portProblem]);
   const logger = createLogger('api', config.logLevel, config);
   for (const warning of warnings) logger.warn(warning);
   if (config.auth === 'keys' && config.adminApiKey === '' && config.developerApiKey === '')

@@ -27,6 +27,7 @@ const host = (changes: object, startedAt = NOW - 7_200_000) => ({
   startedAt,
   host: { diskFreeBytes: 50, diskTotalBytes: 100, clockOffsetMs: 0, ...changes },
 });
+const signed = (...keyIds: string[]) => ({ ...host({}), signing: { keyId: keyIds[0] ?? '', keyIds } });
 const standing = (name: AlertName, ageMs: number): Standing => ({ name, subject: 'n1', startedAt: NOW - ageMs, message: '', value: null });
 
 const lost = (silentMs: number) => ({ nodeName: 'n1', heardAt: NOW - silentMs });
@@ -42,13 +43,14 @@ export const thresholds: AlertThresholds = loadConfig({ PYTHON3_QUEUE_MAX_JOBS: 
 export const quiet: AlertSignals = {
   now: NOW, figures: { lastFiveMinutes: runs(90, 10), lanes: [lane({})] }, poolUtilization: 0.5, live: [host({})], lost: [],
   memory: { usedBytes: 50, maxBytes: 100 }, events: [], quarantined: new Map(), ownClockOffsetMs: 3, ownName: 'api-1',
+  signing: { state: 'fits', clusterKeyId: 'aaaaaaaaaaaa', keyIds: ['aaaaaaaaaaaa'] },
 }; // prettier-ignore
 
 /** Each name: when it fires, and when, by a little, it does not. */
 export const alertCases: Record<AlertName, { readonly fires: AlertCase[]; readonly doesNot: AlertCase[] }> = {
   POOL_UTILIZATION_CRITICAL: { fires: [['91 %', { poolUtilization: 0.91 }]], doesNot: [['90 %', { poolUtilization: 0.9 }], ['too little seen', { poolUtilization: undefined }]] },
   POOL_UTILIZATION_HIGH: { fires: [['71 %', { poolUtilization: 0.71 }], ['90 %', { poolUtilization: 0.9 }]], doesNot: [['70 %', { poolUtilization: 0.7 }], ['critical', { poolUtilization: 0.95 }]] },
-  FAILURE_RATE_HIGH: { fires: [['3 of 10', lastFiveMinutes(runs(7, 3))]], doesNot: [['2 of 10', lastFiveMinutes(runs(8, 2))], ['9 of 9', lastFiveMinutes(runs(0, 9))]] },
+  FAILURE_RATE_HIGH: { fires: [['5 of 20', lastFiveMinutes(runs(15, 5))]], doesNot: [['4 of 20', lastFiveMinutes(runs(16, 4))], ['19 of 19', lastFiveMinutes(runs(0, 19))], ['five trial jobs', lastFiveMinutes(runs(0, 5))]] },
   QUEUE_AGE_HIGH: { fires: [['61 s', lanes(lane({ waiting: 1, oldestWaitingMs: 61_000 }))]], doesNot: [['60 s', lanes(lane({ waiting: 1, oldestWaitingMs: 60_000 }))]] },
   QUEUE_DEPTH_HIGH: { fires: [['800 of 1,000', lanes(lane({ waiting: 800 }))]], doesNot: [['799', lanes(lane({ waiting: 799 }))]] },
   LANE_WITHOUT_WORKER: {
@@ -74,7 +76,11 @@ export const alertCases: Record<AlertName, { readonly fires: AlertCase[]; readon
   JOB_SIGNATURE_REFUSED: { fires: [['once', { events: [event('JOB_SIGNATURE_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
   RECORD_REFUSED: { fires: [['once', { events: [event('RECORD_REFUSED', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
   RESULTS_REMOVED_EARLY: { fires: [['once', { events: [event('RESULTS_REMOVED_EARLY', 299_000)] }]], doesNot: [['another event', { events: [event('LANE_WITHOUT_WORKER', 0)] }]] },
-  P95_OVER_OBJECTIVE: { fires: [['of ten runs', lastFiveMinutes(withP95(10, 5_001))]], doesNot: [['5,000 ms', lastFiveMinutes(withP95(10, 5_000))], ['of nine', lastFiveMinutes(withP95(9, 9_000))]] },
+  SIGNING_KEY_MISMATCH: {
+    fires: [['a node has another', { live: [signed('bbbbbbbbbbbb')] }], ['this replica has', { signing: { state: 'foreign', clusterKeyId: 'bbbbbbbbbbbb', keyIds: ['aaaaaaaaaaaa'] } }]],
+    doesNot: [['it has both', { live: [signed('bbbbbbbbbbbb', 'aaaaaaaaaaaa')] }], ['an older version says nothing', { live: [host({})] }], ['not known yet', { live: [signed('bbbbbbbbbbbb')], signing: { state: 'unknown', clusterKeyId: undefined, keyIds: [] } }]],
+  },
+  P95_OVER_OBJECTIVE: { fires: [['of twenty runs', lastFiveMinutes(withP95(20, 5_001))]], doesNot: [['5,000 ms', lastFiveMinutes(withP95(20, 5_000))], ['of nineteen', lastFiveMinutes(withP95(19, 9_000))], ['of five trial jobs', lastFiveMinutes(withP95(5, 9_000))]] },
   REDIS_MEMORY_HIGH: { fires: [['81 %', { memory: { usedBytes: 81, maxBytes: 100 } }]], doesNot: [['80 %', { memory: { usedBytes: 80, maxBytes: 100 } }], ['no limit', { memory: { usedBytes: 81, maxBytes: 0 } }]] },
   WORKER_DISK_LOW: { fires: [['9 %', { live: [host({ diskFreeBytes: 9 })] }]], doesNot: [['10 %', { live: [host({ diskFreeBytes: 10 })] }], ['not known', { live: [{ nodeName: 'n1', startedAt: 1 }] }]] },
   CLOCK_SKEW: { fires: [['a node before', { live: [host({ clockOffsetMs: 1_001 })] }], ['a node behind', { live: [host({ clockOffsetMs: -1_001 })] }], ['this replica', { ownClockOffsetMs: 1_001 }]], doesNot: [['a second', { live: [host({ clockOffsetMs: 1_000 })] }]] },

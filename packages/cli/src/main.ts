@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
 import type { SignInOptions } from './commands/sign-in';
+import { errorDefinition, EXIT_CODES, isClusterError, PRODUCT_VERSION } from '@python3-cluster/shared';
 import type { TopOptions } from './commands/top';
 import { parseTopUrl } from './top/top-url';
 
@@ -66,6 +66,10 @@ function createProgram(): Command {
     .command('webhook-key')
     .description('print the key by which receivers verify alerts (needs PYTHON3_SIGNING_KEY)')
     .action(async () => (await import('./commands/webhook-key.js')).runWebhookKeyCommand());
+  program
+    .command('adopt-signing-key')
+    .description('make this host’s PYTHON3_SIGNING_KEY the cluster’s, where the old one is lost or known to others')
+    .action(async () => (await import('./commands/adopt-signing-key.js')).runAdoptSigningKeyCommand());
   return program;
 }
 
@@ -80,7 +84,7 @@ function reportFailure(error: unknown): number {
     return EXIT_CODES.defect;
   }
   console.error(`python3-cluster: ${error.message} (${error.code})`);
-  return error.code === 'CONFIG_INVALID' ? EXIT_CODES.usage : EXIT_CODES.cannotStart;
+  return errorDefinition(error.code).exitCode ?? EXIT_CODES.cannotStart;
 }
 
 /** What the system refuses, such as a folder that cannot be made or an address that is not this host's, is no defect. */

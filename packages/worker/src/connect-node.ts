@@ -1,6 +1,6 @@
 import {
-  defineJobCommands, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation, within,
-  type Config, type Logger, type RedisKeys,
+  defineJobCommands, LargeContent, RedisOutage, RedisSuitability, ReplicaConfirmation, SigningWatch, within,
+  type Config, type KeyRing, type Logger, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
 import type { LaneConsumer } from './lanes/lane-consumer';
@@ -16,6 +16,8 @@ export interface NodeConnection {
   readonly replicas: ReplicaConfirmation | undefined;
   /** Whether jobs of the lane may be started now; waits for a check of Redis that is under way. */
   readonly mayTake: (lane: string) => Promise<boolean>;
+  /** Whether this node has the cluster’s signing key. */
+  readonly signing: SigningWatch;
   /** Lets the consumers fetch while Redis is suitable, and only then. `onUp` is called when that is so for the first time. */
   readonly govern: (consumers: readonly LaneConsumer[], onUp: () => void) => void;
   readonly close: () => void;
@@ -24,14 +26,22 @@ export interface NodeConnection {
 /** How long a start waits for Redis before it goes on without. */
 const FIRST_CONTACT_MS = 1_000;
 
-/** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE */
-export async function connectNode(config: Config, workerId: string, keys: RedisKeys, logger: Logger): Promise<NodeConnection> {
+export interface NodeIdentity {
+  readonly workerId: string;
+  readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
+}
+
+/** Resolves also while Redis is away: it is checked when it comes. @throws ClusterError REDIS_UNSUITABLE, SIGNING_KEY_MISMATCH */
+export async function connectNode(config: Config, { workerId, keys, keyRing }: NodeIdentity, logger: Logger): Promise<NodeConnection> {
   const outage = new RedisOutage(logger);
   const redis = defineJobCommands(outage.connect(config, { profile: 'patient', name: `python3-worker-${workerId}` }));
   const large = new LargeContent(outage.connect(config, { profile: 'patient', name: `python3-worker-${workerId}-bulk` }));
   const suitability = new RedisSuitability({ redis, durability: config.durability, logger });
   const replicas = config.durability === 'replica' ? connectReplicas(outage, config, workerId, keys, logger) : undefined;
+  const signing = new SigningWatch({ redis, keys, keyRing, logger });
   const close = (): void => {
+    signing.stop();
     suitability.stop();
     replicas?.confirmation.stop();
     replicas?.redis.disconnect();
@@ -44,11 +54,16 @@ export async function connectNode(config: Config, workerId: string, keys: RedisK
     close();
     throw suitability.refusal();
   }
+  await signing.enter().catch((error: unknown) => {
+    close();
+    throw error;
+  });
   return {
     redis,
     large,
     outage,
     replicas: replicas?.confirmation,
+    signing,
     mayTake: async (lane) => {
       if (suitability.state !== 'suitable') await suitability.settled();
       return suitability.state === 'suitable' && replicas?.confirmation.isAvailable(lane) !== false;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   AlertEvents, alertOnRefusals, createRedisKeys, KeyRing, PRODUCT_VERSION, QuarantineList, RESTRICTED_MODULES,
-  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type Tracing, type WorkerHeartbeat,
+  type Config, type IsolationLevel, type JobMode, type Logger, type RedisKeys, type SigningWatch, type Tracing, type WorkerHeartbeat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { connectNode } from './connect-node';
 import { HealthCheck } from './health/health-check';
@@ -19,6 +19,7 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
+import { ProgramNoter } from './metrics/program-noter';
 import { NodeMetrics } from './metrics/node-metrics';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';
@@ -48,7 +49,7 @@ export interface WorkerNodeOptions extends SlotsParts {
  *   queue ──▶ LaneConsumer ──▶ JobProcessor ──▶ Pool (slots) + TemplateKeepers (children)
  *                                   └──▶ OutcomeWriter ──▶ record, reply channel
  *
- * @throws ClusterError TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
+ * @throws ClusterError SIGNING_KEY_MISMATCH, TEMPLATE_START_FAILED, ISOLATION_INSUFFICIENT, REDIS_UNSUITABLE, CONFIG_INVALID, PORT_IN_USE
  */
 export async function createWorkerNode({
   config,
@@ -61,9 +62,10 @@ export async function createWorkerNode({
   const id = `${config.nodeName}-${randomBytes(4).toString('hex')}`;
   const keys = createRedisKeys(config.namespace);
   const keyRing = new KeyRing(config.signingKey, config.signingKeys);
-  const connection = await connectNode(config, id, keys, plainLogger);
-  const { redis, large, outage, replicas, mayTake } = connection;
-  const events = new AlertEvents({ redis, keys, keyRing, logger: plainLogger });
+  const connection = await connectNode(config, { workerId: id, keys, keyRing }, plainLogger);
+  const { redis, large, outage, replicas, mayTake, signing } = connection;
+  // By a node without the cluster's key an alert would not be believed.
+  const events = new AlertEvents({ redis, keys, keyRing, mayWrite: () => !signing.isForeign, logger: plainLogger });
   const logger = alertOnRefusals(plainLogger, events);
   const warm = createWarmChildren(config, logger);
   const endKept = (mode: JobMode): void => void warm.endOldest(mode);
@@ -93,22 +95,23 @@ export async function createWorkerNode({
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const processor = createProcessor({
-    config, redis, large, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, replicas, workerId: id, level, processLimit, traceJob, logger,
+    config, redis, large, keys, keyRing, pool, templates, warm, outcomes, feed, quarantine, signing, replicas, workerId: id, level, processLimit, traceJob, logger,
+    programs: new ProgramNoter({ redis, keys, keyRing, logger }),
   }); // prettier-ignore
   const consumers = config.lanes.map(
     (lane) => new LaneConsumer({ lane, redis, keys, concurrency: config.poolMax, processor, workerId: id, mayTake, outage, logger }),
   );
-  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, logger });
+  const cancelWatch = createCancelWatch({ subscriber, redis, keys, keyRing, outcomes, consumers, signing, logger });
   const startedAt = Date.now();
   let draining = false;
   const { pythonVersion: version, pythonFullVersion: fullVersion, executable } = ready;
   const describe = (): Omit<WorkerHeartbeat, 'sequence'> => ({
     id, nodeName: config.nodeName, pid: process.pid, version: PRODUCT_VERSION, lanes: config.lanes, level, isolation: { layers, reasons },
-    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining,
+    python: { version, fullVersion, executable }, pool: pool.stats(templates.areUp), startedAt, draining, signing: { keyId: keyRing.currentKeyId, keyIds: keyRing.keyIds.slice(0, MOST_KEYS_TOLD) },
   }); // prettier-ignore
   const heartbeat = new Heartbeat(redis, keys, describe, new HostWatch(redis, slots.runPath, logger), logger);
   const healthCheck = new HealthCheck(templates, config.healthCheckSeconds * 1_000, logger);
-  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, events, workerId: id, logger });
+  const housekeeper = createHousekeeper({ config, redis, keys, keyRing, outcomes, events, workerId: id, signing, logger });
   await metrics.start().catch(async (error: unknown) => {
     await slots.stop();
     subscriber.disconnect();
@@ -172,26 +175,32 @@ const createWrittenListener =
 type ProcessorParts = AdmissionTools &
   Omit<AttemptTools, 'allowedModules'> &
   EndingTools &
-  Pick<JobProcessorOptions, 'pool' | 'quarantine' | 'traceJob'>;
+  Pick<JobProcessorOptions, 'pool' | 'programs' | 'quarantine' | 'traceJob'>;
 
 function createProcessor(parts: ProcessorParts): JobProcessor {
-  const { pool, quarantine, traceJob, config } = parts;
+  const { pool, programs, quarantine, traceJob, config } = parts;
   const allowedModules = [...RESTRICTED_MODULES, ...config.restrictedModules];
   const attempts = new Attempts({ ...parts, allowedModules });
-  return new JobProcessor({ admission: parts, pool, quarantine, attempts, endings: new Endings(parts), traceJob });
+  return new JobProcessor({ admission: parts, pool, programs, quarantine, attempts, endings: new Endings(parts), traceJob });
+}
+
+/** As `parseHeartbeat` takes them. */
+const MOST_KEYS_TOLD = 20;
+
+interface HousekeeperParts extends ReconcilerOptions {
+  readonly config: Config;
+  readonly events: AlertEvents;
+  readonly signing: SigningWatch;
 }
 
 /** What one node at a time does for the whole cluster. */
-function createHousekeeper({
-  config,
-  ...tools
-}: ReconcilerOptions & { readonly config: Config; readonly events: AlertEvents }): Housekeeper {
+function createHousekeeper({ config, signing, ...tools }: HousekeeperParts): Housekeeper {
   const chores = [
     new ForeignKeys(tools),
     new Reconciler(tools),
     new Sweeper({ ...tools, maxBytes: config.resultMaxBytes, maxBytesPerOwner: config.resultMaxBytesPerOwner }),
   ];
-  return new Housekeeper({ ...tools, lanes: config.lanes, chores });
+  return new Housekeeper({ ...tools, lanes: config.lanes, chores, isForeign: () => signing.isForeign });
 }
 
 function createQuarantine(parts: Omit<QuarantineOptions, 'list'>): Quarantine {
@@ -215,15 +224,18 @@ interface CancelParts {
   readonly keyRing: KeyRing;
   readonly outcomes: OutcomeWriter;
   readonly consumers: readonly LaneConsumer[];
+  readonly signing: SigningWatch;
   readonly logger: Logger;
 }
 
-function createCancelWatch({ subscriber, consumers, logger, ...tools }: CancelParts): CancelWatch {
+function createCancelWatch({ subscriber, consumers, signing, logger, ...tools }: CancelParts): CancelWatch {
   const { redis, keys } = tools;
   const lanes = consumers.map((consumer) => ({
     lane: consumer.lane,
     cancel: (jobId: string) => consumer.cancel(jobId),
     settle: async (jobId: string) => {
+      // Without the key no record is believed here: whoever has it settles.
+      if (signing.isForeign) return 'unasked';
       const verdict = await settleCancelled({ ...tools, logger }, consumer.lane, jobId);
       if (verdict === 'cancel') await consumer.removeEntry(jobId);
       return verdict;

@@ -1,13 +1,13 @@
 import {
-  ClusterError,
   createLogger,
   handleStopSignals,
-  loadConfig,
+  readConfig,
   startTelemetry,
   watchDescriptors,
   watchEventLoop,
   type Environment,
 } from '@python3-cluster/shared';
+import { assertCanStart } from './assert-can-start';
 import { createWorkerNode } from './create-worker';
 import type { PythonCommand } from './sandbox/python-command';
 
@@ -23,13 +23,10 @@ export interface RunWorkerOptions {
 
 /** Runs a worker node until a signal. @throws ClusterError where it cannot start */
 export async function runWorker(environment: Environment, options: RunWorkerOptions): Promise<void> {
-  const { config, warnings, secretFiles } = loadConfig(environment);
-  if (config.redisUrl === '') throw new ClusterError('REDIS_REQUIRED', 'REDIS_URL is required: the Redis that the API uses.');
-  if (config.signingKey === '')
-    throw new ClusterError('SIGNING_KEY_REQUIRED', 'PYTHON3_SIGNING_KEY is required: the key that the API signs with.');
+  const { config, warnings, secretFiles, ...read } = readConfig(environment, ['redisUrl', 'signingKey']);
+  const python = await assertCanStart({ config, ...read }, options.findPython);
   const logger = createLogger('worker', config.logLevel, config);
   for (const warning of warnings) logger.warn(warning);
-  const python = await options.findPython(config.pythonPath);
   const bubblewrap = await options.findBubblewrap();
   const telemetry = await startTelemetry('worker', config, logger);
   const node = await createWorkerNode({ config, secretFiles, python, bubblewrap, logger, tracing: telemetry.tracing });

@@ -44,6 +44,19 @@ it('of one name there are never more than a hundred', () => {
   expect(found(lanes(...many))).toHaveLength(MOST_FINDINGS);
 });
 
+it('says one job and two jobs', () => {
+  const say = (count: number) => [
+    ...found(lanes(lane({ workers: 0, waiting: count }))), ...found({ quarantined: new Map([['key:a', count]]) }),
+    ...findAll({ ...quiet, ...lanes(lane({ waiting: count })) }, { ...thresholds, queueMaxJobs: 1 }, []),
+  ].map(({ message }) => message); // prettier-ignore
+  expect(say(1)).toEqual([
+    "No worker node serves lane 'line-7'; 1 job is not finished.", '1 program of key:a is quarantined.', "1 job waits in lane 'line-7'; at 1 callers are refused.",
+  ]); // prettier-ignore
+  expect(say(2)).toEqual([
+    "No worker node serves lane 'line-7'; 2 jobs are not finished.", '2 programs of key:a are quarantined.', "2 jobs wait in lane 'line-7'; at 1 callers are refused.",
+  ]); // prettier-ignore
+});
+
 it('names that no node or lane can have do not get into alerts', () => {
   const [finding] = found(lanes(lane({ lane: `x\n{"a":1} ${'y'.repeat(5_000)}`, workers: 0, waiting: 1 })));
   expect(finding?.subject).toMatch(/^[A-Za-z0-9._:-]{1,64}$/);

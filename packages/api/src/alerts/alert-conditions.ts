@@ -1,4 +1,4 @@
-import { toSubject, WORKER_GONE_MS, type Alert, type AlertName, type Config } from '@python3-cluster/shared';
+import { countedAnd, counted, toSubject, WORKER_GONE_MS, type Alert, type AlertName, type Config } from '@python3-cluster/shared';
 import type { LostWorker } from '../cluster/worker-registry';
 import type { AlertSignals } from './alert-signals';
 
@@ -14,7 +14,7 @@ export interface Finding {
 export type AlertThresholds = Pick<
   Config,
   | 'alertPoolHighPercent' | 'alertPoolCriticalPercent' | 'alertFailurePercent' | 'alertFailureJobs' | 'alertQueueAgeSeconds'
-  | 'alertQueueDepthPercent' | 'alertP95Ms' | 'alertRedisMemoryPercent' | 'alertDiskFreePercent' | 'alertClockSkewMs' | 'queueMaxJobs'
+  | 'alertQueueDepthPercent' | 'alertP95Ms' | 'alertRedisMemoryPercent' | 'alertDiskFreePercent' | 'alertClockSkewMs' | 'alertLaneGraceSeconds' | 'queueMaxJobs'
 >; // prettier-ignore
 
 /** What stands already: some conditions hold on. */
@@ -64,7 +64,7 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
       .map(({ lane, waiting }) => ({
         name: 'QUEUE_DEPTH_HIGH',
         subject: lane,
-        message: `${waiting} jobs wait in lane '${lane}'; at ${queueMaxJobs} callers are refused.`,
+        message: `${countedAnd(waiting, 'job', 'waits', 'wait')} in lane '${lane}'; at ${queueMaxJobs} callers are refused.`,
         value: waiting,
       })),
   LANE_WITHOUT_WORKER: ({ figures: { lanes }, events, now }) =>
@@ -75,7 +75,7 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
           ({ name, subject, at }) => name === 'LANE_WITHOUT_WORKER' && subject === lane && now - at <= MINUTE_MS,
         );
         if (waiting + active === 0 && !isRefused) return [];
-        const what = waiting + active === 0 ? 'callers are refused' : `${waiting + active} jobs are not finished`;
+        const what = waiting + active === 0 ? 'callers are refused' : countedAnd(waiting + active, 'job', 'is', 'are') + ' not finished';
         const message = `No worker node serves lane '${lane}'; ${what}.`;
         return [{ name: 'LANE_WITHOUT_WORKER', subject: lane, message, value: waiting + active }];
       }),
@@ -112,7 +112,7 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
     [...quarantined].map(([owner, programs]) => ({
       name: 'PROGRAM_QUARANTINED',
       subject: owner ?? 'everyone',
-      message: `${programs} program${programs === 1 ? '' : 's'} of ${owner ?? 'everyone'} ${programs === 1 ? 'is' : 'are'} quarantined.`,
+      message: `${counted(programs, 'program')} of ${owner ?? 'everyone'} ${programs === 1 ? 'is' : 'are'} quarantined.`,
       value: programs,
     })),
   JOB_SIGNATURE_REFUSED: ({ events }) =>
@@ -142,6 +142,20 @@ export const alertConditions: Readonly<Record<AlertName, Condition>> = {
         message: `Outcomes are removed before their time (${detail}): they hold more than PYTHON3_RESULT_MAX_BYTES allows.`,
         value: null,
       })),
+  SIGNING_KEY_MISMATCH: ({ live, ownName, signing }) => {
+    const { state, clusterKeyId, keyIds } = signing;
+    if (clusterKeyId === undefined) return [];
+    // A replica that cannot speak for the cluster judges nobody but itself.
+    const judged = state === 'foreign' ? [{ nodeName: ownName, signing: { keyIds } }] : live;
+    return judged
+      .filter((node) => node.signing !== undefined && !node.signing.keyIds.includes(clusterKeyId))
+      .map((node) => ({
+        name: 'SIGNING_KEY_MISMATCH',
+        subject: node.nodeName,
+        message: `'${node.nodeName}' has the signing key ${node.signing?.keyIds[0] ?? 'unknown'}, the cluster has ${clusterKeyId}: it cannot verify the cluster’s jobs.`,
+        value: null,
+      }));
+  },
   P95_OVER_OBJECTIVE: ({ figures: { lastFiveMinutes } }, { alertP95Ms, alertFailureJobs }) => {
     const { count, p95 } = lastFiveMinutes.runMs;
     if (alertP95Ms === 0 || count < alertFailureJobs || p95 <= alertP95Ms) return [];

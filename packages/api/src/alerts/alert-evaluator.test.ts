@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  ALERT_NAMES, alertInstance, connectRedis, createRedisKeys, KeyRing, openDelivery, sealAlert,
+  ALERT_NAMES, alertInstance, connectRedis, createRedisKeys, KeyRing, openDelivery, REDACTED_FIELDS, sealAlert, wellAgain,
   type Alert, type AlertDelivery, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Redis } from 'ioredis';
@@ -27,7 +27,7 @@ let signals: Partial<AlertSignals>;
 beforeEach(async () => {
   redis = connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined });
   keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
-  store = new AlertStore({ redis, keys, keyRing, hasWebhook: true });
+  store = new AlertStore({ redis, keys, keyRing, outboxes: [keys.alertOutbox] });
   [now, signals] = [START, {}];
   await redis.set(keys.elected, CLAIM);
 });
@@ -35,7 +35,7 @@ afterEach(() => redis.disconnect());
 
 const createEvaluator = (): AlertEvaluator =>
   new AlertEvaluator({
-    store, thresholds, clearMs: 60_000, logger, readSignals: () => Promise.resolve({ ...quiet, now, ...signals }),
+    store, thresholds: { ...thresholds, alertLaneGraceSeconds: 0 }, clearMs: 60_000, logger, readSignals: () => Promise.resolve({ ...quiet, now, ...signals }),
   }); // prettier-ignore
 /** Each pass by an evaluator that knows nothing but what stands in Redis, as after a replica's death. */
 const pass = (claim = CLAIM): Promise<void> => createEvaluator().pass({ claim, signal });
@@ -117,8 +117,44 @@ it.each(ALERT_NAMES)('%s fires, is acknowledged and resolves, each once and each
   for (now += 60_000; now < NOW + 70_000; now += 2_000) await pass();
   expect(await active()).toEqual([]);
   expect(await told()).toEqual([`${name} firing`, `${name} acknowledged`, `${name} resolved`]);
-  expect(await store.readHistory()).toMatchObject([{ id: alert?.id, name, state: 'resolved' }]);
+  const [resolved] = await store.readHistory();
+  expect(resolved).toMatchObject({ id: alert?.id, name, state: 'resolved' });
+  // What is well again, not what was wrong.
+  expect(resolved?.message).toBe(wellAgain(name, alert?.subject ?? ''));
+  expect(resolved?.message).not.toBe(alert?.message);
 });
+
+it('LANE_WITHOUT_WORKER fires only once a lane was without for its grace, without a break', async () => {
+  const evaluator = new AlertEvaluator({
+    store, thresholds, clearMs: 60_000, logger, readSignals: () => Promise.resolve({ ...quiet, now, ...signals }),
+  }); // prettier-ignore
+  const without = alertCases.LANE_WITHOUT_WORKER.fires[0]?.[1] ?? {};
+  const goOn = async (more: Partial<AlertSignals>, forMs: number): Promise<void> => {
+    signals = more;
+    for (const end = now + forMs; now < end; now += 2_000) await evaluator.pass({ claim: CLAIM, signal });
+  };
+  // An ordinary start, and a node that comes, goes and comes.
+  await goOn(without, 28_000);
+  await goOn({}, 2_000);
+  await goOn(without, 28_000);
+  expect(await told()).toEqual([]);
+  await goOn(without, 6_000);
+  expect(await told()).toEqual(['LANE_WITHOUT_WORKER firing']);
+});
+
+it('the log has the figure of an alert, and nothing of it redacted', async () => {
+  const lines: string[] = [];
+  const open = { write: (line: string) => void lines.push(line) };
+  // As `createLogger` does it.
+  const redacting = pino({ redact: { paths: [...REDACTED_FIELDS], censor: '[redacted]' } }, open);
+  const evaluator = new AlertEvaluator({ store, thresholds, clearMs: 1, logger: redacting, readSignals: () => Promise.resolve({ ...quiet, now, ...signals }) });
+  signals = busy;
+  await evaluator.pass({ claim: CLAIM, signal });
+  [signals, now] = [{}, now + 10_000];
+  await evaluator.pass({ claim: CLAIM, signal });
+  expect(lines.map((line) => (JSON.parse(line) as { measured: number }).measured)).toEqual([95, 95]);
+  expect(lines.join('')).not.toContain('redacted');
+}); // prettier-ignore
 
 it('what somebody without the key writes is no alert, is not sent on, and keeps none from firing', async () => {
   const forger = new KeyRing('x'.repeat(40));
@@ -132,10 +168,10 @@ it('what somebody without the key writes is no alert, is not sent on, and keeps 
   // Genuine, but of another place.
   await redis.hset(keys.alerts, 'CLOCK_SKEW n1', sealAlert(keyRing, `${keys.alerts} ${instance}`, genuine));
   await redis.rpush(keys.alertOutbox, sealAlert(forger, keys.alertOutbox, genuine), sealAlert(keyRing, keys.alertHistory, genuine));
-  expect([await active(), await store.readDelivery()]).toEqual([[], undefined]);
+  expect([await active(), await store.readDelivery(keys.alertOutbox)]).toEqual([[], undefined]);
   await pass();
   expect(await active()).toMatchObject([{ name: 'POOL_UTILIZATION_CRITICAL', state: 'firing' }]);
-  expect((await store.readDelivery())?.delivery.event).toBe('firing');
+  expect((await store.readDelivery(keys.alertOutbox))?.delivery.event).toBe('firing');
 });
 
 it('the predecessor’s list has its alerts once a minute, for five minutes, whether or not they have resolved', async () => {

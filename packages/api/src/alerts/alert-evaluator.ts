@@ -1,5 +1,5 @@
 import {
-  ALERT_NAMES, alertDefinition, alertInstance, createAlertId,
+  ALERT_NAMES, alertDefinition, alertInstance, createAlertId, wellAgain,
   type Alert, type AlertOccurrence, type Logger,
 } from '@python3-cluster/shared'; // prettier-ignore
 import type { Term } from '../cluster/elected-replica';
@@ -28,6 +28,8 @@ export const LISTED_MS = 300_000;
  */
 export class AlertEvaluator {
   private readonly options: AlertEvaluatorOptions;
+  /** Instances whose condition is true and whose grace is not over: since when. A replica that takes over begins anew. */
+  private pending = new Map<string, number>();
 
   constructor(options: AlertEvaluatorOptions) {
     this.options = options;
@@ -39,6 +41,7 @@ export class AlertEvaluator {
     const signals = await readSignals();
     const standing = [...active.values()].map(({ alert }) => alert);
     const findings = new Map(findAll(signals, thresholds, standing).map((finding) => [alertInstance(finding), finding]));
+    this.pending = new Map([...findings.keys()].map((instance) => [instance, this.pending.get(instance) ?? signals.now]));
     for (const [instance, finding] of findings) {
       if (signal.aborted) return;
       await this.keep(claim, active.get(instance), finding, signals.now);
@@ -52,6 +55,7 @@ export class AlertEvaluator {
   private async keep(claim: string, stored: StoredAlert | undefined, finding: Finding, now: number): Promise<void> {
     const { store, logger } = this.options;
     if (stored === undefined) {
+      if (now - (this.pending.get(alertInstance(finding)) ?? now) < this.graceMsOf(finding)) return;
       const alert = begin(finding, now);
       if (await store.step(claim, undefined, alert)) logger.warn({ event: 'alert', ...forLog(alert) }, alert.message);
       return;
@@ -63,13 +67,19 @@ export class AlertEvaluator {
     await store.step(claim, stored, { ...alert, message, value, lastTrueAt: now, occurrences });
   }
 
+  private graceMsOf({ name }: Finding): number {
+    const { grace } = alertDefinition(name);
+    return grace === undefined ? 0 : this.options.thresholds[grace] * 1_000;
+  }
+
   private async clear(claim: string, stored: StoredAlert, now: number): Promise<void> {
     const { store, clearMs, logger } = this.options;
     const { alert } = stored;
     const isKnown = ALERT_NAMES.includes(alert.name);
     if (isKnown && now - alert.lastTrueAt < clearMs) return;
-    const resolved: Alert = { ...alert, state: 'resolved', resolvedAt: now };
-    if (await store.step(claim, stored, resolved)) logger.info({ event: 'alert', ...forLog(resolved) }, 'alert resolved');
+    const message = isKnown ? wellAgain(alert.name, alert.subject) : alert.message;
+    const resolved: Alert = { ...alert, state: 'resolved', message, resolvedAt: now };
+    if (await store.step(claim, stored, resolved)) logger.info({ event: 'alert', ...forLog(resolved) }, `resolved: ${message}`);
   }
 }
 
@@ -87,11 +97,12 @@ function addOccurrence(known: readonly AlertOccurrence[], next: AlertOccurrence)
   return (isDue ? [...known, next] : known).filter(({ at }) => next.at - at <= LISTED_MS);
 }
 
+/** Not `value`: what is called so is redacted in logs, as it may be a job’s. */
 const forLog = ({ id, name, subject, state, severity, value }: Alert): object => ({
   alertId: id,
   alert: name,
   subject,
   state,
   severity,
-  value,
+  measured: value,
 });

@@ -1,12 +1,13 @@
-import { ALERT_ID_PATTERN, ClusterError, isClusterError, type Logger } from '@python3-cluster/shared';
+import { ALERT_ID_PATTERN, ClusterError, isClusterError, type Logger, type Alert, type Config } from '@python3-cluster/shared';
 import type { AlertStore } from './alert-store';
 import { defineFeature } from '../operations/feature';
 import { ok, parameterOf, type Handle } from '../operations/operation';
 import type { RedisBreaker } from '../redis/redis-breaker';
 import { acknowledgeAlert } from './acknowledge-alert';
-import { toAlertView } from './alert-view';
+import { toAlertView, type AlertView } from './alert-view';
 
 interface AlertParts {
+  readonly config: Pick<Config, 'alertRunbookUrl'>;
   readonly alerts: AlertStore;
   readonly breaker: RedisBreaker;
   readonly logger: Logger;
@@ -35,22 +36,23 @@ export const alertFeature = defineFeature({
   create: (parts: AlertParts) => ({ list: listAlerts(parts), acknowledge: acknowledge(parts) }),
 });
 
-function listAlerts({ alerts, breaker }: AlertParts): Handle {
+function listAlerts({ config, alerts, breaker }: AlertParts): Handle {
   return async () => {
     const [active, recent] = await orUnavailable(breaker, () => Promise.all([alerts.readActive(), alerts.readHistory()]));
     const standing = [...active.values()].map(({ alert }) => alert).sort((one, other) => other.startedAt - one.startedAt);
-    return ok({ active: standing.map(toAlertView), recent: recent.map(toAlertView) });
+    const toView = (alert: Alert): AlertView => toAlertView(alert, config.alertRunbookUrl);
+    return ok({ active: standing.map(toView), recent: recent.map(toView) });
   };
 }
 
-function acknowledge({ alerts, breaker, logger }: AlertParts): Handle {
+function acknowledge({ config, alerts, breaker, logger }: AlertParts): Handle {
   return async (call) => {
     const id = parameterOf(call, 'id');
     if (!ALERT_ID_PATTERN.test(id)) throw new ClusterError('ALERT_NOT_FOUND');
     const by = call.caller.keyId;
     const alert = await orUnavailable(breaker, () => acknowledgeAlert(alerts, id, by));
     logger.info({ event: 'alert', alertId: id, alert: alert.name, subject: alert.subject, state: alert.state, by }, 'alert acknowledged');
-    return ok(toAlertView(alert));
+    return ok(toAlertView(alert, config.alertRunbookUrl));
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type KeyRing,
   type QuarantineList,
   type RedisKeys,
+  type SigningWatch,
   type WorkerHeartbeat,
 } from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
@@ -21,7 +22,7 @@ export interface AlertSignals {
   readonly figures: Pick<ClusterFigures, 'lastFiveMinutes' | 'lanes'>;
   /** Mean share of slots in use, 0 to 1; undefined where too little was seen. */
   readonly poolUtilization: number | undefined;
-  readonly live: readonly Pick<WorkerHeartbeat, 'nodeName' | 'host' | 'startedAt'>[];
+  readonly live: readonly Pick<WorkerHeartbeat, 'nodeName' | 'host' | 'startedAt' | 'signing'>[];
   /** Worker nodes that fell silent without taking leave. */
   readonly lost: readonly LostWorker[];
   readonly memory: MemoryGauge;
@@ -31,6 +32,8 @@ export interface AlertSignals {
   /** This replica's clock minus that of Redis. */
   readonly ownClockOffsetMs: number;
   readonly ownName: string;
+  /** This replica’s keys, and the cluster’s; undefined: not known. */
+  readonly signing: Pick<SigningWatch, 'state' | 'clusterKeyId'> & { readonly keyIds: readonly string[] };
 }
 
 /** Older events are of no use to any condition. */
@@ -45,12 +48,13 @@ export interface SignalsReaderOptions {
   readonly quarantine: QuarantineList;
   readonly readFigures: ReadClusterFigures;
   readonly load: LoadWindow;
+  readonly signing: Pick<SigningWatch, 'state' | 'clusterKeyId'>;
   readonly ownName: string;
 }
 
 /** @throws what Redis answers: conditions are not judged by half of the signals */
 export async function readSignals(options: SignalsReaderOptions): Promise<AlertSignals> {
-  const { redis, breaker, registry, quarantine, readFigures, load, ownName } = options;
+  const { redis, breaker, registry, quarantine, readFigures, load, ownName, signing, keyRing } = options;
   if (!registry.isFresh()) throw new Error('the worker registry is not up to date');
   const figures = await readFigures();
   const [memory, events, ownClockOffsetMs] = await breaker.run(() =>
@@ -69,6 +73,7 @@ export async function readSignals(options: SignalsReaderOptions): Promise<AlertS
     quarantined,
     ownClockOffsetMs,
     ownName,
+    signing: { state: signing.state, clusterKeyId: signing.clusterKeyId, keyIds: keyRing.keyIds },
   };
 }
 

@@ -14,8 +14,8 @@ import type { Redis, Result } from 'ioredis';
 /**
  * One step of an alert. It happens where the alert still is what it was when the step was decided, and its announcement is
  * put into the outbox in the same step: so each happens, and is told, once, whoever else evaluates or acknowledges.
- * KEYS: elected, alerts, history, outbox. ARGV: claim of the elected replica ('' where anybody may), instance, sealed alert
- * before ('' for none), after ('' for none), for the history ('' for none), for the outbox ('' for none).
+ * KEYS: elected, alerts, history, outboxes. ARGV: claim of the elected replica ('' where anybody may), instance, sealed alert
+ * before ('' for none), after ('' for none), for the history ('' for none), for each outbox ('' for none).
  */
 const STEP_SCRIPT = `
 if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -25,19 +25,18 @@ if ARGV[5] ~= '' then
   redis.call('LPUSH', KEYS[3], ARGV[5])
   redis.call('LTRIM', KEYS[3], 0, 499)
 end
-if ARGV[6] ~= '' then
-  redis.call('RPUSH', KEYS[4], ARGV[6])
-  redis.call('LTRIM', KEYS[4], -1000, -1)
+for index = 4, #KEYS do
+  if ARGV[index + 2] ~= '' then
+    redis.call('RPUSH', KEYS[index], ARGV[index + 2])
+    redis.call('LTRIM', KEYS[index], -1000, -1)
+  end
 end
 return 1
 `;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    stepAlert(
-      elected: string, alerts: string, history: string, outbox: string,
-      claim: string, instance: string, before: Buffer | '', after: Buffer | '', ended: Buffer | '', delivery: Buffer | '',
-    ): Result<number, Context>; // prettier-ignore
+    stepAlert(keyCount: number, ...keysAndArguments: (string | Buffer)[]): Result<number, Context>;
   }
 }
 
@@ -51,8 +50,8 @@ export interface AlertStoreOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
-  /** Whether steps are put into the outbox: somebody must take them out. */
-  readonly hasWebhook: boolean;
+  /** Redis keys that steps are put into: somebody must take them out. */
+  readonly outboxes: readonly string[];
 }
 
 const MOST_READ = 100;
@@ -63,7 +62,7 @@ export class AlertStore {
 
   constructor(options: AlertStoreOptions) {
     this.options = options;
-    options.redis.defineCommand('stepAlert', { numberOfKeys: 4, lua: STEP_SCRIPT });
+    options.redis.defineCommand('stepAlert', { lua: STEP_SCRIPT });
   }
 
   async readActive(): Promise<Map<string, StoredAlert>> {
@@ -87,36 +86,36 @@ export class AlertStore {
    * Without `before` it begins, with `after` resolved it ends; a step to another state is announced.
    */
   async step(claim: string, before: StoredAlert | undefined, after: Alert): Promise<boolean> {
-    const { redis, keys, keyRing, hasWebhook } = this.options;
+    const { redis, keys, keyRing, outboxes } = this.options;
     const instance = alertInstance(after);
-    const isAnnounced = before?.alert.state !== after.state && hasWebhook;
+    const isAnnounced = before?.alert.state !== after.state;
     const hasEnded = after.state === 'resolved';
     const at = after.resolvedAt ?? after.acknowledgedAt ?? after.startedAt;
     const expected = before?.sealed ?? (await this.forgeryAt(instance));
     const done = await redis.stepAlert(
-      keys.elected, keys.alerts, keys.alertHistory, keys.alertOutbox,
+      3 + outboxes.length, keys.elected, keys.alerts, keys.alertHistory, ...outboxes,
       claim, instance, expected,
       hasEnded ? '' : sealAlert(keyRing, this.placeOf(instance), after),
       hasEnded ? sealAlert(keyRing, keys.alertHistory, after) : '',
-      isAnnounced ? sealAlert(keyRing, keys.alertOutbox, toDelivery(after, at)) : '',
+      ...outboxes.map((outbox) => (isAnnounced ? sealAlert(keyRing, outbox, toDelivery(after, at)) : '')),
     ); // prettier-ignore
     return done === 1;
   }
 
   /** The oldest step that was not told yet. What is not ours is removed on the way. */
-  async readDelivery(): Promise<{ readonly delivery: AlertDelivery; readonly sealed: Buffer } | undefined> {
-    const { redis, keys, keyRing } = this.options;
+  async readDelivery(outbox: string): Promise<{ readonly delivery: AlertDelivery; readonly sealed: Buffer } | undefined> {
+    const { redis, keyRing } = this.options;
     for (;;) {
-      const sealed = await redis.lindexBuffer(keys.alertOutbox, 0);
+      const sealed = await redis.lindexBuffer(outbox, 0);
       if (sealed === null) return undefined;
-      const delivery = openDelivery(keyRing, keys.alertOutbox, sealed);
+      const delivery = openDelivery(keyRing, outbox, sealed);
       if (delivery !== undefined) return { delivery, sealed };
-      await this.removeDelivery(sealed);
+      await this.removeDelivery(outbox, sealed);
     }
   }
 
-  async removeDelivery(sealed: Buffer): Promise<void> {
-    await this.options.redis.lrem(this.options.keys.alertOutbox, 1, sealed);
+  async removeDelivery(outbox: string, sealed: Buffer): Promise<void> {
+    await this.options.redis.lrem(outbox, 1, sealed);
   }
 
   /** What stands in an alert's place without being one: it is replaced. */

@@ -1,4 +1,4 @@
-import type { Alert } from '@python3-cluster/shared';
+import { alertDefinition, runbookOf, type Alert } from '@python3-cluster/shared';
 
 /** An alert as callers and webhooks get it. */
 // A type, not an interface: those do not pass for JSON values.
@@ -16,9 +16,13 @@ export type AlertView = {
   readonly acknowledgedAt: number | null;
   readonly acknowledgedBy: string | null;
   readonly resolvedAt: number | null;
+  /** What to do. */
+  readonly advice: string;
+  /** Its page: an address, or the path in the repository. */
+  readonly runbook: string;
 };
 
-export function toAlertView(alert: Alert): AlertView {
+export function toAlertView(alert: Alert, runbookUrl: string): AlertView {
   const { id, name, subject, severity, state, message, value, startedAt, lastTrueAt } = alert;
   return {
     id,
@@ -33,5 +37,7 @@ export function toAlertView(alert: Alert): AlertView {
     acknowledgedAt: alert.acknowledgedAt ?? null,
     acknowledgedBy: alert.acknowledgedBy ?? null,
     resolvedAt: alert.resolvedAt ?? null,
+    advice: alertDefinition(name).advice,
+    runbook: runbookOf(name, runbookUrl),
   };
 }

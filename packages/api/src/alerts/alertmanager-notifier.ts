@@ -1,5 +1,5 @@
 import type { Alert, Logger } from '@python3-cluster/shared';
-import { alertDefinition } from '@python3-cluster/shared';
+import { alertDefinition, runbookOf } from '@python3-cluster/shared';
 import type { Term } from '../cluster/elected-replica';
 import type { AlertStore } from './alert-store';
 import { postJson } from './post-json';
@@ -8,6 +8,7 @@ export interface AlertmanagerNotifierOptions {
   /** Without `/api/v2/alerts`; '': there is none. */
   readonly url: string;
   readonly cluster: string;
+  readonly runbookUrl: string;
   readonly store: AlertStore;
   readonly logger: Logger;
 }
@@ -43,7 +44,7 @@ export class AlertmanagerNotifier {
   }
 
   async pass({ signal }: Pick<Term, 'signal'>): Promise<void> {
-    const { url, store, cluster, logger } = this.options;
+    const { url, store, cluster, runbookUrl, logger } = this.options;
     if (url === '') return;
     const now = Date.now();
     const [active, ended] = await Promise.all([store.readActive(), store.readHistory()]);
@@ -54,7 +55,7 @@ export class AlertmanagerNotifier {
     const state = alerts.map(({ id, resolvedAt = 0 }) => `${id} ${resolvedAt}`).join('\n');
     if (alerts.length === 0 || (state === this.lastSent && performance.now() < this.resendAt)) return;
     if (this.failures > 0 && performance.now() < this.resendAt) return;
-    const reason = await this.send(alerts.map((alert) => toPostable(alert, cluster, now)), signal);
+    const reason = await this.send(alerts.map((alert) => toPostable(alert, { cluster, runbookUrl }, now)), signal);
     if (reason === undefined) {
       this.failures = 0;
       this.lastSent = state;
@@ -92,12 +93,16 @@ function latestOfEach(alerts: readonly Alert[]): Alert[] {
 }
 
 /** Labels are what Alertmanager knows an alert by, so nothing that changes stands there. */
-export function toPostable(alert: Alert, cluster: string, now: number): PostableAlert {
+export function toPostable(
+  alert: Alert,
+  { cluster, runbookUrl }: Pick<AlertmanagerNotifierOptions, 'cluster' | 'runbookUrl'>,
+  now: number,
+): PostableAlert {
   const { name, subject, severity, message, startedAt, resolvedAt } = alert;
   const { subject: about, advice } = alertDefinition(name);
   return {
     labels: { alertname: name, severity: severity.toLowerCase(), cluster, ...(about === null ? {} : { [about]: subject }) },
-    annotations: { summary: message, description: advice, alert_id: alert.id },
+    annotations: { summary: message, description: advice, runbook_url: runbookOf(name, runbookUrl), alert_id: alert.id },
     startsAt: new Date(startedAt).toISOString(),
     endsAt: new Date(resolvedAt ?? now + ENDS_AFTER_MS).toISOString(),
   };

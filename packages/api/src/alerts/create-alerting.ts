@@ -1,4 +1,4 @@
-import type { AlertEvents, Config, Logger } from '@python3-cluster/shared';
+import type { AlertEvents, Config, Logger, RedisKeys, WebhookFormat } from '@python3-cluster/shared';
 import type { ElectedReplica, TermTask } from '../cluster/elected-replica';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { RedisBreaker } from '../redis/redis-breaker';
@@ -35,14 +35,16 @@ const NOTIFY_MS = 1_000;
  */
 export function createAlerting(parts: AlertingParts): Alerting {
   const { config, redis, keys, keyRing, breaker, registry, elected, events, logger } = parts;
-  const { alertWebhookUrl, alertmanagerUrl, namespace: cluster } = config;
-  const store = new AlertStore({ redis, keys, keyRing, hasWebhook: alertWebhookUrl !== '' });
+  const { alertmanagerUrl, namespace: cluster } = config;
+  const targets = webhooksOf(config, keys);
+  const store = new AlertStore({ redis, keys, keyRing, outboxes: targets.map(({ outbox }) => outbox) });
   const load = new LoadWindow();
   const signals = { ...parts, load, ownName: config.nodeName };
   const clearMs = config.alertClearSeconds * 1_000;
   const evaluator = new AlertEvaluator({ store, thresholds: config, clearMs, readSignals: () => readSignals(signals), logger });
-  const webhook = new WebhookNotifier({ url: alertWebhookUrl, cluster, store, keyRing, logger });
-  const alertmanager = new AlertmanagerNotifier({ url: alertmanagerUrl, cluster, store, logger });
+  const tools = { cluster, keyRing, runbookUrl: config.alertRunbookUrl, routingKey: config.alertPagerdutyKey };
+  const webhooks = targets.map((target) => new WebhookNotifier({ ...target, tools, store, logger }));
+  const alertmanager = new AlertmanagerNotifier({ url: alertmanagerUrl, cluster, runbookUrl: config.alertRunbookUrl, store, logger });
   /** An open breaker means no command, whoever is elected. */
   const whileClosed =
     (task: TermTask): TermTask =>
@@ -53,11 +55,13 @@ export function createAlerting(parts: AlertingParts): Alerting {
     EVALUATE_MS,
     whileClosed((term) => evaluator.pass(term)),
   );
-  elected.onTick(
-    'alert webhook',
-    NOTIFY_MS,
-    whileClosed((term) => webhook.pass(term)),
-  );
+  for (const webhook of webhooks) {
+    elected.onTick(
+      'alert webhook',
+      NOTIFY_MS,
+      whileClosed((term) => webhook.pass(term)),
+    );
+  }
   elected.onTick(
     'alertmanager',
     NOTIFY_MS,
@@ -75,6 +79,15 @@ export function createAlerting(parts: AlertingParts): Alerting {
       events.stop();
     },
   };
+}
+
+/** Each with an outbox of its own, so that one that does not answer holds up no other. */
+function webhooksOf(config: Config, keys: RedisKeys): { url: string; format: WebhookFormat; outbox: string }[] {
+  return [
+    { url: config.alertWebhookUrl, format: config.alertWebhookFormat, outbox: keys.alertOutbox },
+    { url: config.alertWebhook2Url, format: config.alertWebhook2Format, outbox: keys.alertOutbox2 },
+    { url: config.alertWebhook3Url, format: config.alertWebhook3Format, outbox: keys.alertOutbox3 },
+  ].filter(({ url }) => url !== '');
 }
 
 function utilizationOf(registry: WorkerRegistry): number {

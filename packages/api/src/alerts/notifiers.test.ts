@@ -2,14 +2,16 @@ import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   alertDefinition, connectRedis, createAlertId, createRedisKeys, KeyRing, verifyWebhook, webhookKey,
-  type Alert, type AlertName, type RedisKeys,
+  type Alert, type AlertName, type RedisKeys, type WebhookFormat,
 } from '@python3-cluster/shared'; // prettier-ignore
 import Ajv from 'ajv';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { WebhookReceiver, type Received } from '../../test/webhook-receiver';
+import { acknowledgeAlert } from './acknowledge-alert';
 import { AlertStore } from './alert-store';
 import { AlertmanagerNotifier, ENDS_AFTER_MS } from './alertmanager-notifier';
+import type { WebhookTools } from './webhook-formats';
 import { GIVE_UP_MS, WebhookNotifier } from './webhook-notifier';
 
 const MASTER = 'master-key-of-the-tests-0123456789abcdef';
@@ -23,7 +25,7 @@ let receiver: WebhookReceiver;
 beforeEach(async () => {
   redis = connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'test', onError: () => undefined });
   keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
-  store = new AlertStore({ redis, keys, keyRing, hasWebhook: true });
+  store = new AlertStore({ redis, keys, keyRing, outboxes: [keys.alertOutbox] });
   receiver = await WebhookReceiver.start();
 });
 afterEach(async () => {
@@ -49,8 +51,9 @@ async function resolve({ id }: Alert): Promise<void> {
 }
 
 describe('a webhook', () => {
-  const notifier = (url = `${receiver.origin}/hook?token=t`): WebhookNotifier =>
-    new WebhookNotifier({ url, cluster: 'plant', store, keyRing, logger, backoffMs: [1, 5] });
+  const tools: WebhookTools = { cluster: 'plant', keyRing, runbookUrl: 'https://wiki.example/alerts/', routingKey: 'r'.repeat(32) };
+  const notifier = (url = `${receiver.origin}/hook?token=t`, format: WebhookFormat = 'json'): WebhookNotifier =>
+    new WebhookNotifier({ url, format, outbox: keys.alertOutbox, tools, store, logger, backoffMs: [1, 5] });
   const signal = new AbortController().signal;
   const passUntil = async (webhook: WebhookNotifier, isDone: () => boolean | Promise<boolean>): Promise<void> => {
     for (const deadline = Date.now() + 20_000; !(await isDone());) {
@@ -103,13 +106,87 @@ describe('a webhook', () => {
 
   it('is told by another replica where the first went down between the answer and the outbox: the same delivery', async () => {
     await fire('REDIS_MEMORY_HIGH');
-    const dying = new AlertStore({ redis, keys, keyRing, hasWebhook: true });
+    const dying = new AlertStore({ redis, keys, keyRing, outboxes: [keys.alertOutbox] });
     dying.removeDelivery = () => Promise.reject(new Error('killed'));
-    const first = new WebhookNotifier({ url: receiver.origin, cluster: 'plant', store: dying, keyRing, logger });
+    const first = new WebhookNotifier({ url: receiver.origin, format: 'json', outbox: keys.alertOutbox, tools, store: dying, logger });
     await expect(first.pass({ signal })).rejects.toThrow('killed');
     await passUntil(notifier(), isEmpty);
     expect(receiver.received).toHaveLength(2);
     expect(new Set(receiver.received.map(idOf)).size).toBe(1);
+  });
+
+  /** Every step of one alert, as a receiver of that format gets it. */
+  async function tellAll(format: WebhookFormat): Promise<any[]> { // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
+    const alert = await fire('LANE_WITHOUT_WORKER', '<a&b>');
+    await acknowledgeAlert(store, alert.id, 'admin');
+    await resolve(alert);
+    await passUntil(notifier(undefined, format), isEmpty);
+    for (const { headers } of receiver.received) {
+      expect(headers['content-type']).toBe('application/json');
+      expect('python3-cluster-signature' in headers).toBe(format === 'json');
+    }
+    return receiver.received.map(({ json }) => json as unknown);
+  } // prettier-ignore
+  const { advice } = alertDefinition('LANE_WITHOUT_WORKER');
+  const runbook = 'https://wiki.example/alerts/LANE_WITHOUT_WORKER.md';
+
+  it('of our own format is told what to do, and where it is written', async () => {
+    const told = await tellAll('json');
+    expect(told.map(({ event, alert }) => [event, alert.advice, alert.runbook])).toEqual(
+      ['firing', 'acknowledged', 'resolved'].map((event) => [event, advice, runbook]),
+    );
+  });
+
+  it('of Slack gets blocks within its limits, its own markup escaped', async () => {
+    const told = await tellAll('slack');
+    expect(told).toHaveLength(3);
+    for (const { text, blocks, ...more } of told) {
+      expect(more).toEqual({});
+      expect(text).toContain('&lt;a&amp;b&gt;');
+      for (const block of blocks) {
+        const texts = block.type === 'context' ? block.elements : [block.text];
+        expect(['section', 'context']).toContain(block.type);
+        for (const one of texts) expect([one.type, one.text.length > 0 && one.text.length <= 3_000]).toEqual(['mrkdwn', true]);
+      }
+    }
+    expect(JSON.stringify(told[0])).toContain(advice);
+    expect(JSON.stringify(told[0])).toContain(`<${runbook}|What to do>`);
+    expect(told[2].text).toContain('resolved');
+  });
+
+  it('of Teams gets a message with one adaptive card', async () => {
+    const told = await tellAll('teams');
+    for (const { type, attachments } of told) {
+      expect([type, attachments.length]).toEqual(['message', 1]);
+      const [{ contentType, content }] = attachments;
+      expect([contentType, content.type]).toEqual(['application/vnd.microsoft.card.adaptive', 'AdaptiveCard']);
+      expect(content.version).toMatch(/^1\.[0-5]$/);
+      for (const element of content.body) expect(['TextBlock', 'FactSet']).toContain(element.type);
+      expect(content.actions).toEqual([{ type: 'Action.OpenUrl', title: 'What to do', url: runbook }]);
+    }
+    expect(told.map(({ attachments }) => attachments[0].content.body[0].color)).toEqual(['attention', 'warning', 'good']);
+  });
+
+  it('of PagerDuty gets events that belong together by their dedup_key', async () => {
+    const told = await tellAll('pagerduty');
+    expect(told.map(({ event_action }) => event_action)).toEqual(['trigger', 'acknowledge', 'resolve']);
+    expect(new Set(told.map(({ dedup_key }) => dedup_key)).size).toBe(1);
+    for (const { routing_key, dedup_key } of told) expect([routing_key, dedup_key.length <= 255]).toEqual(['r'.repeat(32), true]);
+    const { payload, links } = told[0];
+    expect(payload).toMatchObject({ source: '<a&b>', severity: 'critical', class: 'LANE_WITHOUT_WORKER', group: 'plant', custom_details: { advice } });
+    expect(payload.summary).toMatch(/^plant: .{1,1024}$/);
+    expect(new Date(payload.timestamp).toISOString()).toBe(payload.timestamp);
+    expect(links).toEqual([{ href: runbook, text: 'What to do' }]);
+  }); // prettier-ignore
+
+  it('that does not answer holds up no other one', async () => {
+    store = new AlertStore({ redis, keys, keyRing, outboxes: [keys.alertOutbox, keys.alertOutbox2] });
+    await fire('QUEUE_AGE_HIGH', 'a');
+    const second = new WebhookNotifier({ url: `${receiver.origin}/second`, format: 'slack', outbox: keys.alertOutbox2, tools, store, logger });
+    await notifier('http://127.0.0.1:1/').pass({ signal });
+    await second.pass({ signal });
+    expect(receiver.received.map(({ path }) => path)).toEqual(['/second']);
+    expect([await redis.llen(keys.alertOutbox), await redis.llen(keys.alertOutbox2)]).toEqual([1, 0]);
   });
 
   it('that refuses a step for good, or whose step is old news, loses that one and gets the next', async () => {
@@ -136,7 +213,7 @@ describe('a webhook', () => {
   });
 
   it('without an address: nothing is put into the outbox', async () => {
-    await new AlertStore({ redis, keys, keyRing, hasWebhook: false }).step('', undefined, createAlert('REDIS_MEMORY_HIGH'));
+    await new AlertStore({ redis, keys, keyRing, outboxes: [] }).step('', undefined, createAlert('REDIS_MEMORY_HIGH'));
     await notifier('').pass({ signal });
     expect([await redis.llen(keys.alertOutbox), receiver.received.length]).toEqual([0, 0]);
   });
@@ -163,7 +240,7 @@ const SCHEMA = {
 describe('Alertmanager', () => {
   const isValid = new Ajv().compile(SCHEMA);
   const signal = new AbortController().signal;
-  const create = (): AlertmanagerNotifier => new AlertmanagerNotifier({ url: `${receiver.origin}/am/`, cluster: 'plant', store, logger });
+  const create = (): AlertmanagerNotifier => new AlertmanagerNotifier({ url: `${receiver.origin}/am/`, cluster: 'plant', runbookUrl: '', store, logger });
   const ends = (received: Received | undefined, subject: string): number =>
     Date.parse(received?.json.find((one: { labels: { lane: string } }) => one.labels.lane === subject).endsAt as string);
 

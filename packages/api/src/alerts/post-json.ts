@@ -11,7 +11,7 @@ const RETRYABLE_CLIENT_ERRORS = [408, 425, 429];
 export async function postJson(
   url: string,
   body: Buffer,
-  { headers = {}, signal }: { readonly headers?: Record<string, string>; readonly signal: AbortSignal },
+  { headers = {}, signal }: { readonly headers?: Readonly<Record<string, string>>; readonly signal: AbortSignal },
 ): Promise<PostAnswer> {
   try {
     const response = await fetch(url, {

@@ -1,15 +1,17 @@
-import { signWebhook, type AlertDelivery, type KeyRing, type Logger } from '@python3-cluster/shared';
+import type { AlertDelivery, Logger, WebhookFormat } from '@python3-cluster/shared';
 import type { Term } from '../cluster/elected-replica';
-import { toAlertView } from './alert-view';
 import type { AlertStore } from './alert-store';
 import { postJson } from './post-json';
+import { formatDelivery, type WebhookTools } from './webhook-formats';
 
 export interface WebhookNotifierOptions {
   /** '': there is none. */
   readonly url: string;
-  readonly cluster: string;
+  readonly format: WebhookFormat;
+  /** Redis key of the steps that it has not been told of. */
+  readonly outbox: string;
+  readonly tools: WebhookTools;
   readonly store: AlertStore;
-  readonly keyRing: KeyRing;
   readonly logger: Logger;
   /** Shorter ones, for tests. */
   readonly backoffMs?: readonly [first: number, longest: number];
@@ -37,25 +39,22 @@ export class WebhookNotifier {
   }
 
   async pass({ signal }: Pick<Term, 'signal'>): Promise<void> {
-    const { url, store } = this.options;
+    const { url, outbox, store } = this.options;
     if (url === '') return;
     for (let count = 0; count < MOST_PER_PASS && !signal.aborted && performance.now() >= this.notBefore; count += 1) {
-      const next = await store.readDelivery();
+      const next = await store.readDelivery(outbox);
       if (next === undefined) return;
       const isDone = await this.deliver(next.delivery, signal);
-      if (isDone) await store.removeDelivery(next.sealed);
+      if (isDone) await store.removeDelivery(outbox, next.sealed);
     }
   }
 
   /** Whether it need not be sent again. */
   private async deliver(delivery: AlertDelivery, signal: AbortSignal): Promise<boolean> {
-    const { url, keyRing, cluster, logger } = this.options;
-    const body = Buffer.from(JSON.stringify(toBody(delivery, cluster)));
+    const { url, format, tools, logger } = this.options;
+    const { body, headers } = formatDelivery(format, delivery, tools);
     this.attempts += 1;
-    const answer = await postJson(url, body, {
-      signal,
-      headers: { 'Python3-Cluster-Delivery': delivery.id, 'Python3-Cluster-Signature': signWebhook(keyRing, delivery.id, body) },
-    });
+    const answer = await postJson(url, body, { signal, headers });
     if (answer.ok) return this.forget();
     if (signal.aborted) return false;
     this.refusals += answer.isFinal ? 1 : 0;
@@ -77,7 +76,3 @@ export class WebhookNotifier {
     return true;
   }
 }
-
-const toBody = ({ id, event, at, alert }: AlertDelivery, cluster: string): object => ({
-  version: 1, deliveryId: id, event, at, cluster, alert: toAlertView(alert),
-}); // prettier-ignore

@@ -12,7 +12,7 @@ export function parseHeartbeat(text: string): WorkerHeartbeat | undefined {
 
 function isHeartbeat(value: unknown): value is WorkerHeartbeat {
   if (!isObject(value)) return false;
-  const { id, nodeName, lanes, level, isolation, sequence, python, pool, draining, host } = value;
+  const { id, nodeName, lanes, level, isolation, sequence, python, pool, draining, host, signing } = value;
   return (
     typeof id === 'string' &&
     typeof nodeName === 'string' &&
@@ -25,9 +25,12 @@ function isHeartbeat(value: unknown): value is WorkerHeartbeat {
     isObject(python) &&
     typeof python['version'] === 'string' &&
     isPool(pool) &&
-    (host === undefined || isHost(host))
+    isAbsentOr(isHost, host) &&
+    isAbsentOr(isSigning, signing)
   );
 }
+
+const isAbsentOr = (isRight: (value: unknown) => boolean, value: unknown): boolean => value === undefined || isRight(value);
 
 const isPool = (value: unknown): boolean =>
   isObject(value) && ['size', 'max', 'inUse', 'healthy', 'waiting'].every((name) => typeof value[name] === 'number');
@@ -47,5 +50,15 @@ const isHost = (value: unknown): boolean =>
   isObject(value) &&
   ['diskFreeBytes', 'diskTotalBytes', 'clockOffsetMs'].every((name) => typeof value[name] === 'number') &&
   ['memoryUsedBytes', 'memoryTotalBytes', 'cpuShare'].every((name) => ['number', 'undefined'].includes(typeof value[name]));
+
+const isSigning = (value: unknown): boolean =>
+  isObject(value) &&
+  isKeyId(value['keyId']) &&
+  Array.isArray(value['keyIds']) &&
+  value['keyIds'].length <= MOST_KEYS &&
+  value['keyIds'].every(isKeyId);
+// Anybody with Redis can write a heartbeat.
+const MOST_KEYS = 20;
+const isKeyId = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -22,7 +22,7 @@ export const workerFeature = defineFeature({
 
 /** Named one by one: what else a heartbeat may hold one day is not for callers. */
 function toWorkerView(worker: WorkerHeartbeat): JsonValue {
-  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining, host } = worker;
+  const { id, nodeName, version, lanes, level, isolation, python, pool, startedAt, draining, host, signing } = worker;
   const { layers, reasons } = isolation;
   return {
     id,
@@ -36,6 +36,7 @@ function toWorkerView(worker: WorkerHeartbeat): JsonValue {
     },
     python: { version: python.version },
     pool: { size: pool.size, max: pool.max, inUse: pool.inUse, healthy: pool.healthy, waiting: pool.waiting },
+    signing: signing === undefined ? null : { keyId: signing.keyId, keyIds: [...signing.keyIds] },
     host: toHostView(host),
     startedAt,
     draining,

@@ -6,6 +6,8 @@ import {
   type Config,
   type Job,
   type RedisSuitability,
+  type SigningWatch,
+  type WorkerHeartbeat,
 } from '@python3-cluster/shared';
 import type { WorkerRegistry } from '../cluster/worker-registry';
 import type { QuarantineGate } from '../quarantine/quarantine-gate';
@@ -30,7 +32,7 @@ export interface Dispatcher {
   /**
    * Queues a job. The reply must be cancelled when the caller has what it needs.
    * @throws ClusterError QUEUE_UNAVAILABLE, QUEUE_UNCERTAIN, QUEUE_FULL, NO_WORKER_FOR_LANE, REDIS_UNSUITABLE, DURABILITY_UNAVAILABLE,
-   *   PROGRAM_QUARANTINED
+   *   PROGRAM_QUARANTINED, SIGNING_KEY_MISMATCH
    */
   readonly dispatch: (order: JobOrder) => Promise<Dispatched>;
   /** Takes a job back that nobody has started; false where that is too late. */
@@ -45,6 +47,7 @@ export interface DispatcherOptions {
   readonly registry: WorkerRegistry;
   readonly breaker: RedisBreaker;
   readonly suitability: RedisSuitability;
+  readonly signing: Pick<SigningWatch, 'state' | 'refusal'>;
   readonly limits: QueueLimits;
   readonly gate: QuarantineGate;
   readonly events: Pick<AlertEvents, 'report'>;
@@ -53,12 +56,13 @@ export interface DispatcherOptions {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { config, tools, registry, breaker, suitability, limits, gate, events, replies, replyChannel } = options;
+  const { config, tools, registry, breaker, suitability, signing, limits, gate, events, replies, replyChannel } = options;
   const dispatch = async (order: JobOrder): Promise<Dispatched> => {
     const { lane, kind, payload, delayMs } = order.request;
     const demand = { bytes: payload.length, isDelayed: delayMs !== undefined };
     breaker.assertClosed();
     if (suitability.state !== 'suitable') await suitability.assertSuitable();
+    if (signing.state === 'foreign') assertIsBelieved({ tools, registry, signing }, lane);
     assertReplicaAvailable(tools, lane);
     await assertLaneIsServed({ registry, events }, lane);
     await gate.assertMayRun({ owner: order.owner, kind }, payload);
@@ -92,6 +96,18 @@ async function startsNoMore({ holds }: EnqueueTools, { id }: Job, cause: unknown
     cause,
     details: { jobId: id },
   });
+}
+
+/**
+ * A node without this replica's key would reject what it signs, and an outcome signed with a key that it has not got would not be
+ * believed here. Where all nodes of the lane get along with it, as in a rotation that has just begun, nothing is refused.
+ */
+function assertIsBelieved({ tools, registry, signing }: Pick<DispatcherOptions, 'tools' | 'registry' | 'signing'>, lane: string): void {
+  const { currentKeyId, keyIds } = tools.keyRing;
+  const nodes = registry.liveWorkers().filter(({ lanes }) => lanes.includes(lane));
+  const getsAlong = ({ signing: node }: WorkerHeartbeat): boolean =>
+    node !== undefined && node.keyIds.includes(currentKeyId) && keyIds.includes(node.keyId);
+  if (!nodes.every(getsAlong)) throw signing.refusal();
 }
 
 /** A queue nobody serves would only delay the bad news. A worker node that has just come up deserves a second look. */

@@ -108,7 +108,7 @@ export class IdempotencyRecords {
       if (taken === null) return undefined;
       const standing = this.open(reservation, taken[0], Number(taken[1]));
       if (standing !== undefined) return standing;
-      logger.error({ event: 'security', key: record }, 'an idempotency record that is not signed by this cluster was replaced');
+      logger.error({ event: 'security', record }, 'an idempotency record that is not signed by this cluster was replaced');
       replace = taken[0];
     }
   }

@@ -1,4 +1,4 @@
-import type { WorkerHeartbeat } from '@python3-cluster/shared';
+import type { ProgramNote, WorkerHeartbeat } from '@python3-cluster/shared';
 import { defineFeature } from '../operations/feature';
 import { ok, type Operation } from '../operations/operation';
 import type { ClusterMetrics } from '../metrics/cluster-metrics';
@@ -37,8 +37,9 @@ export const legacyMetricsFeature = defineFeature({
     return {
       summary: async () => ok(toMetrics(await reader.readAll(), liveWorkers())),
       impact: async () => ok(toGatewayImpact(await reader.readAll())),
-      scripts: async () => {
-        const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map(toScript);
+      scripts: async ({ caller }) => {
+        const notes = await clusterMetrics.readNotes(caller);
+        const scripts = (await clusterMetrics.readNamed('program', MOST_SCRIPTS)).map((entry) => toScript(entry, notes.get(entry.name)));
         return ok({ success: true, script_metrics: scripts, count: scripts.length });
       },
       history: async () => {
@@ -90,7 +91,11 @@ function toCounts(counts: Counts): LegacyCounts {
   };
 }
 
-const toScript = ({ name, counts }: NamedCounts): JsonValue => ({ script_identifier: name, ...toCounts(counts) });
+const toScript = ({ name, counts }: NamedCounts, note: ProgramNote | undefined): JsonValue => ({
+  script_identifier: name,
+  ...toCounts(counts),
+  ...(note !== undefined && { first_line: note.firstLine, labels: note.labels }),
+});
 
 /** Both spellings: the predecessor's own, and the one its client also reads. */
 function toGatewayImpact({ figures }: FiguresReading): JsonValue {

@@ -1,5 +1,14 @@
-import type { Logger, RedisKeys, WorkerHeartbeat } from '@python3-cluster/shared';
+import {
+  isRoleAtLeast,
+  readProgramNotes,
+  type KeyRing,
+  type Logger,
+  type ProgramNote,
+  type RedisKeys,
+  type WorkerHeartbeat,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
+import type { Caller } from '../requests/caller';
 import type { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisBreaker } from '../redis/redis-breaker';
 import { FigureHistory } from './figure-history';
@@ -11,6 +20,7 @@ export interface ClusterMetricsOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly breaker: RedisBreaker;
+  readonly keyRing: KeyRing;
   readonly elected: ElectedReplica;
   readonly liveWorkers: () => readonly WorkerHeartbeat[];
   readonly logger: Logger;
@@ -39,6 +49,15 @@ export class ClusterMetrics {
   /** @throws ClusterError QUEUE_UNAVAILABLE */
   readNamed(member: 'program' | 'caller', most: number): Promise<NamedCounts[]> {
     return readNamedCounts({ ...this.options, reader: this.reader }, member, most);
+  }
+
+  /** By what the programs are known again: their own to an owner, all to an admin. @throws ClusterError QUEUE_UNAVAILABLE */
+  async readNotes({ role, owner }: Pick<Caller, 'role' | 'owner'>): Promise<Map<string, ProgramNote>> {
+    // A viewer never sees code.
+    if (!isRoleAtLeast(role, 'operator')) return new Map();
+    const notes = (await this.reader.ofEachLane((lane) => readProgramNotes(this.options, lane))).flat();
+    const shown = notes.filter((note) => role === 'admin' || note.owner === owner).sort((one, other) => one.at - other.at);
+    return new Map(shown.map((note) => [note.program, note]));
   }
 
   /** By minutes since 1970, on Redis' clock. @throws ClusterError QUEUE_UNAVAILABLE */

@@ -1,4 +1,12 @@
-import { ProcessMetrics, type Config, type Logger, type RedisKeys, type WorkerHeartbeat } from '@python3-cluster/shared';
+import {
+  ClusterError,
+  ProcessMetrics,
+  type Config,
+  type KeyRing,
+  type Logger,
+  type RedisKeys,
+  type WorkerHeartbeat,
+} from '@python3-cluster/shared';
 import type { Redis } from 'ioredis';
 import { ElectedReplica } from '../cluster/elected-replica';
 import type { RedisProbe } from '../cluster/redis-health';
@@ -12,10 +20,13 @@ export interface MetricsParts {
   readonly config: Config;
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  readonly keyRing: KeyRing;
   readonly replicaId: string;
   readonly breaker: RedisBreaker;
   readonly probe: RedisProbe;
   readonly inFlight: InFlight;
+  /** Whether this replica has another signing key than the cluster: then it must not speak for it. */
+  readonly isForeign: () => boolean;
   readonly liveWorkers: () => readonly WorkerHeartbeat[];
   readonly logger: Logger;
 }
@@ -27,9 +38,11 @@ export interface ReplicaMetrics {
 }
 
 /** What one API replica knows of the cluster and of itself, and the election among replicas. Nothing is started. */
-export function createMetrics({ config, replicaId, ...parts }: MetricsParts): ReplicaMetrics {
+export function createMetrics({ config, replicaId, isForeign, ...parts }: MetricsParts): ReplicaMetrics {
   const { breaker, liveWorkers, logger } = parts;
-  const elected = new ElectedReplica({ ...parts, guard: (command) => breaker.run(command) });
+  const guard = <T>(command: () => Promise<T>): Promise<T> =>
+    isForeign() ? Promise.reject(new ClusterError('SIGNING_KEY_MISMATCH')) : breaker.run(command);
+  const elected = new ElectedReplica({ ...parts, guard });
   const clusterMetrics = new ClusterMetrics({ ...parts, elected });
   const metrics = new ProcessMetrics({ service: 'api', instanceId: replicaId, config, logger });
   metrics.observe(observeCluster(clusterMetrics.reader, liveWorkers));

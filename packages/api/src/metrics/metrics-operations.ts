@@ -1,4 +1,4 @@
-import { ClusterError } from '@python3-cluster/shared';
+import { ClusterError, type ProgramNote } from '@python3-cluster/shared';
 import type { ClusterMetrics } from './cluster-metrics';
 import { defineFeature } from '../operations/feature';
 import { ok, type Access, type Handle, type Operation } from '../operations/operation';
@@ -38,7 +38,12 @@ export const metricsFeature = defineFeature({
     ),
     lanes: figures('/lanes', 'viewer', 'per lane: `waiting`, `delayed`, `active`, `oldestWaitingMs`, `workers`, the two windows, `totals`'),
     workers: figures('/workers', 'viewer', 'per live worker node: `pool`, outcomes of the last five minutes'),
-    scripts: figures('/scripts', 'viewer', 'per named program (`module.function` of a call), the most frequent first', ['limit']),
+    scripts: figures(
+      '/scripts',
+      'viewer',
+      'per program: `module.function` of a call, else the digest of the code; the most frequent first. `about` has the first line and labels, for its owner and admins',
+      ['limit'],
+    ),
     keys: figures('/keys', 'admin', 'per owner of jobs', ['limit']),
     range: figures(
       '/range',
@@ -76,9 +81,10 @@ interface NamedList {
 
 const listNamed =
   ({ clusterMetrics }: MetricsParts, { member, name, label }: NamedList): Handle =>
-  async ({ query }) => {
+  async ({ query, caller }) => {
     const entries = await clusterMetrics.readNamed(member, readLimit(query.get('limit')));
-    return ok({ [name]: entries.map((entry) => toNamedView(label, entry)) });
+    const notes = member === 'program' ? await clusterMetrics.readNotes(caller) : undefined;
+    return ok({ [name]: entries.map((entry) => toNamedView(label, entry, notes)) });
   };
 
 function toSummary({ figures, totals }: FiguresReading): JsonValue {
@@ -98,7 +104,7 @@ function toSummary({ figures, totals }: FiguresReading): JsonValue {
   } as unknown as JsonValue;
 }
 
-function toNamedView(label: string, { name, counts }: NamedCounts): JsonValue {
+function toNamedView(label: string, { name, counts }: NamedCounts, notes?: ReadonlyMap<string, ProgramNote>): JsonValue {
   const { samples } = counts;
   return {
     [label]: name,
@@ -106,8 +112,13 @@ function toNamedView(label: string, { name, counts }: NamedCounts): JsonValue {
     runRangeMs: toRange(samples.run),
     byKind: byKind(counts),
     errors: byCount(counts.errors),
+    ...(notes !== undefined && { about: toAbout(notes.get(name)) }),
   } as unknown as JsonValue;
 }
+
+/** null to whoever may not see the code, and where nothing is noted. */
+const toAbout = (note: ProgramNote | undefined): JsonValue =>
+  note === undefined ? null : { firstLine: note.firstLine, labels: note.labels, owner: note.owner, lastJobId: note.lastJobId };
 
 const toRange = ({ least, most }: SampleCounts): JsonValue => ({ least: round(least ?? 0), most: round(most ?? 0) });
 

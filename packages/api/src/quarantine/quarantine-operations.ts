@@ -8,7 +8,7 @@ interface QuarantineParts {
   readonly logger: Logger;
 }
 
-/** What is quarantined, and its release. Of a program only its digest is shown: whose code it is, its job tells. */
+/** What is quarantined, and its release. Of a program its digest, first line and labels are shown. */
 export const quarantineFeature = defineFeature({
   name: 'quarantine',
   operations: {
@@ -57,7 +57,7 @@ function release({ quarantine, logger }: QuarantineParts): Handle {
 }
 
 function toEntryView(entry: QuarantineEntry): JsonValue {
-  const { id, owner, program, environment, at, until, breaches, lastStatus, lastJobId, workers } = entry;
+  const { id, owner, program, environment, at, until, breaches, lastStatus, lastJobId, workers, firstLine = null, labels = {} } = entry;
   return {
     id,
     owner,
@@ -69,6 +69,8 @@ function toEntryView(entry: QuarantineEntry): JsonValue {
     breaches,
     lastStatus,
     lastJobId,
+    firstLine,
+    labels: { ...labels },
     workers,
   };
 }

@@ -1,4 +1,4 @@
-import { ClusterError, programOf, type RunKind } from '@python3-cluster/shared';
+import { ClusterError, OTHER_NAME, programIdOfSlices, programOf, type RunKind } from '@python3-cluster/shared';
 import { readCode } from './code-field';
 import { readArray, readNamedValues, readText } from './fields';
 import type { Members } from './members';
@@ -19,9 +19,16 @@ export function readPayload(kind: RunKind, members: Members): Buffer {
   return joinMembers(payloadMembers[kind](members));
 }
 
-/** What the job is counted under, if what it runs has a name. */
+/** What is longer, as JSON, is counted together: to hash it would hold the loop. */
+const MOST_HASHED_BYTES = 1_048_576;
+
+/** What the job is counted under: the name of what it calls, or the digest of its code, which quarantine goes by, too. */
 export function readProgram(kind: RunKind, members: Members): string | undefined {
-  if (kind !== 'call') return undefined;
+  if (kind === 'check') return undefined;
+  if (kind !== 'call') {
+    const code = members.get(kind === 'exec' ? 'code' : 'expression');
+    return code === undefined || code.length > MOST_HASHED_BYTES ? OTHER_NAME : programIdOfSlices(kind, [code]);
+  }
   const text = (name: string): string => readText(members, name, { maxLength: MAX_NAME_LENGTH }) ?? '';
   return programOf(text('module'), text('function'));
 }

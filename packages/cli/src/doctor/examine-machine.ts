@@ -7,6 +7,7 @@ import { checkCluster } from './check-cluster';
 import { checkIsolation } from './check-isolation';
 import { checkMemory } from './check-memory';
 import { checkRedis } from './check-redis';
+import { checkSigningKey } from './check-signing-key';
 
 const LOW_DISK_BYTES = 1_073_741_824;
 
@@ -17,6 +18,7 @@ export async function examineMachine(environment: Environment, dataDirectory: st
   const { python, result: pythonResult } = await checkPython(dataDirectory, config?.pythonPath ?? '');
   results.push(pythonResult);
   results.push(...(await checkRedis(config, dataDirectory)));
+  results.push(...(await checkSigningKey(config)));
   results.push(await checkScratch(config?.runDirectory || tmpdir()));
   if (config) results.push(checkMemory(config));
   if (process.platform !== 'linux') {

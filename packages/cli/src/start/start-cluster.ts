@@ -4,9 +4,12 @@ import { createSignInPath } from '@python3-cluster/api';
 import {
   ClusterError,
   ephemeralPorts,
+  findPortProblem,
   KeyRing,
   loadConfig,
+  readConfig,
   STOP_GRACE_MS,
+  throwProblems,
   type Config,
   type Environment,
   type IsolationLevel,
@@ -66,7 +69,10 @@ const COMMAND = join(__dirname, '..', '..', 'bin', 'python3-cluster.js');
  */
 export async function startCluster(options: StartClusterOptions): Promise<StartedCluster> {
   const { dataDirectory, report } = options;
-  const { config, warnings } = loadConfig(options.environment);
+  const { config, warnings, problems, isValid } = readConfig(options.environment);
+  // With nothing else wrong the lock comes first: what listens there may be this very clone.
+  const portProblem = problems.length > 0 && isValid('port') ? await findPortProblem('PORT', config.host, config.port) : undefined;
+  throwProblems(portProblem === undefined ? problems : [...problems, portProblem]);
   for (const warning of warnings) report(`WARNING: ${warning}`);
   if (config.redisUrl === '' && config.durability === 'replica')
     throw new ClusterError('CONFIG_INVALID', 'PYTHON3_DURABILITY=replica needs a Redis with a replica: set REDIS_URL.');

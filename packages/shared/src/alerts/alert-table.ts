@@ -12,6 +12,8 @@ export interface AlertDefinition {
   readonly setting: keyof Config | null;
   /** What an alert of this name is about, one each; null: the cluster. */
   readonly subject: string | null;
+  /** How long its condition must hold before it fires; absent: at once. */
+  readonly grace?: 'alertLaneGraceSeconds';
   /** When it resolves, where that is not `alertClearSeconds` after the condition was last true. */
   readonly resolves?: string;
   /** What to do, for whoever is woken by it. */
@@ -49,8 +51,9 @@ export const alertTable = {
     advice: 'Add worker nodes, or find out who sends so much.',
   },
   LANE_WITHOUT_WORKER: {
-    severity: 'CRITICAL', setting: null, window: 'now; refused callers of 1 minute', subject: 'lane',
-    condition: 'No live worker node serves a lane that has unfinished jobs, or that callers were refused for and that was served before.',
+    severity: 'CRITICAL', setting: 'alertLaneGraceSeconds', window: 'now; refused callers of 1 minute', subject: 'lane',
+    condition: 'For `PYTHON3_ALERT_LANE_GRACE_SECONDS`, no live worker node has served a lane that has unfinished jobs, or that callers were refused for and that was served before.',
+    grace: 'alertLaneGraceSeconds',
     advice: 'Start a worker node with the lane in `PYTHON3_LANES`.',
   },
   WORKER_NODE_LOST: {
@@ -83,6 +86,11 @@ export const alertTable = {
     severity: 'WARNING', setting: 'resultMaxBytes', window: '5 minutes', subject: null,
     condition: 'Outcomes were removed before their time, as all together hold more than the setting says, or those of one owner more than `PYTHON3_RESULT_MAX_BYTES_PER_OWNER`.',
     advice: 'Whoever asks for one gets 410 `RESULT_REMOVED`. Raise the setting as far as Redis has memory, or ask for shorter `resultTtlSeconds` and smaller results.',
+  },
+  SIGNING_KEY_MISMATCH: {
+    severity: 'CRITICAL', setting: null, window: 'now', subject: 'node',
+    condition: 'A worker node has not got the key that the cluster signs with. Jobs are handed back, and wait for other nodes.',
+    advice: 'Give it the cluster’s `PYTHON3_SIGNING_KEY`; during a rotation, both keys. `GET /api/v1/workers` has the key ids.',
   },
   P95_OVER_OBJECTIVE: {
     severity: 'WARNING', setting: 'alertP95Ms', window: '5 minutes', subject: null,

@@ -1,4 +1,7 @@
-import { exactHttpUrl, httpUrl, integerBetween, option } from './option';
+import { exactHttpUrl, httpUrl, integerBetween, matching, oneOf, option } from './option';
+
+export const WEBHOOK_FORMATS = ['json', 'slack', 'teams', 'pagerduty'] as const;
+export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
 
 /** Settings of alerts. A part of the option table. */
 export const alertOptions = {
@@ -15,8 +18,8 @@ export const alertOptions = {
     description: 'Share of runs of five minutes that failed above which `FAILURE_RATE_HIGH` fires.',
   }),
   alertFailureJobs: option({
-    name: 'PYTHON3_ALERT_FAILURE_JOBS', parse: integerBetween(1, 1_000_000), default: 10, accepts: '1 to 1,000,000',
-    description: 'Runs below which neither that nor `P95_OVER_OBJECTIVE` fires.',
+    name: 'PYTHON3_ALERT_FAILURE_JOBS', parse: integerBetween(1, 1_000_000), default: 20, accepts: '1 to 1,000,000',
+    description: 'Runs within five minutes below which neither that nor `P95_OVER_OBJECTIVE` fires: a few trial jobs say nothing, and of fewer than 20 there are no 5 %.',
   }),
   alertQueueAgeSeconds: option({
     name: 'PYTHON3_ALERT_QUEUE_AGE_SECONDS', parse: integerBetween(1, 604_800), default: 60, accepts: 'seconds, 1 to 604,800',
@@ -45,6 +48,38 @@ export const alertOptions = {
   alertClearSeconds: option({
     name: 'PYTHON3_ALERT_CLEAR_SECONDS', parse: integerBetween(1, 3_600), default: 60, accepts: 'seconds, 1 to 3,600',
     description: 'How long the condition of an alert must be over before it resolves; until then it does not fire again.',
+  }),
+  alertLaneGraceSeconds: option({
+    name: 'PYTHON3_ALERT_LANE_GRACE_SECONDS', parse: integerBetween(0, 3_600), default: 30, accepts: 'seconds, 0 to 3,600',
+    description: 'How long a lane must be without worker node before `LANE_WITHOUT_WORKER` fires. At an ordinary start nodes come a few seconds after the first jobs.',
+  }),
+  alertRunbookUrl: option({
+    name: 'PYTHON3_ALERT_RUNBOOK_URL', parse: httpUrl, default: '', defaultText: 'none: the path in the repository', accepts: '`http://` or `https://` URL without user and password',
+    description: 'Where the pages of `docs/alerts/` can be read; alerts link to `<URL>/<NAME>.md`.',
+  }),
+  alertWebhookFormat: option({
+    name: 'PYTHON3_ALERT_WEBHOOK_FORMAT', parse: oneOf(...WEBHOOK_FORMATS), default: 'json', accepts: '`json`, `slack`, `teams` or `pagerduty`',
+    description: 'What is posted to `PYTHON3_ALERT_WEBHOOK_URL`: our own JSON, signed, or what Slack, Teams (adaptive card) or PagerDuty (Events v2) take.',
+  }),
+  alertWebhook2Url: option({
+    name: 'PYTHON3_ALERT_WEBHOOK_2_URL', parse: exactHttpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
+    description: 'A second webhook, told on its own: one that does not answer holds up no other.',
+  }),
+  alertWebhook2Format: option({
+    name: 'PYTHON3_ALERT_WEBHOOK_2_FORMAT', parse: oneOf(...WEBHOOK_FORMATS), default: 'json', accepts: '`json`, `slack`, `teams` or `pagerduty`',
+    description: 'Its format.',
+  }),
+  alertWebhook3Url: option({
+    name: 'PYTHON3_ALERT_WEBHOOK_3_URL', parse: exactHttpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',
+    description: 'A third webhook.',
+  }),
+  alertWebhook3Format: option({
+    name: 'PYTHON3_ALERT_WEBHOOK_3_FORMAT', parse: oneOf(...WEBHOOK_FORMATS), default: 'json', accepts: '`json`, `slack`, `teams` or `pagerduty`',
+    description: 'Its format.',
+  }),
+  alertPagerdutyKey: option({
+    name: 'PYTHON3_ALERT_PAGERDUTY_KEY', parse: matching(/^[A-Za-z0-9+_-]{16,64}$/, 'an integration key of PagerDuty'), default: '', defaultText: 'none', secret: true, accepts: 'integration key (Events API v2)',
+    description: 'Routing key of webhooks of the format `pagerduty`, whose URL is `https://events.pagerduty.com/v2/enqueue`.',
   }),
   alertWebhookUrl: option({
     name: 'PYTHON3_ALERT_WEBHOOK_URL', parse: exactHttpUrl, default: '', defaultText: 'none', secret: true, accepts: '`http://` or `https://` URL without user and password',

@@ -52,7 +52,7 @@ describe('the option table', () => {
   it('keeps secret what is secret', () => {
     const secret = Object.entries(optionTable).filter(([, option]) => (option as Option<unknown>).secret);
     expect(secret.map(([property]) => property)).toEqual([
-      'redisUrl', 'adminApiKey', 'developerApiKey', 'signingKey', 'signingKeys', 'alertWebhookUrl', 'alertmanagerUrl', 'metricsToken',
+      'redisUrl', 'adminApiKey', 'developerApiKey', 'signingKey', 'signingKeys', 'alertWebhook2Url', 'alertWebhook3Url', 'alertPagerdutyKey', 'alertWebhookUrl', 'alertmanagerUrl', 'metricsToken',
     ]); // prettier-ignore
   });
 });

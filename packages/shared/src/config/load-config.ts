@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { ClusterError } from '../errors/cluster-error';
 import { warnOfPorts } from './ephemeral-ports';
-import { isNearMiss } from './near-miss';
+import { isNearMiss, nearestName } from './near-miss';
 import type { Option } from './option';
 import { defaultPoolMax } from './default-pool-max';
 import { readMemory } from './memory-limit';
 import { optionTable, SLOTS_LEAST, SLOTS_MOST, type Config } from './option-table';
+import { throwProblems, type StartProblem } from './start-problems';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,32 +28,56 @@ const knownNames = new Set(
   }),
 );
 
+/** What a process cannot do without; others can. */
+export type RequiredSetting = keyof typeof REQUIRED;
+
+const REQUIRED = {
+  redisUrl: { code: 'REDIS_REQUIRED', text: 'REDIS_URL is required: the Redis that all hosts use.' },
+  signingKey: { code: 'SIGNING_KEY_REQUIRED', text: 'PYTHON3_SIGNING_KEY is required: the key that all hosts have.' },
+} as const satisfies Partial<Record<keyof Config, StartProblem>>;
+
+export interface ReadConfig extends LoadedConfig {
+  /** Where there are any, `config` has defaults in place of what is wrong, and must not be used to start. */
+  readonly problems: StartProblem[];
+  /** Settings that have a valid value. */
+  readonly isValid: (property: keyof Config) => boolean;
+}
+
 /**
  * Reads the whole configuration from an environment.
- * @throws ClusterError CONFIG_INVALID naming every problem at once.
+ * @throws ClusterError CONFIG_INVALID naming every problem at once; REDIS_REQUIRED, SIGNING_KEY_REQUIRED where only that is wrong
  */
-export function loadConfig(environment: Environment): LoadedConfig {
-  const problems: string[] = [];
+export function loadConfig(environment: Environment, required: readonly RequiredSetting[] = []): LoadedConfig {
+  const { config, warnings, secretFiles, problems } = readConfig(environment, required);
+  throwProblems(problems);
+  return { config, warnings, secretFiles };
+}
+
+/** The same for whoever has more to look at before it gives up, so that all of it is told together. */
+export function readConfig(environment: Environment, required: readonly RequiredSetting[] = []): ReadConfig {
+  const texts: string[] = [];
+  const invalid = new Set<keyof Config>();
   const values: Partial<Record<keyof Config, unknown>> = {};
   for (const [property, option] of options) {
-    values[property] = Object.freeze(readOption(option, environment, problems));
+    const before = texts.length;
+    values[property] = Object.freeze(readOption(option, environment, texts));
+    if (texts.length > before) invalid.add(property);
   }
   if (!isSet(optionTable.poolMax, environment)) values.poolMax = derivePoolMax(values as Config);
   const config = Object.freeze(values) as Config;
-  problems.push(...crossProblems(config));
+  texts.push(...crossProblems(config));
   const secretFiles = [...findSecretFiles(environment), config.redisTlsKey].filter(Boolean);
   const { nearMisses, unknown } = sortUnknownNames(environment);
-  problems.push(...nearMisses);
-  if (problems.length > 0) {
-    throw new ClusterError('CONFIG_INVALID', `Bad configuration:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
-  }
-  const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
+  texts.push(...nearMisses);
+  const missing = required.filter((property) => config[property] === '' && !invalid.has(property)).map((property) => REQUIRED[property]);
+  const problems: StartProblem[] = [...texts.map((text) => ({ code: 'CONFIG_INVALID' as const, text })), ...missing];
+  const warnings = unknown.map(({ name, meant }) => ignoredName(name, meant));
   if (config.drainSeconds < config.timeoutSeconds)
     warnings.push(
       `PYTHON3_DRAIN_SECONDS (${config.drainSeconds}) is below PYTHON3_TIMEOUT_SECONDS (${config.timeoutSeconds}): a stop ends jobs that had time left`,
     );
   warnings.push(...warnOfPorts({ [optionTable.port.name]: config.port, [optionTable.workerMetricsPort.name]: config.workerMetricsPort }));
-  return { config, warnings, secretFiles };
+  return { config, warnings, secretFiles, problems, isValid: (property) => !invalid.has(property) };
 }
 
 const isSet = ({ name, aliases = [] }: Option<unknown>, environment: Environment): boolean =>
@@ -64,6 +88,19 @@ function derivePoolMax({ maxMemoryMb, poolMin }: Config): number {
   const host = { cores: availableParallelism(), memoryBytes: readMemory().totalBytes, maxMemoryMb };
   return defaultPoolMax(host, Math.max(SLOTS_LEAST, poolMin), SLOTS_MOST);
 }
+
+/** Of a file of our own, whatever is like a setting is one that was misspelt: also where it does not begin with `PYTHON3_`. */
+export function warnOfNames(names: readonly string[]): string[] {
+  return names
+    .filter((name) => !knownNames.has(name) && !name.startsWith('PYTHON3_'))
+    .flatMap((name) => {
+      const meant = nearestName(name, [...knownNames]);
+      return meant === undefined ? [] : [ignoredName(name, meant)];
+    });
+}
+
+const ignoredName = (name: string, meant: string | undefined): string =>
+  `${name} is not a setting of this version and is ignored${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 
 const findSecretFiles = (environment: Environment): string[] =>
   [...knownNames]
@@ -90,9 +127,13 @@ interface Found {
   readonly text: string;
 }
 
-/** An empty variable counts as unset, as Compose files and shells produce them for absent values. */
+/**
+ * An empty variable counts as unset, as Compose files and shells produce them for absent values. Around a secret white space and
+ * line ends are none of it, wherever it comes from: else the same key would be another one by its file and by its variable.
+ */
 function readText(name: string, option: Option<unknown>, environment: Environment, problems: string[]): Found | undefined {
-  const direct = environment[name];
+  const given = environment[name];
+  const direct = option.secret ? given?.trim() : given;
   if (direct !== undefined && direct !== '') return { name, text: direct };
   const path = option.secret ? environment[`${name}_FILE`] || findCredential(name, environment) : undefined;
   if (path === undefined) return undefined;
@@ -130,6 +171,9 @@ function crossProblems(config: Config): string[] {
   if (config.adminApiKey !== '' && config.adminApiKey === config.developerApiKey) {
     problems.push('PYTHON3_ADMIN_APIKEY and PYTHON3_DEVELOPER_APIKEY must differ');
   }
+  const formats = [config.alertWebhookFormat, config.alertWebhook2Format, config.alertWebhook3Format];
+  if (formats.includes('pagerduty') && config.alertPagerdutyKey === '')
+    problems.push('PYTHON3_ALERT_PAGERDUTY_KEY must be set for the webhook format pagerduty');
   problems.push(...tlsProblems(config));
   return problems;
 }
@@ -147,13 +191,18 @@ function tlsProblems({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): string[
   }
 }
 
-function sortUnknownNames(environment: Environment): { nearMisses: string[]; unknown: string[] } {
+interface UnknownName {
+  readonly name: string;
+  readonly meant: string | undefined;
+}
+
+function sortUnknownNames(environment: Environment): { nearMisses: string[]; unknown: UnknownName[] } {
   const nearMisses: string[] = [];
-  const unknown: string[] = [];
+  const unknown: UnknownName[] = [];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('PYTHON3_') || knownNames.has(name)) continue;
-    const meant = [...knownNames].find((known) => isNearMiss(name, known));
-    if (meant === undefined) unknown.push(name);
+    const meant = nearestName(name, [...knownNames]);
+    if (meant === undefined || !isNearMiss(name, meant)) unknown.push({ name, meant });
     else nearMisses.push(`${name} is not a setting; did you mean ${meant}?`);
   }
   return { nearMisses, unknown };

@@ -4,6 +4,8 @@ export interface ErrorDefinition {
   /** One sentence; a thrower may give a more exact one. */
   readonly message: string;
   readonly retryAfterSeconds?: number;
+  /** What a command ends with that cannot start for it: 2 where a setting of this host must be changed first, else 1. */
+  readonly exitCode?: 1 | 2;
   /** For `docs/errors.md`: when it happens and what to do. */
   readonly meaning: string;
 }
@@ -52,7 +54,7 @@ export const errorTable = {
   PROGRAM_QUARANTINED: { status: 429, message: 'This program is quarantined.', retryAfterSeconds: 60, meaning: 'The same program of the same caller has crashed or broken default limits `PYTHON3_QUARANTINE_BREACHES` times, and is refused for `PYTHON3_QUARANTINE_SECONDS`; then one job may try it. Mend the program (another text is another program), or have an admin release it: `quarantineId` in the error. Jobs that were accepted before end `rejected` with this code.' },
   QUARANTINE_NOT_FOUND: { status: 404, message: 'Nothing is quarantined under that id.', meaning: 'The entry has been released or forgotten, or never existed. `GET /api/v1/quarantine` lists those that stand.' },
   ALERT_NOT_FOUND: { status: 404, message: 'There is no alert with that id that is not resolved.', meaning: 'The alert has resolved, or never existed. `GET /api/v1/alerts` lists those that stand.' },
-  REDIS_UNSUITABLE: { status: 503, message: 'This Redis must not be used; nothing was accepted.', retryAfterSeconds: 5, meaning: 'Redis is set up so that accepted jobs could be lost: it evicts keys, keeps too little on disk for `PYTHON3_DURABILITY`, or is too old. The message names every problem and what to set. At start: exit code 1. Later, as after a failover to another server: no job is accepted or taken until it is mended; it is looked at again every 2 s.' },
+  REDIS_UNSUITABLE: { status: 503, exitCode: 1, message: 'This Redis must not be used; nothing was accepted.', retryAfterSeconds: 5, meaning: 'Redis is set up so that accepted jobs could be lost: it evicts keys, keeps too little on disk for `PYTHON3_DURABILITY`, or is too old. The message names every problem and what to set. Later, as after a failover to another server: no job is accepted or taken until it is mended; it is looked at again every 2 s.' },
   DURABILITY_UNAVAILABLE: { status: 503, message: 'No replica of Redis confirmed the job; it was not accepted.', retryAfterSeconds: 2, meaning: 'With `PYTHON3_DURABILITY=replica`: no replica confirmed within a second. With `jobId` in the error, the job had been written and was taken back before anybody started it; only a failover in this very moment could bring it back. Without, nothing was written. Send it again after `Retry-After`; see that a replica is connected.' },
   SHUTTING_DOWN: { status: 503, message: 'This replica is shutting down.', retryAfterSeconds: 1, meaning: 'Sent while a replica drains. Another replica will answer.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.', meaning: 'A defect. The log has the details under the same `requestId`.' },
@@ -64,18 +66,19 @@ export const errorTable = {
   JOB_REPLAYED: { status: null, message: 'A job with this id has finished already, or was never accepted.', meaning: 'Logged by worker nodes: a finished or unknown job stood in the queue again. It is not run.' },
   PAYLOAD_MISSING: { status: null, message: 'The job’s payload is no longer in Redis.', meaning: 'In outcomes of status `rejected`: the separately stored payload of a large job was removed before it ran.' },
 
-  CONFIG_INVALID: { status: null, message: 'The configuration is not valid.', meaning: 'Printed at start with every problem at once; exit code 2.' },
-  PORT_IN_USE: { status: null, message: 'The port is in use.', meaning: 'Another process listens on `PORT`; exit code 1.' },
-  ALREADY_RUNNING: { status: null, message: 'This clone is running already.', meaning: 'A second `npm start` in one clone; exit code 1, naming the process.' },
-  CLUSTER_NOT_FOUND: { status: null, message: 'The cluster of this clone was not found.', meaning: '`top`, `sign-in` and the examples: nothing answers where the cluster should be, or what answers has not its signing key. No API key was sent. Exit code 1. Start the cluster, or name its address by `--url` and the key by `--key-file`.' },
-  REDIS_REQUIRED: { status: null, message: 'REDIS_URL is required.', meaning: '`api` and `worker` share a Redis; only `start` brings its own.' },
-  SIGNING_KEY_REQUIRED: { status: null, message: 'PYTHON3_SIGNING_KEY is required.', meaning: 'All hosts need the same master key.' },
-  REDIS_NOT_FOUND: { status: null, message: 'No Redis server was found or could be installed.', meaning: 'Install `redis-server` or `valkey-server`, or set `REDIS_URL`.' },
-  REDIS_START_FAILED: { status: null, message: 'The Redis of this clone did not come up.', meaning: 'A server was found and started, and ended or did not answer; exit code 1. The message has its last words. A damaged append-only file is mended by `redis-check-aof --fix`, on a copy.' },
-  START_FAILED: { status: null, message: 'The cluster did not come up.', meaning: '`start` only: the API or the worker node ended while they started, refused the first job, or did not answer within a minute; exit code 1. The message says which, with the last words of the log. A first job that has to wait is no failure.' },
-  PYTHON_NOT_FOUND: { status: null, message: 'No Python 3.11 or newer was found or could be installed.', meaning: 'Install Python, or set `PYTHON3_PATH`.' },
-  ISOLATION_INSUFFICIENT: { status: null, message: 'This host cannot give the isolation level PYTHON3_ISOLATION asks for.', meaning: 'The worker node does not start. Lower the setting knowingly, or move the worker to another host.' },
-  TEMPLATE_START_FAILED: { status: null, message: 'A template process did not come up.', meaning: 'The interpreter or a module of `PYTHON3_PRELOAD` cannot be started or imported; the log has its last words.' },
+  CONFIG_INVALID: { status: null, exitCode: 2, message: 'The configuration is not valid.', meaning: 'Printed at start, with every problem at once. Mend all of them.' },
+  PORT_IN_USE: { status: null, exitCode: 2, message: 'The port is in use.', meaning: 'Another process listens on `PORT`, or on `PYTHON3_WORKER_METRICS_PORT`. Stop it, or name another port.' },
+  ALREADY_RUNNING: { status: null, exitCode: 1, message: 'This clone is running already.', meaning: 'A second `npm start` in one clone. The message names the process.' },
+  CLUSTER_NOT_FOUND: { status: null, exitCode: 1, message: 'The cluster of this clone was not found.', meaning: '`top`, `sign-in` and the examples: nothing answers where the cluster should be, or what answers has not its signing key. No API key was sent. Start the cluster, or name its address by `--url` and the key by `--key-file`.' },
+  REDIS_REQUIRED: { status: null, exitCode: 2, message: 'REDIS_URL is required.', meaning: '`api` and `worker` share a Redis; only `start` brings its own.' },
+  SIGNING_KEY_REQUIRED: { status: null, exitCode: 2, message: 'PYTHON3_SIGNING_KEY is required.', meaning: 'All hosts need the same master key.' },
+  SIGNING_KEY_MISMATCH: { status: 503, exitCode: 2, message: 'PYTHON3_SIGNING_KEY is not the cluster’s.', retryAfterSeconds: 5, meaning: 'Printed at start; from an API replica that runs already, nothing was accepted. The cluster signs with a key that this process has neither in `PYTHON3_SIGNING_KEY` nor in `PYTHON3_SIGNING_KEYS`. The message has both key ids. Give it the key of the other hosts; see [rotation](security-model.md#rotating-the-master-key). Where it is meant to be the new key, run `python3-cluster adopt-signing-key` once.' },
+  REDIS_NOT_FOUND: { status: null, exitCode: 2, message: 'No Redis server was found or could be installed.', meaning: 'Install `redis-server` or `valkey-server`, or set `REDIS_URL`.' },
+  REDIS_START_FAILED: { status: null, exitCode: 1, message: 'The Redis of this clone did not come up.', meaning: 'A server was found and started, and ended or did not answer. The message has its last words. A damaged append-only file is mended by `redis-check-aof --fix`, on a copy.' },
+  START_FAILED: { status: null, exitCode: 1, message: 'The cluster did not come up.', meaning: '`start` only: the API or the worker node ended while they started, refused the first job, or did not answer within a minute. The message says which, with the last words of the log. A first job that has to wait is no failure.' },
+  PYTHON_NOT_FOUND: { status: null, exitCode: 2, message: 'No Python 3.11 or newer was found or could be installed.', meaning: 'Install Python, or set `PYTHON3_PATH`.' },
+  ISOLATION_INSUFFICIENT: { status: null, exitCode: 2, message: 'This host cannot give the isolation level PYTHON3_ISOLATION asks for.', meaning: 'The worker node does not start. Lower the setting knowingly, or move the worker to another host.' },
+  TEMPLATE_START_FAILED: { status: null, exitCode: 2, message: 'A template process did not come up.', meaning: 'The interpreter or a module of `PYTHON3_PRELOAD` cannot be started or imported; the log has its last words.' },
 } as const satisfies Record<string, ErrorDefinition>; // prettier-ignore
 
 export type ErrorCode = keyof typeof errorTable;

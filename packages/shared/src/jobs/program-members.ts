@@ -30,7 +30,11 @@ export async function sliceProgram(kind: RunKind, payload: Buffer): Promise<read
  */
 export async function programIdOf(kind: RunKind, payload: Buffer): Promise<string | undefined> {
   const slices = await sliceProgram(kind, payload);
-  if (slices === undefined) return undefined;
+  return slices && programIdOfSlices(kind, slices);
+}
+
+/** The same, for whoever has the slices already. */
+export function programIdOfSlices(kind: RunKind, slices: readonly Buffer[]): string {
   const hash = createHash('sha256').update(kind);
   for (const slice of slices) hash.update(`\n${slice.length}\n`).update(slice);
   return `code:${hash.digest('base64url')}`;

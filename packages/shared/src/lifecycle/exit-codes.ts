@@ -1,9 +1,9 @@
 /** Exit codes of `python3-cluster`, by name. */
 export const EXIT_CODES = {
   ok: 0,
-  /** A taken port, a second start, an unreachable or unsuitable service, a folder or address that cannot be used. */
+  /** A second start, an unreachable or unsuitable service, an address that is not there: trying again may help. */
   cannotStart: 1,
-  /** Bad configuration or command line. */
+  /** Bad command line, or settings that cannot work on this host: trying again changes nothing. */
   usage: 2,
   /** Stopped, but not everything ended within its time, or a second signal came. */
   forced: 3,

@@ -1,3 +1,4 @@
+import { counted } from '../alerts/counted';
 import type { Job } from '../jobs/job';
 import { isSharedProgram, programIdOf } from '../jobs/program-members';
 import { BASE_ENVIRONMENT } from './quarantine-key';
@@ -21,7 +22,13 @@ export async function findQuarantine(
 /** Seconds until a job may try the program; at least 1, for `Retry-After`. */
 export const secondsLeft = ({ until }: QuarantineEntry, now = Date.now()): number => Math.max(1, Math.ceil((until - now) / 1_000));
 
-/** Why a job is refused, in words for its caller. */
-export function quarantineMessage({ breaches, lastStatus }: QuarantineEntry): string {
-  return `This program is quarantined: ${breaches} of its latest runs broke their limits or crashed, the last one with '${lastStatus}'.`;
+/** Why a job is refused, for how long, and who can help, in words for its caller. */
+export function quarantineMessage(entry: QuarantineEntry, now = Date.now()): string {
+  const { id, breaches, lastStatus, until } = entry;
+  const why = `This program is quarantined: ${breaches} of its latest runs broke their limits or crashed, the last one with '${lastStatus}'.`;
+  const when =
+    until > now
+      ? `It is refused until ${new Date(until).toISOString()}, for ${counted(secondsLeft(entry, now), 'second')} more; then one job may try it.`
+      : 'Its time is over: one job tries it now, and releases it if it breaks no limit.';
+  return `${why} ${when} A program with another text runs at once. An admin can release this one before: DELETE /api/v1/quarantine/${id}.`;
 }

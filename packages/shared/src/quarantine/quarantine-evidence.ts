@@ -18,12 +18,20 @@ export interface QuarantineEvidence extends QuarantineKey {
   /** Epoch milliseconds. */
   readonly at: number;
   /** null: runs that broke nothing. */
-  readonly breach: { readonly status: BreachStatus; readonly jobId: string } | null;
+  readonly breach: BreachEvidence | null;
   /** Runs. */
   readonly count: number;
 }
 
 const records = defineSealedRecord<QuarantineEvidence>({ scope: 'quarantine-evidence', version: 1 });
+
+export interface BreachEvidence {
+  readonly status: BreachStatus;
+  readonly jobId: string;
+  /** By what people know the program again; absent from older versions. */
+  readonly firstLine?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
 
 export const sealEvidence = (keyRing: KeyRing, keys: RedisKeys, evidence: QuarantineEvidence): Buffer =>
   records.seal(keyRing, keys.quarantineChannel, evidence);

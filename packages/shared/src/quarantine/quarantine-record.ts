@@ -30,6 +30,9 @@ export interface QuarantineEntry extends RecordOfKey {
   /** How the last one ended. */
   readonly lastStatus: BreachStatus;
   readonly lastJobId: string;
+  /** By what people know the program again: its first line, and the labels of that job. For admins and its owner only. */
+  readonly firstLine?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** Worker nodes that saw them, at most a few. */
   readonly workers: readonly string[];
 }

@@ -9,7 +9,11 @@ import { listenOn } from './listen-on';
 const connect = (): Redis =>
   connectRedis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { profile: 'patient', name: 'listens', onError: () => undefined });
 const [subscriber, publisher] = [connect(), connect()];
-const [one, other, foreign] = ['one', 'other', 'foreign'].map((name) => `${randomBytes(5).toString('hex')}-${name}`) as [string, string, string];
+const [one, other, foreign] = ['one', 'other', 'foreign'].map((name) => `${randomBytes(5).toString('hex')}-${name}`) as [
+  string,
+  string,
+  string,
+];
 const logger = pino({ level: 'silent' });
 
 afterAll(() => {

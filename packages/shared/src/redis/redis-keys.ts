@@ -35,6 +35,8 @@ export interface RedisKeys {
   /** Sorted sets: names that are counted for themselves, and for each a hash. */
   readonly countedNames: (lane: string, family: 'programs' | 'callers' | 'errors') => string;
   readonly namedCounts: (lane: string, member: 'program' | 'caller', name: string) => string;
+  /** Hash: program and owner → sealed, by what people know it again (`program-notes.ts`). */
+  readonly programNotes: (lane: string) => string;
   /** Hash, an hour: keys of the lane that a script could not use, and why (`script-guards.ts`). */
   readonly damaged: (lane: string) => string;
   /** String, a minute: the last batch of samples of a worker node that was added. */
@@ -91,8 +93,15 @@ export interface RedisKeys {
   readonly alertHistory: string;
   /** List: sealed steps of alerts that the webhook has not been told of yet, oldest first. */
   readonly alertOutbox: string;
+  /** The same of the second and third webhook. */
+  readonly alertOutbox2: string;
+  readonly alertOutbox3: string;
   /** Hash: name and subject → sealed, what happened last of that kind (`alert-events.ts`). */
   readonly alertEvents: string;
+  /** String, sealed: which signing key the cluster has (`signing-probe.ts`). */
+  readonly signingProbe: string;
+  /** String, short-lived: how often and since when a job was handed back by worker nodes that have not got its key. */
+  readonly handedBack: (lane: string, jobId: string) => string;
   /** String that is written and expires, to learn whether Redis takes writes. */
   readonly writeProbe: (replicaId: string) => string;
 }
@@ -116,6 +125,7 @@ export function createRedisKeys(namespace: string): RedisKeys {
     minuteCounts: (lane, minute) => `${namespace}:{${lane}}:minute:${minute}`,
     countedNames: (lane, family) => `${namespace}:{${lane}}:${family}`,
     namedCounts: (lane, member, name) => `${namespace}:{${lane}}:${member}:${name}`,
+    programNotes: (lane) => `${namespace}:{${lane}}:program-notes`,
     damaged: (lane) => `${namespace}:{${lane}}:damaged`,
     samplesMark: (lane, workerId) => `${namespace}:{${lane}}:samples:${workerId}`,
     lanes: `${namespace}:lanes`,
@@ -144,7 +154,11 @@ export function createRedisKeys(namespace: string): RedisKeys {
     alerts: `${namespace}:{~elected}:alerts`,
     alertHistory: `${namespace}:{~elected}:alert-history`,
     alertOutbox: `${namespace}:{~elected}:alert-outbox`,
+    alertOutbox2: `${namespace}:{~elected}:alert-outbox-2`,
+    alertOutbox3: `${namespace}:{~elected}:alert-outbox-3`,
     alertEvents: `${namespace}:alert-events`,
+    signingProbe: `${namespace}:signing-probe`,
+    handedBack: (lane, jobId) => `${namespace}:{${lane}}:handed-back:${jobId}`,
     writeProbe: (replicaId) => `${namespace}:probe:${replicaId}`,
   };
 }

@@ -20,8 +20,17 @@ export interface WorkerHeartbeat {
   /** Grows by one with each heartbeat, so that readers need not trust each other's clocks. */
   readonly sequence: number;
   readonly draining: boolean;
+  /** Which signing keys it has; absent in heartbeats of older versions. */
+  readonly signing?: WorkerSigning;
   /** How its host stands; absent until it has been looked at. */
   readonly host?: HostFigures;
+}
+
+export interface WorkerSigning {
+  /** Id of the key that it signs with. */
+  readonly keyId: string;
+  /** Of all keys that it believes, that one first. */
+  readonly keyIds: readonly string[];
 }
 
 export interface HostFigures {

@@ -18,6 +18,11 @@ export class KeyRing {
     for (const master of [current, ...former]) this.masters.set(keyIdOf(master), Buffer.from(master, 'utf8'));
   }
 
+  /** Ids of all masters, that which signs first. */
+  get keyIds(): readonly string[] {
+    return [...this.masters.keys()];
+  }
+
   /** undefined where the key id is not one of ours. */
   deriveKey(keyId: string, purpose: KeyPurpose, scope: string): Buffer | undefined {
     const master = this.masters.get(keyId);

@@ -37,6 +37,9 @@ export function* openingSeal(keyRing: KeyRing, context: SealContext, sealed: Buf
   return parts.content;
 }
 
+/** The id of the master key that it says to be sealed with; undefined where it is no sealed text. Anybody can write one. */
+export const keyIdOfSeal = (sealed: Buffer): string | undefined => splitSeal(sealed)?.keyId;
+
 /** The content without any check: only for choosing the context to check it with. */
 export const readUnverified = (sealed: Buffer): Buffer | undefined => splitSeal(sealed)?.content;
 

@@ -148,12 +148,13 @@ const laneTypes = (keys: RedisKeys, lane: string): [string, string][] => [
   ...Object.entries(QUEUE_TYPES).map(([name, type]): [string, string] => [keys.queueEntry(lane, name), type]),
   [keys.cancels(lane), 'zset'], [keys.openJobs(lane), 'zset'], [keys.outcomeExpiry(lane), 'zset'], [keys.outcomeBytes(lane), 'hash'],
   [keys.gone(lane), 'zset'], [keys.queuedBytes(lane), 'integer'], [keys.counts(lane), 'hash'], [keys.damaged(lane), 'hash'],
+  [keys.queuedBytes(lane), 'integer'], [keys.counts(lane), 'hash'], [keys.damaged(lane), 'hash'], [keys.programNotes(lane), 'hash'],
   ...(['programs', 'callers', 'errors'] as const).map((family): [string, string] => [keys.countedNames(lane, family), 'zset']),
 ]; // prettier-ignore
 
 const sharedTypes = (keys: RedisKeys): [string, string][] => [
   [keys.lanes, 'set'], [keys.workers, 'hash'], [keys.quarantine, 'hash'], [keys.quarantineVersion, 'integer'], [keys.elected, 'string'],
-  [keys.figureHistory, 'zset'], [keys.alerts, 'hash'], [keys.alertHistory, 'list'], [keys.alertOutbox, 'list'], [keys.alertEvents, 'hash'],
+  [keys.figureHistory, 'zset'], [keys.alerts, 'hash'], [keys.alertHistory, 'list'], [keys.alertOutbox, 'list'], [keys.alertOutbox2, 'list'], [keys.alertOutbox3, 'list'], [keys.alertEvents, 'hash'],
   [keys.allJobs, 'zset'],
 ]; // prettier-ignore
 

@@ -8,6 +8,8 @@ export interface HousekeeperOptions {
   readonly lanes: readonly string[];
   /** What is done at each pass, one after the other, for all lanes of the cluster. Each bounds its own work. */
   readonly chores: readonly Chore[];
+  /** Whether this node must keep its hands off: what it cannot verify it would take for forged. */
+  readonly isForeign?: () => boolean;
   readonly logger: Logger;
 }
 
@@ -73,8 +75,9 @@ export class Housekeeper {
   }
 
   private async run(): Promise<void> {
-    const { redis, keys, chores, logger } = this.options;
+    const { redis, keys, chores, isForeign, logger } = this.options;
     if (redis.status !== 'ready') return;
+    if (isForeign?.() === true) return this.resign();
     try {
       // At each pass: Redis may have come back empty.
       await this.nameLanes();
@@ -87,6 +90,12 @@ export class Housekeeper {
     } catch (error) {
       logger.warn({ error: String(error) }, 'housekeeping not done');
     }
+  }
+
+  private async resign(): Promise<void> {
+    if (!this.isElected) return;
+    this.isElected = false;
+    await this.lease.release().catch(() => undefined);
   }
 
   private async runChore(chore: Chore, lanes: readonly string[]): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type RedisKeys,
 } from '@python3-cluster/shared';
 import type { JobTrace } from './job-trace';
+import { handBack, type HandBackTools } from './hand-back';
 import { holdBack } from './hold-back';
 import { rejected, stopped, type Verdict } from './judge-run';
 import { loadContent } from './load-content';
@@ -18,7 +19,7 @@ import type { Processed } from './processed';
 import { readJobHead } from './read-job-head';
 import type { ReceivedJob } from './received-job';
 import type { StartRules } from './take-job';
-import { verifyJob, type RejectionCode } from './verify-job';
+import { verifyJob, type Refusal } from './verify-job';
 
 export interface AdmissionTools {
   readonly config: Config;
@@ -27,6 +28,7 @@ export interface AdmissionTools {
   readonly large: Pick<LargeContent, 'read'>;
   readonly keys: RedisKeys;
   readonly keyRing: KeyRing;
+  readonly signing: HandBackTools['signing'];
   readonly level: IsolationLevel;
   readonly logger: Logger;
 }
@@ -53,7 +55,11 @@ export async function admitJob(tools: AdmissionTools, received: ReceivedJob, tra
   const content = await loadContent(large, keys, received);
   if (!content.ok) return refuse(tools, received, trace, content);
   const verification = await verifyJob(keyRing, lane, jobId, content.sealed, Date.now());
-  if (!verification.ok) return refuse(tools, received, trace, verification);
+  if (!verification.ok) {
+    const notBefore = verification.code === 'JOB_SIGNATURE_INVALID' ? await handBack(tools, received, content.sealed) : undefined;
+    if (notBefore !== undefined) return { kind: 'back', processed: { kind: 'later', notBefore } };
+    return refuse(tools, received, trace, verification);
+  }
   const { job, payload } = verification;
   trace.belongsTo(job);
   if (level === 'D' && job.mode === 'restricted') return closed(job, rejected('ISOLATION_INSUFFICIENT', NOTHING_CONTAINS_IT));
@@ -78,13 +84,13 @@ export const closingOf = (job: Job, verdict: Verdict, programId?: string): Closi
 
 const closed = (job: Job, verdict: Verdict): JobAdmission => ({ kind: 'closed', closing: closingOf(job, verdict) });
 
-interface Refusal {
-  readonly code: RejectionCode;
-  readonly message: string;
-}
-
 /** The content cannot be believed: where the outcome goes is read from the job's sealed record instead. */
-async function refuse(tools: AdmissionTools, { lane, jobId }: ReceivedJob, trace: JobTrace, refusal: Refusal): Promise<JobAdmission> {
+async function refuse(
+  tools: AdmissionTools,
+  { lane, jobId }: ReceivedJob,
+  trace: JobTrace,
+  refusal: Omit<Refusal, 'ok'>,
+): Promise<JobAdmission> {
   const { code, message } = refusal;
   tools.logger.error({ event: 'security', errorCode: code, jobId, lane }, `job refused: ${message}`);
   const head = await readJobHead(tools, lane, jobId);

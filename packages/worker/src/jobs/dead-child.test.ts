@@ -82,8 +82,9 @@ async function run(delivery: Delivery, deadChildren: number): Promise<{ outcome:
   const workerId = 'node-1';
   const large = new LargeContent(redis);
   const processor = new JobProcessor({
-    admission: { config, redis, large, keys, keyRing, level: 'A', logger },
+    admission: { config, redis, large, keys, keyRing, level: 'A', logger, signing: { now: () => Promise.resolve('fits') } },
     pool,
+    programs: { note: () => Promise.resolve() },
     quarantine: new Quarantine({ config, redis, keys, keyRing, workerId, list: new QuarantineList({ redis, keys, keyRing, logger }), logger }),
     attempts: new Attempts({
       config, redis, keys, workerId, allowedModules: RESTRICTED_MODULES, processLimit: { current: 256 }, logger,

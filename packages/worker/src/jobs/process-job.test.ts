@@ -43,10 +43,19 @@ const ended = (status: 'succeeded' | 'timed_out'): AttemptsEnd =>
     isWarm: false,
   }) as unknown as AttemptsEnd;
 
+/** What Redis answers where a job was handed back for the first time. */
+const COUNTED = () => [
+  [null, 1],
+  [null, 1],
+  [null, String(Date.now())],
+  [null, 1],
+];
+
 interface Scene {
   readonly job?: Job;
   readonly entry?: unknown;
   readonly level?: IsolationLevel;
+  readonly signing?: 'fits' | 'foreign';
   readonly head?: Buffer | null;
   readonly borrow?: () => Promise<Slot>;
   readonly admission?: Admission;
@@ -71,9 +80,25 @@ async function play(scene: Scene = {}): Promise<Played> {
     tell(step);
     return Promise.resolve({ kind: 'done' });
   };
-  const redis = { hgetBuffer: () => Promise.resolve(scene.head ?? null) } as unknown as Redis;
+  const counting = {
+    hincrby: () => counting,
+    hsetnx: () => counting,
+    hget: () => counting,
+    pexpire: () => counting,
+    exec: () => Promise.resolve(COUNTED()),
+  };
+  const redis = { hgetBuffer: () => Promise.resolve(scene.head ?? null), multi: () => counting } as unknown as Redis;
   const processor = new JobProcessor({
-    admission: { config, redis, large: { read: () => Promise.resolve(undefined) }, keys, keyRing, level, logger },
+    admission: {
+      config,
+      redis,
+      large: { read: () => Promise.resolve(undefined) },
+      keys,
+      keyRing,
+      level,
+      logger,
+      signing: { now: () => Promise.resolve(scene.signing ?? 'fits') },
+    },
     pool: {
       borrow: () => {
         tell('borrow');
@@ -81,6 +106,7 @@ async function play(scene: Scene = {}): Promise<Played> {
       },
       release: () => tell('release'),
     },
+    programs: { note: () => Promise.resolve() },
     quarantine: {
       admit: () => Promise.resolve(admission),
       settle: (_job, _payload, _admission, status) => {
@@ -129,6 +155,12 @@ describe('a job on its way through a worker node', () => {
   ])('is refused for %s, without a slot', async (_, scene, code) => {
     const { steps, closing } = await play(scene);
     expect([steps, closing?.verdict.error?.type]).toEqual([['close rejected'], code]);
+  });
+
+  it('goes to another node where this one has not got the cluster’s key, and is refused where it has', async () => {
+    const entry = { sealed: sealJob(new KeyRing('x'.repeat(32)), jobWith(), Buffer.from('{}')).toString('utf8') };
+    expect((await play({ entry, signing: 'foreign' })).processed).toMatchObject({ kind: 'later' });
+    expect((await play({ entry, signing: 'fits' })).steps).toEqual(['close rejected']);
   });
 
   it('is not refused for level D in ADMIN mode', async () => {

@@ -1,4 +1,5 @@
 import { endsWithItsCaller, hasErrorCode } from '@python3-cluster/shared';
+import type { ProgramNoter } from '../metrics/program-noter';
 import type { Pool, Slot } from '../pool/pool';
 import type { Quarantine } from '../quarantine/quarantine';
 import { UNTRACED, type JobTrace, type TraceJob } from './job-trace';
@@ -17,6 +18,8 @@ export interface JobProcessorOptions {
   readonly admission: AdmissionTools;
   readonly pool: Pick<Pool, 'borrow' | 'release'>;
   readonly quarantine: Pick<Quarantine, 'admit' | 'settle'>;
+  /** Keeps what people know programs by. */
+  readonly programs: Pick<ProgramNoter, 'note'>;
   readonly attempts: Pick<Attempts, 'run'>;
   readonly endings: Pick<Endings, 'close' | 'conclude' | 'exhaust'>;
   /** undefined: traces are not configured. */
@@ -81,7 +84,7 @@ export class JobProcessor {
   }
 
   private async runUnlessQuarantined(runnable: RunnableJob): Promise<Processed> {
-    const { quarantine, attempts } = this.options;
+    const { programs, quarantine, attempts } = this.options;
     const { job, payload, received } = runnable;
     const admission = await quarantine.admit(job, payload);
     if (!admission.isAdmitted) return this.close(runnable, rejected('PROGRAM_QUARANTINED', admission.message));
@@ -91,6 +94,7 @@ export class JobProcessor {
       evidence = evidenceOf(end, received.signal);
       // Before the outcome is known to anybody: whoever calls again upon it meets what it led to.
       if (evidence !== undefined) await quarantine.settle(job, payload, admission, evidence);
+      if (end.kind === 'ended') void programs.note(job, payload);
       return await this.conclude(runnable, end);
     } finally {
       // A trial that did not run must not keep others from trying.

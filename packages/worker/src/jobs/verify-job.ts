@@ -1,8 +1,12 @@
 import { findSigningLane, inTurns, openingJob, type ErrorCode, type Job, type KeyRing } from '@python3-cluster/shared';
 
-export type Verification =
-  | { readonly ok: true; readonly job: Job; readonly payload: Buffer }
-  | { readonly ok: false; readonly code: RejectionCode; readonly message: string };
+export type Verification = { readonly ok: true; readonly job: Job; readonly payload: Buffer } | Refusal;
+
+export interface Refusal {
+  readonly ok: false;
+  readonly code: RejectionCode;
+  readonly message: string;
+}
 
 export type RejectionCode = Extract<
   ErrorCode,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import {
   listenOn,
-  asBreach, BASE_ENVIRONMENT, createEvidenceId, findQuarantine, isHalfOpen, openEvidence, programIdOf, quarantineIdOf, quarantineMessage, sealEvidence,
+  asBreach, BASE_ENVIRONMENT, createEvidenceId, findQuarantine, firstLineOf, isHalfOpen, openEvidence, programIdOf, programIdOfSlices, quarantineIdOf, quarantineMessage, sealEvidence, sliceProgram,
   type Config, type Job, type KeyRing, type Logger, type OutcomeStatus, type QuarantineEntry, type QuarantineEvidence, type QuarantineList, type RedisKeys,
 } from '@python3-cluster/shared'; // prettier-ignore
 import { countsAsBreach } from './counts-as-breach';
@@ -101,11 +101,13 @@ export class Quarantine {
   }
 
   private async accuse(job: Job, payload: Buffer, status: NonNullable<ReturnType<typeof asBreach>>): Promise<void> {
-    const program = await programIdOf(job.kind, payload);
-    if (program === undefined) return;
+    const slices = await sliceProgram(job.kind, payload);
+    if (slices === undefined) return;
+    const program = programIdOfSlices(job.kind, slices);
+    const firstLine = job.kind === 'call' || slices[0] === undefined ? (job.program ?? '') : firstLineOf(slices[0]);
     // What was clean before must not come after.
     this.tellClean();
-    await this.tell({ owner: job.owner, program, breach: { status, jobId: job.id }, count: 1 });
+    await this.tell({ owner: job.owner, program, breach: { status, jobId: job.id, firstLine, labels: job.labels ?? {} }, count: 1 });
   }
 
   private async countClean(job: Job, payload: Buffer): Promise<void> {
@@ -162,7 +164,8 @@ export class Quarantine {
     const until = at + config.quarantineSeconds * 1_000;
     await list.put({ version: 1, state: 'quarantined', id, ...key, at, until, ...why });
     logger.error(
-      { event: 'quarantine', quarantineId: id, owner: key.owner, program: key.program, until, ...why },
+      // Not its first line: code is never logged.
+      { event: 'quarantine', quarantineId: id, owner: key.owner, program: key.program, until, ...withoutCode(why) },
       'a program keeps crashing or breaking its limits; it is quarantined',
     );
   }
@@ -185,3 +188,10 @@ export class Quarantine {
     }
   }
 }
+
+const withoutCode = ({ breaches, lastStatus, lastJobId, workers }: Omit<Conviction, 'key'>): object => ({
+  breaches,
+  lastStatus,
+  lastJobId,
+  workers,
+});

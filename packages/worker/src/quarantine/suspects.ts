@@ -22,6 +22,8 @@ export interface Conviction {
   readonly breaches: number;
   readonly lastStatus: BreachStatus;
   readonly lastJobId: string;
+  readonly firstLine?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly workers: readonly string[];
 }
 
@@ -110,7 +112,8 @@ export class Suspects {
     if (failures < this.options.breaches || failures <= successes) return undefined;
     if (key.owner === null && (owners.size < WITNESSES || workers.size < WITNESSES)) return undefined;
     this.drop(id, suspect);
-    return { key, breaches: failures, lastStatus: breach.status, lastJobId: breach.jobId, workers: [...workers] };
+    const { status: lastStatus, jobId: lastJobId, ...known } = breach;
+    return { key, breaches: failures, lastStatus, lastJobId, workers: [...workers], ...known };
   }
 
   private suspect(id: string, key: QuarantineKey): Suspect {
