@@ -7,6 +7,7 @@ import { formatWatch } from '@python3-cluster/shared';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster, type TestClusterOptions } from '../support/test-cluster';
 import { assertOwnAnswers, call } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
+import { jobsOf } from '../support/jobs';
 import { TcpProxy } from '../support/tcp-proxy';
 import { freePort, startPrivateRedis } from '../support/test-redis';
 import { waitFor } from '../support/wait-for';
@@ -22,11 +23,8 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-const submit = async (code: string, key = DEVELOPER_KEY): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', { code }, { key });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
+const jobs = jobsOf(() => cluster);
+const submit = (code: string): Promise<string> => jobs.submit({ code });
 const read = (id: string, options?: EventReaderOptions): EventReader => {
   const reader = new EventReader(cluster, id, options);
   readers.push(reader);
