@@ -44,7 +44,7 @@ These attacks take a cluster, a socket or Redis. Each has a test of its own.
 | limits | files by the thousand, unlinked, mapped, on their way through a socket; more than there is room for | \`create-slots.test.ts\`, \`runner/scratch-usage.test.ts\` |
 | | memory that two processes share, or whose first thread has ended | \`runner/process-usage.test.ts\` |
 | requests read in two ways | a header behind more fields than the parser keeps, given twice, after the body; another transfer coding | \`test/e2e/raw-requests.deep.test.ts\` |
-| requests that hold up the loop | names by the million, text where a word is due | \`requests/body-shapes.test.ts\`, \`test/e2e/event-loop.deep.test.ts\` |
+| requests that hold up the loop | names by the million, text where a word is due | \`requests/body-shapes.deep.test.ts\`, \`test/e2e/event-loop.deep.test.ts\` |
 | requests that fill memory | large bodies at once, an answer that nobody reads | \`requests/body-budget.test.ts\`, \`stalled-answers.test.ts\` |
 | links that are looked at | HEAD, and a browser that fetches ahead, on what works once | \`routes/sign-in-routes.test.ts\` |
 | Redis without the key | entries, records, counters and indexes of the wrong type or shape; a bare cancel message | \`test/e2e/foreign-writes.deep.test.ts\`, \`foreign-keys.test.ts\` |
