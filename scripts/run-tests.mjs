@@ -91,7 +91,9 @@ function skippedTests(results) {
   return tests.filter((test) => test.status === 'pending').map((test) => test.fullName);
 }
 
-const withoutPassed = (text) => text.replace(/^.*\.\.\. ok\n/gm, '');
+function withoutPassed(text) {
+  return text.replace(/^.*\.\.\. ok\n/gm, '');
+}
 
 /** Returns standard error, on which both runners report, and hands on what comes of it. */
 function run(file, commandArgs, env, onText) {

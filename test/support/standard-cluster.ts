@@ -7,7 +7,7 @@ import { listAlive, listDescendants } from './descendants';
 import { findHostPid } from './host-pids';
 import { listLeftKeys } from './left-keys';
 import { ADMIN_KEY, TestCluster } from './test-cluster';
-import { waitFor } from './wait-for';
+import { waitFor, waitForQuiet } from './wait-for';
 
 /** Two API replicas and a worker node of three slots. What a test needs beyond that, its own cluster has, in a `*.deep.test.ts`. */
 const SETTINGS = {
@@ -166,18 +166,12 @@ const listNodes = async (cluster: Reached): Promise<readonly Node[]> =>
   (await call(cluster, '/api/v1/workers', undefined, { key: ADMIN_KEY })).json.workers as Node[];
 
 /** Templates and what they were started with, and a child for each slot. */
-async function countIdle(cluster: TestCluster): Promise<number> {
-  const count = (): number => cluster.workers.flatMap(({ pid }) => listAlive(listDescendants(pid))).length;
-  let [before, since] = [count(), performance.now()];
-  return waitFor('the same processes for a while', () => {
-    const now = count();
-    if (now !== before) [before, since] = [now, performance.now()];
-    return performance.now() - since > 500 && now;
-  });
-}
+const countIdle = ({ workers }: TestCluster): Promise<number> =>
+  waitForQuiet('all its processes', () => workers.flatMap(({ pid }) => listAlive(listDescendants(pid))).length, 500);
 
 async function readRedisSettings(redis: Redis): Promise<string[]> {
-  return (await Promise.all(REDIS_SETTINGS.map((name) => redis.config('GET', name)))).flat() as string[];
+  const settings = await Promise.all(REDIS_SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>));
+  return settings.flat();
 }
 
 const standardFolder = (): string => process.env['PYTHON3_TEST_STANDARD'] ?? '';
