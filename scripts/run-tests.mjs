@@ -1,7 +1,8 @@
 // `npm test`: the Python tests, and beside them those of Jest that a standard cluster is enough for.
 // `npm run test:deep` (--deep): the others of Jest.
 //   --provision   also install optional tools of the tests (done in CI anyway)
-// Other arguments go to Jest, which then looks among all its files, and Python is left out. Closes with one line of totals.
+// Other arguments go to Jest, and Python is left out; where one names files, Jest looks for them among all it has.
+// Closes with one line of totals.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,6 +20,7 @@ const { findOrInstallBubblewrap, findOrInstallPython, findOrInstallRedis, instal
 const OWN_ARGUMENTS = ['--deep', '--provision'];
 const suite = process.argv.includes('--deep') ? 'deep' : 'standard';
 const args = process.argv.slice(2).filter((argument) => !OWN_ARGUMENTS.includes(argument));
+const namesFiles = args.some((argument) => !argument.startsWith('-'));
 const jestResults = join(dataDirectory, `jest-results-${suite}.json`);
 mkdirSync(dataDirectory, { recursive: true });
 const report = (line) => console.log(line);
@@ -42,7 +44,8 @@ const environment = {
 };
 
 // Python's tests wait more than they compute, and so do Jest's: side by side they take little more than the longer of them.
-const suites = args.length > 0 ? [runJest(args)] : suite === 'deep' ? [runJest(SUITES.deep)] : [runPythonTests(), runJest(SUITES.standard)];
+const withPython = suite === 'standard' && args.length === 0;
+const suites = [...(withPython ? [runPythonTests()] : []), runJest([...args, ...(namesFiles ? [] : SUITES[suite])])];
 process.exitCode = reportTotals(suite, await Promise.all(suites)) ? 0 : 1;
 
 async function runPythonTests() {

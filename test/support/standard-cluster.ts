@@ -170,7 +170,7 @@ const countIdle = ({ workers }: TestCluster): Promise<number> =>
   waitForQuiet('all its processes', () => workers.flatMap(({ pid }) => listAlive(listDescendants(pid))).length, 500);
 
 async function readRedisSettings(redis: Redis): Promise<string[]> {
-  const settings = await Promise.all(REDIS_SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>));
+  const settings = await Promise.all(REDIS_SETTINGS.map((name) => redis.config('GET', name)));
   return settings.flat();
 }
 
