@@ -1,4 +1,4 @@
-import { afterAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { assertOwnAnswers, call, legacy } from '../support/call';
@@ -7,7 +7,8 @@ import { TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster | undefined;
-const redis = new Redis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { protocol: 2 });
+let redis: Redis;
+beforeAll(() => void (redis = new Redis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { protocol: 2 })));
 afterAll(async () => {
   await cluster?.stop();
   redis.disconnect();
