@@ -36,18 +36,18 @@ These attacks take a cluster, a socket or Redis. Each has a test of its own.
 
 | class | attack | test |
 |---|---|---|
-| a live process and what is given to others | a kept process answers for the runner, says that it waits, and writes into its old pipe | \`test/security/live-hostile-process.test.ts\` |
+| a live process and what is given to others | a kept process answers for the runner, says that it waits, and writes into its old pipe | \`test/security/live-hostile-process.deep.test.ts\` |
 | | it changes the files of whoever has its old folder | the same |
 | | it swaps folders for links while its folder is emptied | the same; \`run-directory/empty-folder.test.ts\` |
 | | it never stops writing, so that whoever reads its output to the end never ends | \`workspaces/output-capture.test.ts\` |
-| one user for several jobs | two jobs at once, of one mode or two, compare their users | \`test/security/levels.test.ts\`, \`create-slots.test.ts\` |
+| one user for several jobs | two jobs at once, of one mode or two, compare their users | \`test/security/levels.deep.test.ts\`, \`create-slots.test.ts\` |
 | limits | files by the thousand, unlinked, mapped, on their way through a socket; more than there is room for | \`create-slots.test.ts\`, \`runner/scratch-usage.test.ts\` |
 | | memory that two processes share, or whose first thread has ended | \`runner/process-usage.test.ts\` |
-| requests read in two ways | a header behind more fields than the parser keeps, given twice, after the body; another transfer coding | \`test/e2e/raw-requests.test.ts\` |
-| requests that hold up the loop | names by the million, text where a word is due | \`requests/body-shapes.test.ts\`, \`test/e2e/event-loop.test.ts\` |
+| requests read in two ways | a header behind more fields than the parser keeps, given twice, after the body; another transfer coding | \`test/e2e/raw-requests.deep.test.ts\` |
+| requests that hold up the loop | names by the million, text where a word is due | \`requests/body-shapes.deep.test.ts\`, \`test/e2e/event-loop.deep.test.ts\` |
 | requests that fill memory | large bodies at once, an answer that nobody reads | \`requests/body-budget.test.ts\`, \`stalled-answers.test.ts\` |
 | links that are looked at | HEAD, and a browser that fetches ahead, on what works once | \`sign-in/sign-in-operations.test.ts\` |
-| Redis without the key | entries, records, counters and indexes of the wrong type or shape; a bare cancel message | \`test/e2e/foreign-writes.test.ts\`, \`foreign-keys.test.ts\` |
+| Redis without the key | entries, records, counters and indexes of the wrong type or shape; a bare cancel message | \`test/e2e/foreign-writes.deep.test.ts\`, \`foreign-keys.test.ts\` |
 | | losses of the cluster as evidence against a program | \`quarantine/quarantine.test.ts\`, \`jobs/run-company.test.ts\` |
 
 ## What gets through

@@ -1,5 +1,6 @@
 """Waiting for what a test cannot be told of, for a bounded time."""
 
+import os
 import time
 
 TIMEOUT = 15.0
@@ -16,6 +17,13 @@ def is_alive(pid):
             return file.read().rpartition(b")")[2].split()[0] != b"Z"
     except OSError:
         return False
+
+
+def cpu_ms(pid):
+    """CPU time that a running process has used, in milliseconds."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        user, system = file.read().rpartition(b")")[2].split()[11:13]
+    return (int(user) + int(system)) * 1_000 / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(condition, timeout=TIMEOUT, what="condition"):

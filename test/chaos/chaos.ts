@@ -14,6 +14,7 @@ import { toFigures, type Disturbance, type EndedJob, type Figures } from './figu
 import { createNotedJob, Load } from './load';
 import { overload, type OverloadFigures } from './overload';
 import { Prober } from './prober';
+import { listLateTurns, listStarvations, type Starvation } from './starvation';
 
 interface Node {
   readonly name: string;
@@ -89,6 +90,7 @@ export class Chaos {
       accepted,
       ended,
       disturbances: this.disturbances,
+      starvations: this.starvations(since),
       recoveriesMs,
       refused,
       latestLoopMs: this.latestLoopMs(since),
@@ -169,12 +171,15 @@ export class Chaos {
     const figures = await overload({ cluster: this.cluster, replica, pid: api.pid, perSecond, forMs, makeJob, readRedisMemory });
     const ended = await this.settle([...figures.accepted.keys()]);
     const { accepted, sent } = figures;
-    const latestLoopMs = this.latestLoopMs(since);
+    const [latestLoopMs, starvations] = [this.latestLoopMs(since), this.starvations(since)];
     await this.stopInOrder('the overloaded replica', api);
     this.cluster.apis.pop();
     this.cluster.ports.pop();
     const refused = sent - accepted.size;
-    return { overload: figures, figures: toFigures({ accepted, ended, disturbances: [], recoveriesMs: [], refused, latestLoopMs, notes }) };
+    return {
+      overload: figures,
+      figures: toFigures({ accepted, ended, disturbances: [], starvations, recoveriesMs: [], refused, latestLoopMs, notes }),
+    };
   }
 
   async cutConnection(how: 'frozen' | 'dropped', forMs: number): Promise<void> {
@@ -232,9 +237,15 @@ export class Chaos {
 
   /** Of the processes that still run, by their own logs. */
   private latestLoopMs(since: number): number {
-    const lines = [...this.cluster.apis, ...this.cluster.workers].flatMap((each) => each.log().split('\n'));
-    const late = lines.filter((line) => line.includes('"lateMs":')).map((line) => JSON.parse(line) as { time: string; lateMs: number });
-    return Math.max(0, ...late.filter(({ time }) => Date.parse(time) >= since).map(({ lateMs }) => lateMs));
+    return Math.max(
+      0,
+      ...[...this.cluster.apis, ...this.cluster.workers].flatMap((each) => listLateTurns(each.log(), since)).map(({ lateMs }) => lateMs),
+    );
+  }
+
+  /** Times at which the host did not let a node run, by the node's own log: nobody can renew a lock then. */
+  private starvations(since: number): Starvation[] {
+    return this.nodes.flatMap(({ name, process: node }) => listStarvations(name, listLateTurns(node.log(), since)));
   }
 
   /** Asks for every job until it has its outcome, for a time; those that have none by then are missing. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { formatFigures, toFigures, type Disturbance, type EndedJob } from './figures';
+import { listLateTurns, listStarvations, type Starvation } from './starvation';
 
 let directory: string;
 beforeAll(() => {
@@ -16,12 +17,17 @@ const ended = (status: string, value: unknown, options: { type?: string; attempt
   finishedAt: options.at ?? 2_000,
 }); // prettier-ignore
 
-function figuresOf(jobs: readonly [mark: string, job: EndedJob | undefined][], ran: readonly string[], disturbances: Disturbance[] = []) {
+function figuresOf(
+  jobs: readonly [mark: string, job: EndedJob | undefined][],
+  ran: readonly string[],
+  disturbances: Disturbance[] = [],
+  starvations: Starvation[] = [],
+) {
   const notes = join(directory, 'notes');
   writeFileSync(notes, ran.map((mark) => `${mark}\n`).join(''));
   const accepted = new Map(jobs.map(([mark], index) => [`id-${index}`, mark]));
   const ends = new Map(jobs.flatMap(([, job], index) => (job ? [[`id-${index}`, job] as const] : [])));
-  return toFigures({ accepted, ended: ends, disturbances, recoveriesMs: [10], refused: 3, latestLoopMs: 0, notes });
+  return toFigures({ accepted, ended: ends, disturbances, starvations, recoveriesMs: [10], refused: 3, latestLoopMs: 0, notes });
 }
 
 const ONCE = 'job 2 at-most-once';
@@ -62,6 +68,19 @@ it('an attempt that was given up is a false stall, unless something was done to 
   expect(count([{ node: 'n1', from: 500, until: 900 }]).falseStalls).toBe(2);
   expect(count([{ node: 'n1', from: 2_000, until: 5_000 }])).toMatchObject({ falseStalls: 0, slowestRecoveryMs: 3_000 });
   expect(count([{ node: '*', from: 2_000, until: 7_000, healedAt: 4_000 }])).toMatchObject({ falseStalls: 0, slowestRecoveryMs: 1_000 });
+});
+
+it('a lock lost by a node that its host did not let run is no false stall; one lost to work of its own is', () => {
+  const twice = ended('succeeded', LEAST, { attempts: [['n1', 1_000_000], ['n2', 1_005_000]], at: 1_006_000 }); // prettier-ignore
+  const stalls = (turn: { lateMs: number; cpuMs: number }, node = 'n1'): number => {
+    const log = `{"msg":"x"}\n${JSON.stringify({ time: new Date(1_003_000).toISOString(), ...turn })}\n`;
+    return figuresOf([[LEAST, twice]], [LEAST], [], listStarvations(node, listLateTurns(log, 1_000_000))).falseStalls;
+  };
+  expect(stalls({ lateMs: 2_500, cpuMs: 100 })).toBe(0);
+  expect(stalls({ lateMs: 2_500, cpuMs: 2_400 })).toBe(1);
+  expect(stalls({ lateMs: 2_500, cpuMs: 100 }, 'n2')).toBe(1);
+  const crashed = ended('crashed', null, { type: 'ProcessEnded' });
+  expect(figuresOf([[LEAST, crashed]], [LEAST], [], [{ node: 'n1', from: 500, until: 5_000 }]).unexplained).toBe(1);
 });
 
 it('an end that nothing explains counts', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Starvation } from './starvation';
 
 /** Something that was done to one worker node, to all (`*`), or to an API replica (`api`). Epoch milliseconds. */
 export interface Disturbance {
@@ -31,7 +32,7 @@ export interface Figures {
   readonly untold: number;
   /** From a disturbance to the next start, or the end, of a job it hit, and to the first answer of a request sent after it. */
   readonly slowestRecoveryMs: number;
-  /** Attempts that were given up though nothing had been done to their node. */
+  /** Attempts that were given up though nothing had been done to their node, and its host had let it run. */
   readonly falseStalls: number;
   readonly refused: number;
   /** Longest that the event loop of a worker node or API replica was late, by its own log; 0 where none says so. */
@@ -44,6 +45,8 @@ export interface Observed {
   readonly accepted: ReadonlyMap<string, string | undefined>;
   readonly ended: ReadonlyMap<string, EndedJob>;
   readonly disturbances: readonly Disturbance[];
+  /** What the host did to nodes, by their own logs. It explains a lock that was lost, and nothing else. */
+  readonly starvations: readonly Starvation[];
   readonly recoveriesMs: readonly number[];
   readonly refused: number;
   readonly latestLoopMs: number;
@@ -51,12 +54,13 @@ export interface Observed {
   readonly notes: string;
 }
 
-export function toFigures({ accepted, ended, disturbances, recoveriesMs, refused, latestLoopMs, notes }: Observed): Figures {
+export function toFigures({ accepted, ended, disturbances, starvations, recoveriesMs, refused, latestLoopMs, notes }: Observed): Figures {
   const runs = countLines(notes);
   const jobs = [...accepted].map(([id, mark]) => ({ mark, job: ended.get(id) }));
   const marks = new Set(accepted.values());
   const withOutcome = jobs.filter(({ job }) => job !== undefined).length;
   const givenUp = [...ended.values()].flatMap(listGivenUp).map((attempt) => ({ attempt, cause: findCause(attempt, disturbances) }));
+  const isStarved = (attempt: GivenUp): boolean => findCause(attempt, starvations) !== undefined;
   const takeovers = givenUp.flatMap(({ attempt, cause }) => (cause ? [attempt.until - (cause.healedAt ?? cause.from)] : []));
   const statuses: Record<string, number> = {};
   for (const job of ended.values()) statuses[endOf(job)] = (statuses[endOf(job)] ?? 0) + 1;
@@ -69,7 +73,7 @@ export function toFigures({ accepted, ended, disturbances, recoveriesMs, refused
     unexplained: [...ended.values()].filter((job) => !isExplained(job, disturbances)).length,
     untold: [...runs.keys()].filter((mark) => !marks.has(mark)).length,
     slowestRecoveryMs: Math.max(0, ...recoveriesMs, ...takeovers),
-    falseStalls: givenUp.filter(({ cause }) => cause === undefined).length,
+    falseStalls: givenUp.filter(({ attempt, cause }) => cause === undefined && !isStarved(attempt)).length,
     refused,
     latestLoopMs,
     statuses,
@@ -112,7 +116,7 @@ function listGivenUp({ attempts, outcome, finishedAt }: EndedJob): GivenUp[] {
 const nodeOf = (worker: string): string => worker.replace(/-[0-9a-f]{8}$/, '');
 
 /** The last thing done to the attempt's node while it ran. */
-const findCause = ({ node, from, until }: GivenUp, disturbances: readonly Disturbance[]): Disturbance | undefined =>
+const findCause = <T extends Starvation>({ node, from, until }: GivenUp, disturbances: readonly T[]): T | undefined =>
   disturbances.findLast((each) => (each.node === '*' || each.node === node) && each.until >= from && each.from <= until);
 
 function countLines(path: string): Map<string, number> {

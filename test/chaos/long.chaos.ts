@@ -1,6 +1,6 @@
 import { defineChaosTests } from './scenarios';
 
-/** `npm run chaos`; not part of `npm test`. */
+/** `npm run chaos`; not part of `npm test` or `npm run test:deep`. */
 defineChaosTests(
   'chaos, long form',
   {

@@ -1,13 +1,10 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ADMIN_KEY, DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
+import { describe, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY, DEVELOPER_KEY } from '../support/test-cluster';
 import { call, legacy } from '../support/call';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_MAX_BODY_BYTES: '3000000' } });
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
 const post = (body: unknown, headers: Record<string, string> = {}) => call(cluster, '/api/v1/jobs', body, { headers });
 

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TestCluster } from '../support/test-cluster';
+import { describe, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
 import { assertOwnAnswers, exec, execAsAdmin } from '../support/call';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
 /** What one caller leaves, and how the next one looks for it. The second must find nothing, on any slot. */
 const residues = [

@@ -4,30 +4,23 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../contracts/seeded-random';
-import { ADMIN_KEY, DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
+import { STANDARD_SLOTS, useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY, DEVELOPER_KEY } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, legacy, type Answer } from '../support/call';
 import { listAlive } from '../support/descendants';
+import { jobsOf } from '../support/jobs';
 import { waitFor } from '../support/wait-for';
 
-const SLOTS = 6;
 /** Promised is about a second; a machine that is busy with other tests gets more. */
 const PROMPTLY_MS = 2_500;
-let cluster: TestCluster;
+const cluster = useStandardCluster();
 let redis: Redis;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ workers: 2, apis: 2, settings: { PYTHON3_POOL_MAX: '3' } });
-  redis = new Redis(cluster.redisUrl);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await cluster.stop();
-});
+beforeAll(() => void (redis = new Redis(cluster.redisUrl)));
+afterAll(() => redis.disconnect());
 
-const submit = async (job: object, key = DEVELOPER_KEY): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', job, { key });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
+const asAdmin = { key: ADMIN_KEY };
+const { submit } = jobsOf(cluster);
+const { show } = jobsOf(cluster, asAdmin);
 const cancel = (id: string, replica = 0, key = DEVELOPER_KEY): Promise<Answer> =>
   call(cluster, `/api/v1/jobs/${id}`, undefined, { method: 'DELETE', replica, key });
 /** Asked until there is an outcome, which is at once unless the machine is very busy. */
@@ -36,7 +29,6 @@ const cancelAndSee = (id: string, replica = 0, key = DEVELOPER_KEY): Promise<Ans
     const answer = await cancel(id, replica, key);
     return answer.status !== 202 && answer;
   });
-const show = (id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
 const inUse = async (): Promise<number> => (await legacy(cluster, 'pool-stats')).json.inUse as number;
 const sleepJob = (seconds: number): object => ({ code: `import time\ntime.sleep(${seconds})\nresult = 'slept'` });
 const recordKey = (id: string): string => `${cluster.namespace}:{default}:job:${id}`;
@@ -72,7 +64,7 @@ async function assertNeverActs(acted: string, since: number, seconds: number): P
 describe('DELETE /api/v1/jobs/{id}', () => {
   it('of a running job: 200, its processes are dead, what it printed is kept, and it never acts', async () => {
     const later = actLater('active', 3);
-    const id = await submit({ ...later.job, code: `print('begun', flush=True)\n${later.code}` }, ADMIN_KEY);
+    const id = await submit({ ...later.job, code: `print('begun', flush=True)\n${later.code}` }, asAdmin);
     const pids = await pidsOf(later.started);
     const since = performance.now();
     // Through the other replica, which knows nothing of it.
@@ -91,8 +83,8 @@ describe('DELETE /api/v1/jobs/{id}', () => {
   });
 
   it('of a job deep in a long queue: 200 at once, never started, and the queue forgets it', async () => {
-    const held = await Promise.all(Array.from({ length: SLOTS }, () => submit(sleepJob(30))));
-    await waitFor('every slot to be held', async () => (await inUse()) === SLOTS);
+    const held = await Promise.all(Array.from({ length: STANDARD_SLOTS }, () => submit(sleepJob(30))));
+    await waitFor('every slot to be held', async () => (await inUse()) === STANDARD_SLOTS);
     const ids = await Promise.all(Array.from({ length: 300 }, (_, index) => submit({ code: 'result = i', variables: { i: index } })));
     const middle = ids[150] as string;
     const startedAt = performance.now();
@@ -125,7 +117,7 @@ describe('DELETE /api/v1/jobs/{id}', () => {
   });
 
   it('of somebody else’s job: 404, and it runs on; an admin may', async () => {
-    const id = await submit(sleepJob(20), ADMIN_KEY);
+    const id = await submit(sleepJob(20), asAdmin);
     const foreign = await cancel(id);
     expect([foreign.status, foreign.json.error.code]).toEqual([404, 'JOB_NOT_FOUND']);
     expect(await redis.hexists(recordKey(id), 'cancelRequested')).toBe(0);
@@ -144,7 +136,7 @@ describe('DELETE /api/v1/jobs/{id}', () => {
 
   it('is seen by the node that runs the job also when its message was dropped', async () => {
     const later = actLater('dropped', 3);
-    const id = await submit(later.job, ADMIN_KEY);
+    const id = await submit(later.job, asAdmin);
     const pids = await pidsOf(later.started);
     const since = performance.now();
     // What requestCancel writes, without what it publishes.
@@ -155,61 +147,6 @@ describe('DELETE /api/v1/jobs/{id}', () => {
     expect(listAlive(pids)).toEqual([]);
     await assertNeverActs(later.acted, since, 3);
   });
-
-  it('of a job whose node was just killed: `cancelled` once its lock is gone, and it is not started again', async () => {
-    const pair = await TestCluster.start({ workers: 2, settings: { PYTHON3_LANES: 'default' } });
-    const marks = join(pair.notes, 'redelivered');
-    try {
-      const code = `import os, time\nos.umask(0)\nwith open('${marks}', 'a') as file: print(os.getcwd(), file=file)\ntime.sleep(60)`;
-      const { json } = await call(pair, '/api/v1/jobs', { code, mode: 'admin', delivery: 'at-least-once' }, { key: ADMIN_KEY });
-      const scratch = await waitFor('the code to run', () => existsSync(marks) && readFileSync(marks, 'utf8').trim());
-      const workerPid = Number.parseInt(readFileSync(join(scratch, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
-      const victim = pair.workers.findIndex((worker) => worker.pid === workerPid);
-      const [killed] = pair.workers.splice(victim, 1);
-      await killed?.stop('SIGKILL');
-      const path = `/api/v1/jobs/${json.id}`;
-      const first = await call(pair, path, undefined, { method: 'DELETE', key: ADMIN_KEY });
-      expect([200, 202]).toContain(first.status);
-      const job = await waitFor('its outcome', async () => {
-        const answer = await call(pair, path, undefined, { key: ADMIN_KEY });
-        return answer.json.outcome !== null && answer.json;
-      });
-      expect(job).toMatchObject({ outcome: { status: 'cancelled' }, attempts: [{ number: 1 }] });
-      await waitFor('an empty queue', async () => (await redis.keys(`${pair.namespace}:{default}:queue:default.*`)).length === 0);
-      await assertOwnAnswers(pair);
-      expect(readFileSync(marks, 'utf8')).toBe(`${scratch}\n`);
-      // The next node to start sweeps what the killed one could not.
-      const sweeper = pair.startWorker();
-      await waitFor('the sweep', () => sweeper.log().includes('worker node is up'));
-    } finally {
-      await pair.stop();
-    }
-  }, 90_000);
-
-  it('while no node of the lane is up: 202, and `cancelled` as soon as one is', async () => {
-    const idle = await TestCluster.start({ workers: 1 });
-    try {
-      const [first] = idle.workers.splice(0, 1);
-      const accepted = await call(idle, '/api/v1/jobs', { code: 'result = 1' }, { headers: { prefer: 'wait=10' } });
-      expect(accepted.json.outcome.status).toBe('succeeded');
-      // Frozen: the registry believes in it for a while yet.
-      first?.process.kill('SIGSTOP');
-      const { json } = await call(idle, '/api/v1/jobs', { code: 'result = 2' });
-      const answer = await call(idle, `/api/v1/jobs/${json.id}`, undefined, { method: 'DELETE' });
-      expect([answer.status, answer.json.state, answer.json.outcome]).toEqual([202, 'waiting', null]);
-      expect(answer.headers.get('location')).toBe(`/api/v1/jobs/${json.id}`);
-      expect(answer.json.cancelRequestedAt).toEqual(expect.any(Number));
-      await first?.stop('SIGKILL');
-      idle.startWorker();
-      const outcome = await waitFor(
-        'its outcome',
-        async () => ((await call(idle, `/api/v1/jobs/${json.id}`)).json.outcome as object | null) ?? undefined,
-      );
-      expect(outcome).toMatchObject({ status: 'cancelled' });
-    } finally {
-      await idle.stop();
-    }
-  }, 90_000);
 });
 
 describe('a caller of the predecessor’s routes that hangs up', () => {
@@ -235,8 +172,8 @@ describe('a caller of the predecessor’s routes that hangs up', () => {
   });
 
   it('while its job waits in the queue: it is never started, and has its outcome', async () => {
-    const held = await Promise.all(Array.from({ length: SLOTS }, () => submit(sleepJob(30))));
-    await waitFor('every slot to be held', async () => (await inUse()) === SLOTS);
+    const held = await Promise.all(Array.from({ length: STANDARD_SLOTS }, () => submit(sleepJob(30))));
+    await waitFor('every slot to be held', async () => (await inUse()) === STANDARD_SLOTS);
     const before = new Set(await redis.keys(recordKey('*')));
     const later = actLater('hang-up-waiting', 0);
     const { hangUp } = hangUpable(later.code);

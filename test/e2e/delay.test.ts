@@ -1,44 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRedisKeys, type RedisKeys } from '@python3-cluster/shared';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { call, runJob, type Answer } from '../support/call';
-import { TestCluster } from '../support/test-cluster';
-import { freePort, startPrivateRedis } from '../support/test-redis';
+import { jobsOf } from '../support/jobs';
+import { useStandardCluster } from '../support/standard-cluster';
 import { waitFor } from '../support/wait-for';
 
-let cluster: TestCluster;
+const cluster = useStandardCluster();
 let redis: Redis;
 let keys: RedisKeys;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_POOL_MAX: '3', PYTHON3_DELAY_CEILING_SECONDS: '3600' } });
+beforeAll(() => {
   redis = new Redis(cluster.redisUrl, { maxRetriesPerRequest: null });
   keys = createRedisKeys(cluster.namespace);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await cluster.stop();
-});
+afterAll(() => redis.disconnect());
 
-const submit = async (job: object, on = cluster): Promise<any> => { // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
-  const answer = await call(on, '/api/v1/jobs', { code: 'result = 1', ...job });
-  expect(answer.status).toBe(202);
-  return answer.json;
-}; // prettier-ignore
-const show = (id: string, on = cluster): Promise<Answer> => call(on, `/api/v1/jobs/${id}`);
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
-const ended = (id: string, on = cluster, timeoutMs = 20_000): Promise<any> =>
-  waitFor(
-    'its outcome',
-    async () => {
-      const { json } = await show(id, on);
-      return json.outcome ? json : undefined;
-    },
-    timeoutMs,
-  );
+const { accept, show, ended } = jobsOf(cluster);
+const submit = (job: object): Promise<Answer['json']> => accept({ code: 'result = 1', ...job });
 const listed = async (query: string): Promise<string[]> =>
   ((await call(cluster, `/api/v1/jobs${query}`)).json.jobs as { id: string }[]).map(({ id }) => id);
 const delayedSet = (): string => keys.queueEntry('default', 'delayed');
@@ -101,7 +80,7 @@ describe('a job with delayMs', () => {
     const [kept, lost] = [await submit({ delayMs: 3_000_000 }), await submit({ delayMs: 3_000_000 })];
     await redis.del(keys.queueEntry('default', lost.id));
     await redis.zrem(delayedSet(), lost.id);
-    const job = await ended(lost.id, cluster, 60_000);
+    const job = await ended(lost.id, 60_000);
     expect(job).toMatchObject({ outcome: { status: 'crashed', error: { type: 'QueueEntryLost' } }, attempts: [] });
     expect((await show(kept.id)).json).toMatchObject({ state: 'delayed', outcome: null });
     await call(cluster, `/api/v1/jobs/${kept.id}`, undefined, { method: 'DELETE' });
@@ -121,42 +100,3 @@ describe('a job with delayMs', () => {
     expect([status, json.error.code]).toEqual([400, 'LIMIT_ABOVE_CEILING']);
   });
 });
-
-it('jobs that wait for their time do not fill the queue for those that are to run now', async () => {
-  const small = await TestCluster.start({ settings: { PYTHON3_QUEUE_MAX_JOBS: '4' } });
-  try {
-    for (let count = 0; count < 4; count += 1) await submit({ delayMs: 600_000 }, small);
-    const refused = await call(small, '/api/v1/jobs', { code: '1', delayMs: 600_000 });
-    expect([refused.status, refused.json.error.code]).toEqual([503, 'QUEUE_FULL']);
-    expect(refused.json.error.message).toContain('waiting and delayed');
-    expect((await runJob(small, { code: 'result = 5' })).json.outcome?.value).toBe(5);
-  } finally {
-    await small.stop();
-  }
-});
-
-it('delayed jobs outlive a restart of Redis, and start at their time', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'python3-test-redis-'));
-  const port = await freePort();
-  let server = await startPrivateRedis({ port, directory });
-  const own = await TestCluster.start({ redisUrl: `redis://127.0.0.1:${port}/0` });
-  try {
-    const during = await submit({ delayMs: 1_000 }, own);
-    const after = await submit({ delayMs: 6_000, code: 'result = 7' }, own);
-    await server.stop();
-    // The first one's time comes while Redis is away.
-    await waitFor('its time', () => Date.now() > during.startAfter + 200);
-    server = await startPrivateRedis({ port, directory });
-    for (const { id, startAfter } of [during, after]) {
-      const { attempts, outcome } = await ended(id, own);
-      expect(outcome.status).toBe('succeeded');
-      expect(attempts[0].startedAt).toBeGreaterThanOrEqual(startAfter);
-      process.stderr.write(`Redis restarted: a delayed job started ${attempts[0].startedAt - startAfter} ms after its time\n`);
-      expect(attempts[0].startedAt).toBeLessThan(startAfter + 20_000);
-    }
-  } finally {
-    await own.stop();
-    await server.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
-}, 60_000);

@@ -2,19 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
+import { afterAll, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
+import { DEVELOPER_KEY } from '../support/test-cluster';
 
 const script = join(__dirname, '..', '..', 'examples', 'temperature.mjs');
 const directory = mkdtempSync(join(tmpdir(), 'python3-example-'));
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(async () => {
-  rmSync(directory, { recursive: true, force: true });
-  await cluster.stop();
-});
+const cluster = useStandardCluster();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const run = (...args: string[]): string =>
   execFileSync(process.execPath, [script, ...args], {

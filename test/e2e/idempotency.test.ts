@@ -1,19 +1,14 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { call, type Answer, type CallOptions } from '../support/call';
-import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
-let cluster: TestCluster;
+const cluster = useStandardCluster();
 let redis: Redis;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ apis: 2 });
-  redis = new Redis(cluster.redisUrl);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await cluster.stop();
-});
+beforeAll(() => void (redis = new Redis(cluster.redisUrl)));
+afterAll(() => redis.disconnect());
 
 const job = (key: string, body: unknown = { code: 'result = 1' }, { headers, ...options }: CallOptions = {}): Promise<Answer> =>
   call(cluster, '/api/v1/jobs', body, { ...options, headers: { 'idempotency-key': key, ...headers } });
@@ -79,23 +74,6 @@ it('a job whose outcome is no longer kept is not run again: 410', async () => {
   expect(again.json.error.jobId).toBe(id);
 });
 
-it('the same, where the sweeper removed the outcome for want of room', async () => {
-  const small = await TestCluster.start({ settings: { PYTHON3_RESULT_MAX_BYTES: '1048576' } });
-  try {
-    const body = { code: 'result = "x" * 400_000' };
-    const ask = (key: string): Promise<Answer> =>
-      call(small, '/api/v1/jobs', body, { headers: { 'idempotency-key': key, prefer: 'wait=30' } });
-    const first = await ask('first');
-    expect([first.status, first.json.outcome.status]).toEqual([200, 'succeeded']);
-    for (const key of ['second', 'third', 'fourth']) await ask(key);
-    await waitFor('the sweeper', async () => (await call(small, `/api/v1/jobs/${first.json.id as string}`)).status === 404);
-    expect(codeOf(await ask('first'))).toEqual([410, 'RESULT_EXPIRED']);
-    expect(isReplay(await ask('fourth'))).toBe(true);
-  } finally {
-    await small.stop();
-  }
-}, 60_000);
-
 it('a delayed job is the same job again, before and after its time', async () => {
   const body = { code: 'result = 3', delayMs: 1_000 };
   const first = await job('delayed', body);
@@ -118,26 +96,3 @@ it('a record that somebody points at another job is not believed', async () => {
   expect([again.status, isReplay(again)]).toEqual([202, false]);
   expect(again.json.id).not.toBe(victim.json.id);
 });
-
-it('who waits for the job of an earlier request is answered when its replica stops, as who made it is', async () => {
-  const replica = cluster.ports.length;
-  const api = await cluster.startApi({ PYTHON3_DRAIN_SECONDS: '1' });
-  const body = { code: 'import time\ntime.sleep(20)' };
-  const waiting = { replica, headers: { prefer: 'wait=60' } };
-  const first = await waitFor('the replica to know a worker node', async () => {
-    const answer = await job('drained', body, { replica });
-    return answer.status === 202 && answer;
-  });
-  const answers = [job('drained', body, waiting), job('drained', body, waiting)];
-  const arrived = async (): Promise<boolean> =>
-    (await redis.hget(`${cluster.namespace}:{default}:job:${first.json.id as string}`, 'state')) === 'active';
-  await waitFor('it to run', arrived);
-  // Nothing tells from outside that a request has arrived and waits: a second is far more than that takes.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const stopped = api.stop();
-  for (const answer of await Promise.all(answers)) {
-    expect([answer.status, answer.json.id, answer.json.state, isReplay(answer)]).toEqual([202, first.json.id, 'active', true]);
-  }
-  expect(await stopped).toBe(0);
-  await call(cluster, `/api/v1/jobs/${first.json.id as string}`, undefined, { method: 'DELETE' });
-}, 60_000);

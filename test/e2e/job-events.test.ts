@@ -1,39 +1,34 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { KeyRing, sealOutput, type OutputMessage } from '@python3-cluster/shared';
-import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY, TestCluster } from '../support/test-cluster';
-import { call, type Answer } from '../support/call';
+import { call } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
 import { GatedJobs } from '../support/gated-jobs';
+import { jobsOf } from '../support/jobs';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY } from '../support/test-cluster';
 
-let cluster: TestCluster;
+const cluster = useStandardCluster();
 let redis: Redis;
 let gates: GatedJobs;
 const readers: EventReader[] = [];
 const listeners: Redis[] = [];
-beforeAll(async () => {
-  cluster = await TestCluster.start({ workers: 2, apis: 2, settings: { PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1', PYTHON3_POOL_MAX: '4' } });
+beforeAll(() => {
   redis = new Redis(cluster.redisUrl);
   gates = new GatedJobs(cluster.namespace);
 });
-afterAll(async () => {
+afterAll(() => {
   for (const reader of readers) reader.close();
   for (const connection of [redis, ...listeners]) connection.disconnect();
   gates.clean();
-  await cluster.stop();
 });
 
-const submit = async (job: object, key = ADMIN_KEY): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', job, { key });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
+const { submit, show } = jobsOf(cluster, { key: ADMIN_KEY });
 const read = (id: string, options: EventReaderOptions = {}): EventReader => {
   const reader = new EventReader(cluster, id, { key: ADMIN_KEY, ...options });
   readers.push(reader);
   return reader;
 };
-const show = (id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
 const finished = async (job: object): Promise<string> => {
   const answer = await call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY, headers: { prefer: 'wait=30' } });
   expect(answer.status).toBe(200);
@@ -171,7 +166,7 @@ gate()`);
     const head = await call(cluster, `/api/v1/jobs/${id}/events`, undefined, { key: ADMIN_KEY, method: 'HEAD' });
     expect([head.status, head.headers.get('content-type'), head.text]).toEqual([200, 'text/event-stream; charset=utf-8', '']);
     open();
-    const own = await submit({ code: 'print("mine")' }, DEVELOPER_KEY);
+    const own = await submit({ code: 'print("mine")' }, { key: DEVELOPER_KEY });
     for (const key of [DEVELOPER_KEY, ADMIN_KEY]) expect((await read(own, { key }).toItsEnd()).text('stdout')).toBe('mine\n');
   });
 

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
+import { describe, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY } from '../support/test-cluster';
 import { exec, execAsAdmin, legacy } from '../support/call';
 import { waitFor } from '../support/wait-for';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
 const evaluate = async (expression: string, variables: object = {}): Promise<string | undefined> => {
   const answer = await legacy(cluster, 'eval', { expression, variables });

@@ -1,14 +1,11 @@
 import { randomInt } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ADMIN_KEY, listProcessesMentioning, TestCluster } from '../support/test-cluster';
+import { describe, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY, listProcessesMentioning } from '../support/test-cluster';
 import { assertOwnAnswers, exec, legacy, runAdminJob, runJob } from '../support/call';
 import { program } from '../support/programs';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_MAX_OUTPUT_BYTES: '100000' } });
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
 interface Row {
   readonly program: string;
@@ -87,7 +84,7 @@ describe('the outcome table', () => {
   it('marks cut output and keeps its beginning', async () => {
     const answer = await runJob(cluster, { code: program('floods_stdout') });
     expect(answer.json.outcome.truncated).toBe(true);
-    expect(Buffer.byteLength(answer.json.outcome.stdout as string)).toBe(100_000);
+    expect(Buffer.byteLength(answer.json.outcome.stdout as string)).toBe(1_048_576);
   });
 });
 

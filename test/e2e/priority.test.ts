@@ -1,22 +1,15 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { call, legacy } from '../support/call';
-import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
+import { jobsOf } from '../support/jobs';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_POOL_MAX: '3' } });
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
-const submit = async (job: object): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', { mode: 'admin', ...job }, { key: ADMIN_KEY });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
-const show = async (id: string): Promise<any> => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
+const { submit, show } = jobsOf(cluster, { key: ADMIN_KEY, mode: 'admin' });
 const inUse = async (): Promise<number> => (await legacy(cluster, 'pool-stats')).json.inUse as number;
 
 it('while every slot is held, urgent jobs overtake others; of equal ones the first comes first', async () => {
@@ -35,10 +28,10 @@ it('while every slot is held, urgent jobs overtake others; of equal ones the fir
     await marking('default 1'), await marking('least', 100), await marking('default 2'), await marking('later', 51),
     await marking('urgent 1', 1), await marking('sooner', 49), await marking('urgent 2', 1), await marking('default 3', 50),
   ]; // prettier-ignore
-  expect((await show(ids[4] ?? '')).priority).toBe(1);
-  expect((await show(ids[0] ?? '')).priority).toBe(50);
+  expect((await show(ids[4] ?? '')).json.priority).toBe(1);
+  expect((await show(ids[0] ?? '')).json.priority).toBe(50);
   await call(cluster, `/api/v1/jobs/${last}`, undefined, { method: 'DELETE', key: ADMIN_KEY });
-  for (const id of ids) await waitFor('its end', async () => (await show(id)).state === 'finished');
+  for (const id of ids) await waitFor('its end', async () => (await show(id)).json.state === 'finished');
   expect(readFileSync(marks, 'utf8').trim().split('\n')).toEqual([
     'urgent 1', 'urgent 2', 'sooner', 'default 1', 'default 2', 'default 3', 'later', 'least',
   ]); // prettier-ignore
@@ -50,7 +43,7 @@ it('labels stand in the record and the list, find their jobs, and are not logged
   const labels = { line: '7', 'order/id': 'a:b', note: 'Füllung-geheim' };
   const id = await submit({ code: 'result = 1', labels });
   await submit({ code: 'result = 1', labels: { line: '8' } });
-  expect((await show(id)).labels).toEqual(labels);
+  expect((await show(id)).json.labels).toEqual(labels);
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
   const found = async (label: string): Promise<any> => {
     const path = `/api/v1/jobs?label=${encodeURIComponent(label)}`;
@@ -61,6 +54,6 @@ it('labels stand in the record and the list, find their jobs, and are not logged
   expect((await found('line:9')).jobs).toEqual([]);
   expect((await found('toString:x')).jobs).toEqual([]);
   expect((await found('line')).error.code).toBe('REQUEST_INVALID');
-  await waitFor('its end', async () => (await show(id)).state === 'finished');
+  await waitFor('its end', async () => (await show(id)).json.state === 'finished');
   for (const { log } of [...cluster.apis, ...cluster.workers]) expect(log()).not.toContain('geheim');
 });

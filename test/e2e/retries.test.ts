@@ -1,58 +1,33 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRedisKeys, type RedisKeys } from '@python3-cluster/shared';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../contracts/seeded-random';
-import { assertOwnAnswers, call, legacy, runJob, type Answer } from '../support/call';
-import { GatedJobs } from '../support/gated-jobs';
-import { makeNotesFolder } from '../support/notes';
-import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
+import { call, runJob, type Answer } from '../support/call';
+import { jobsOf } from '../support/jobs';
+import { NotedRuns } from '../support/noted-runs';
+import { pause } from '../support/pause';
+import { useStandardCluster } from '../support/standard-cluster';
+import { ADMIN_KEY } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
-let cluster: TestCluster;
+const cluster = useStandardCluster();
 let redis: Redis;
 let keys: RedisKeys;
-beforeAll(async () => {
-  cluster = await TestCluster.start({ settings: { PYTHON3_POOL_MAX: '3' } });
+beforeAll(() => {
   redis = new Redis(cluster.redisUrl, { maxRetriesPerRequest: null });
   keys = createRedisKeys(cluster.namespace);
 });
-const gates = new GatedJobs('retries');
-afterAll(async () => {
-  gates.clean();
-  redis.disconnect();
-  await cluster.stop();
-});
+afterAll(() => redis.disconnect());
 
 const asAdmin = { key: ADMIN_KEY };
-const submit = async (job: object, on = cluster): Promise<string> => {
-  const answer = await call(on, '/api/v1/jobs', { mode: 'admin', ...job }, asAdmin);
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
-const show = (id: string, on = cluster): Promise<Answer> => call(on, `/api/v1/jobs/${id}`, undefined, asAdmin);
+const { submit, show, ended } = jobsOf(cluster, { ...asAdmin, mode: 'admin' });
 const cancel = (id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { ...asAdmin, method: 'DELETE' });
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON, as a caller without types reads it
-const ended = (id: string, on = cluster, timeoutMs = 30_000): Promise<any> =>
-  waitFor(
-    'its outcome',
-    async () => {
-      const { json } = await show(id, on);
-      return json.outcome ? json : undefined;
-    },
-    timeoutMs,
-  );
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-let marks = 0;
-const directory = makeNotesFolder();
-const newMark = (): string => join(directory, `${(marks += 1)}`);
-/** Code that notes each run, then goes on; \`run\` is the number of this one. Another worker node's users add to the file. */
-const noting = (mark: string, then: string): string =>
-  `import os\nos.umask(0)\nwith open('${mark}', 'a') as file: print('ran', file=file)\nrun = len(open('${mark}').readlines())\nprint('run', run)\n${then}`;
-const runsOf = (mark: string): number => (existsSync(mark) ? readFileSync(mark, 'utf8').trim().split('\n').length : 0);
+/** From then on nothing can start it again. */
+const forgotten = (id: string): Promise<boolean> =>
+  waitFor('the queue to have forgotten it', async () => (await redis.exists(keys.queueEntry('default', id))) === 0);
+const { newMark, noting, runsOf } = new NotedRuns();
 
 describe('a job with retryOn', () => {
   it('runs as often as it may, with longer and longer pauses, and has the outcome of its last attempt', async () => {
@@ -65,7 +40,7 @@ describe('a job with retryOn', () => {
     const pauses = [1, 2].map((at) => json.attempts[at].startedAt - json.attempts[at - 1].finishedAt);
     expect(pauses[0]).toBeGreaterThanOrEqual(195);
     expect(pauses[1]).toBeGreaterThanOrEqual(395);
-    await pause(300);
+    await forgotten(json.id as string);
     expect(runsOf(mark)).toBe(3);
     expect((await show(json.id)).json.outcome).toEqual(json.outcome);
     const fields = await redis.hkeys(keys.jobRecord('default', json.id));
@@ -175,7 +150,7 @@ it('cancels at random moments of retried jobs: one outcome each, and no run afte
     const { outcome, attempts } = await ended(id);
     const runs = runsOf(mark);
     expect(runs).toBeLessThanOrEqual(attempts.length);
-    await pause(300);
+    await forgotten(id);
     expect([runsOf(mark), (await show(id)).json.outcome]).toEqual([runs, outcome]);
     endings[outcome.status] = (endings[outcome.status] ?? 0) + 1;
   };
@@ -184,87 +159,3 @@ it('cancels at random moments of retried jobs: one outcome each, and no run afte
   expect(endings['cancelled']).toBeGreaterThan(0);
   await waitFor('an empty queue', async () => (await redis.keys(keys.queueEntry('default', 'default.*'))).length === 0);
 }, 90_000);
-
-describe('worker nodes that are killed', () => {
-  it('under a job: it has as many starts as it may have, and its attempts say what became of each', async () => {
-    const pair = await TestCluster.start({ workers: 2 });
-    try {
-      // They run until their nodes are killed, however long the third one takes to start.
-      const gate = gates.make('gate()\nresult = 1');
-      const job = { ...gate.job, timeoutMs: 120_000 };
-      const [once, twice] = [await submit({ ...job, attempts: 1 }, pair), await submit({ ...job, attempts: 2 }, pair)];
-      await waitFor('both to run', async () => (await legacy(pair, 'pool-stats')).json.inUse === 2);
-      const victims = pair.workers.splice(0, 2);
-      pair.startWorker();
-      await pair.waitForWorkers(3);
-      for (const victim of victims) await victim.stop('SIGKILL');
-      gate.open();
-      const crashed = await ended(once, pair);
-      expect(crashed).toMatchObject({
-        outcome: { status: 'crashed', error: { type: 'WorkerLost' } },
-        attempts: [{ number: 1, status: 'lost' }],
-      });
-      expect(crashed.attempts).toHaveLength(1);
-      expect(crashed.outcome.error.message).toContain('started once');
-      const again = await ended(twice, pair);
-      expect(again).toMatchObject({
-        outcome: { status: 'succeeded' },
-        attempts: [{ status: 'lost', finishedAt: null }, { status: 'succeeded' }],
-      });
-      await assertOwnAnswers(pair);
-      const sweeper = pair.startWorker();
-      await waitFor('the sweep', () => sweeper.log().includes('worker node is up'));
-    } finally {
-      await pair.stop();
-    }
-  }, 90_000);
-
-  it('at random moments of retried jobs: one outcome each, from the last attempt, and never two runs at once', async () => {
-    const pair = await TestCluster.start({ workers: 2, settings: { PYTHON3_BLOCKED_MODULES: 'ctypes' } });
-    const random = new SeededRandom(11);
-    const overlap = newMark();
-    try {
-      // A lock of the kernel's: it goes with its process.
-      const code = (mark: string): string => `import fcntl, os, time
-os.umask(0)
-lock = open('${mark}.lock', 'w')
-try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except OSError: open('${overlap}', 'a').write('two runs at once\\n')
-${noting(mark, 'time.sleep(0.15)\nraise ValueError("no")')}`;
-      const jobs = Array.from({ length: 24 }, () => newMark());
-      const ids = await Promise.all(
-        jobs.map((mark) => submit({ code: code(mark), retryOn: ['failed'], attempts: 6, backoffMs: 100 }, pair)),
-      );
-      for (let round = 0; round < 4; round += 1) {
-        await pause(300 + random.below(500));
-        const [victim] = pair.workers.splice(0, 1);
-        const next = pair.startWorker();
-        await victim?.stop('SIGKILL');
-        await waitFor('the next node', () => next.log().includes('worker node is up'));
-      }
-      const seen = { failed: 0, lost: 0 };
-      for (const [index, id] of ids.entries()) {
-        const { outcome, attempts } = await ended(id, pair, 60_000);
-        const last = attempts.at(-1);
-        expect(attempts.length).toBeLessThanOrEqual(6);
-        // Its starts are used up, by ends and losses together.
-        expect(attempts).toHaveLength(6);
-        expect(outcome).toMatchObject(
-          last.status === 'lost' ? { status: 'crashed', error: { type: 'WorkerLost' } } : { status: 'failed', error: { message: 'no' } },
-        );
-        for (const { status } of attempts) seen[status as 'failed' | 'lost'] += 1;
-        expect(runsOf(jobs[index] ?? '')).toBeLessThanOrEqual(attempts.length);
-        expect(runsOf(jobs[index] ?? '')).toBeGreaterThanOrEqual(
-          attempts.filter(({ status }: { status: string }) => status === 'failed').length,
-        );
-      }
-      process.stderr.write(`retries under SIGKILL: ${seen.failed} attempts ended, ${seen.lost} lost\n`);
-      expect(existsSync(overlap)).toBe(false);
-      expect(seen.lost).toBeGreaterThan(0);
-      const sweeper = pair.startWorker();
-      await waitFor('the sweep', () => sweeper.log().includes('worker node is up'));
-    } finally {
-      await pair.stop();
-    }
-  }, 120_000);
-});

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TestCluster } from '../support/test-cluster';
+import { describe, expect, it } from '@jest/globals';
+import { useStandardCluster } from '../support/standard-cluster';
 import { canImport, itIf } from '../support/optional';
 import { call, exec, legacy, runAdminJob, runJob, valueText } from '../support/call';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster.stop());
+const cluster = useStandardCluster();
 
 /** [what goes in as raw JSON, what must come out as raw JSON] */
 const roundTrips: [string, string][] = [

@@ -1,5 +1,8 @@
 import { ADMIN_KEY, DEVELOPER_KEY, type TestCluster } from './test-cluster';
 
+/** A cluster, as far as its API is asked. */
+export type Reached = Pick<TestCluster, 'url'>;
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -18,7 +21,7 @@ export interface CallOptions {
 const LEGACY = '/data/python3integration/api/v1';
 
 /** Any route; a body that is a string is sent as it is. */
-export async function call(cluster: TestCluster, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
+export async function call(cluster: Reached, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
   const key = options.key === undefined ? DEVELOPER_KEY : options.key;
   const response = await fetch(cluster.url(path, options.replica ?? 0), {
     method: options.method ?? (body === undefined ? 'GET' : 'POST'),
@@ -34,21 +37,21 @@ export async function call(cluster: TestCluster, path: string, body?: unknown, o
 }
 
 /** A predecessor's route, e.g. `exec`. */
-export const legacy = (cluster: TestCluster, route: string, body?: unknown, options?: CallOptions): Promise<Answer> =>
+export const legacy = (cluster: Reached, route: string, body?: unknown, options?: CallOptions): Promise<Answer> =>
   call(cluster, `${LEGACY}/${route}`, body, options);
 
-export const exec = (cluster: TestCluster, code: string, variables: object = {}, options?: CallOptions): Promise<Answer> =>
+export const exec = (cluster: Reached, code: string, variables: object = {}, options?: CallOptions): Promise<Answer> =>
   legacy(cluster, 'exec', { code, variables }, options);
 
 /** ADMIN mode, by the predecessor's header. */
-export const execAsAdmin = (cluster: TestCluster, code: string, variables: object = {}): Promise<Answer> =>
+export const execAsAdmin = (cluster: Reached, code: string, variables: object = {}): Promise<Answer> =>
   exec(cluster, code, variables, { key: null, headers: { 'x-python3-admin-key': ADMIN_KEY } });
 
 /** A modern job whose end the caller waits for. */
-export const runJob = (cluster: TestCluster, job: object, options: CallOptions = {}): Promise<Answer> =>
+export const runJob = (cluster: Reached, job: object, options: CallOptions = {}): Promise<Answer> =>
   call(cluster, '/api/v1/jobs', job, { ...options, headers: { prefer: 'wait=30', ...options.headers } });
 
-export const runAdminJob = (cluster: TestCluster, job: object): Promise<Answer> =>
+export const runAdminJob = (cluster: Reached, job: object): Promise<Answer> =>
   runJob(cluster, { mode: 'admin', ...job }, { key: ADMIN_KEY });
 
 /** The value's text in a modern job's answer. */
@@ -65,7 +68,7 @@ function parseOrNull(text: string): unknown {
 }
 
 /** Fails unless each of the next jobs on the node gets its own answer: a stream that is off by one would not. */
-export async function assertOwnAnswers(cluster: TestCluster, count = 20): Promise<void> {
+export async function assertOwnAnswers(cluster: Reached, count = 20): Promise<void> {
   const marks = Array.from({ length: count }, (_, index) => `${index}-${Math.random()}`);
   const answers = await Promise.all(marks.map((mark) => exec(cluster, 'result = mark', { mark })));
   answers.forEach((answer, index) => {

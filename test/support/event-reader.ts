@@ -1,5 +1,6 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { DEVELOPER_KEY, type TestCluster } from './test-cluster';
+import type { Reached } from './call';
+import { DEVELOPER_KEY } from './test-cluster';
 import { waitFor } from './wait-for';
 
 export interface ReadEvent {
@@ -29,7 +30,7 @@ export class EventReader {
   private rest: string[] = [];
   private fields: { event?: string; id?: string; data: string[] } = { data: [] };
 
-  constructor(cluster: TestCluster, jobId: string, { key = DEVELOPER_KEY, replica = 0, lastEventId }: EventReaderOptions = {}) {
+  constructor(cluster: Reached, jobId: string, { key = DEVELOPER_KEY, replica = 0, lastEventId }: EventReaderOptions = {}) {
     const headers = { authorization: `Bearer ${key}`, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) };
     this.sent = request(cluster.url(`/api/v1/jobs/${jobId}/events`, replica), { headers, agent: false }, (response) => {
       this.response = response;

@@ -1,7 +1,12 @@
 import { rmSync } from 'node:fs';
+import { stopStandardClusters } from './stop-standard-clusters';
 
 export default async function globalTeardown(): Promise<void> {
-  const { testNotes } = globalThis as { testNotes?: string };
-  if (testNotes !== undefined) rmSync(testNotes, { recursive: true, force: true });
-  await (globalThis as { stopTestRedis?: () => Promise<void> }).stopTestRedis?.();
+  const { testNotes, stopTestRedis } = globalThis as { testNotes?: string; stopTestRedis?: () => Promise<void> };
+  try {
+    await stopStandardClusters();
+  } finally {
+    if (testNotes !== undefined) rmSync(testNotes, { recursive: true, force: true });
+    await stopTestRedis?.();
+  }
 }

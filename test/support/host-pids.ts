@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { listDescendants } from './descendants';
 
 /**
@@ -12,6 +13,14 @@ export function findHostPids(workerPid: number, pid: number): number[] {
 /** The one that is such a process of ADMIN mode: the only one whose view of the network is the host's. */
 export function findAdminPid(workerPid: number, pid: number): number | undefined {
   return findHostPids(workerPid, pid).find((candidate) => ancestors(candidate).every((above) => !hasOwnNetwork(above)));
+}
+
+/** The process on this host that calls itself by this number in ADMIN mode, on the worker node of that scratch folder. */
+export function findHostPid(pid: number, scratchPath: string): number {
+  const workerPid = Number.parseInt(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
+  const found = findAdminPid(workerPid, pid);
+  if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
+  return found;
 }
 
 function innermostPid(pid: number): number | undefined {

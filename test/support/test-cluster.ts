@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findAdminPid } from './host-pids';
+import { findHostPid } from './host-pids';
 import { makeNotesFolder, notesRoot } from './notes';
 import { freePort } from './test-redis';
 import { removeAbandoned } from '../../packages/worker/src/run-directory/stage-runner';
@@ -17,6 +18,8 @@ const COMMAND = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'python3-c
 export interface TestProcess {
   readonly pid: number;
   readonly process: ChildProcess;
+  /** Of one that outlives its test file. */
+  readonly logPath?: string;
   /** Everything it logged so far. */
   log(): string;
   /** SIGTERM, and the exit code it ends with. */
@@ -28,6 +31,8 @@ export interface TestClusterOptions {
   readonly apis?: number;
   readonly redisUrl?: string;
   readonly settings?: Record<string, string>;
+  /** Where its processes log to. With it they outlive the test file that started them, and end with its Jest worker. */
+  readonly logFolder?: string;
 }
 
 /** Real processes as on a host: API replicas and worker nodes over the tests' Redis, under a namespace of their own. */
@@ -42,10 +47,12 @@ export class TestCluster {
   /** ADMIN code may write here. */
   readonly notes = makeNotesFolder();
   private readonly settings: Record<string, string>;
+  private readonly logFolder: string | undefined;
 
   private constructor(options: TestClusterOptions) {
     this.redisUrl = options.redisUrl ?? process.env['PYTHON3_TEST_REDIS_URL'] ?? '';
     this.settings = options.settings ?? {};
+    this.logFolder = options.logFolder;
   }
 
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -94,10 +101,7 @@ export class TestCluster {
 
   /** The process on this host that calls itself by this number in ADMIN mode, on the worker node of that scratch folder. */
   hostPid(pid: number, scratchPath: string): number {
-    const workerPid = Number.parseInt(readFileSync(join(scratchPath, '..', '..', '..', 'worker.pid'), 'utf8'), 10);
-    const found = findAdminPid(workerPid, pid);
-    if (found === undefined) throw new Error(`no process of ADMIN mode calls itself ${pid}`);
-    return found;
+    return findHostPid(pid, scratchPath);
   }
 
   async waitForWorkers(count: number): Promise<void> {
@@ -141,7 +145,8 @@ export class TestCluster {
       ...settings,
     };
     const [file, ...args] = [...through, process.execPath, COMMAND, command];
-    return spawnLogged(file, args, environment);
+    if (this.logFolder === undefined) return spawnLogged(file, args, environment);
+    return spawnOutliving(file, [...args, '--stop-with-parent'], environment, mkdtempSync(join(this.logFolder, `${command}-`)));
   }
 }
 
@@ -169,6 +174,27 @@ export function spawnLogged(
     log: () => text,
     stop: (signal = 'SIGTERM') => {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** Logs into a file, and stops when this process ends: its standard input does then. It keeps nothing here from ending. */
+function spawnOutliving(file: string, args: readonly string[], env: NodeJS.ProcessEnv, logFolder: string): TestProcess {
+  const logPath = join(logFolder, 'log');
+  const logFile = openSync(logPath, 'w');
+  const child = spawn(file, args, { env, cwd: tmpdir(), stdio: ['pipe', logFile, logFile] });
+  closeSync(logFile);
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  child.unref();
+  (child.stdin as Socket | null)?.unref();
+  return {
+    pid: child.pid ?? 0,
+    process: child,
+    logPath,
+    log: () => readFileSync(logPath, 'utf8'),
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
       return exited;
     },
   };

@@ -104,9 +104,9 @@ describe('an API replica without what it needs', () => {
 
 describe('a stopping replica', () => {
   it('lets a waiting caller finish, then closes', async () => {
-    const { call, api } = await startCluster({ play: (job) => (job.kind === 'eval' ? { value: Buffer.from('1') } : undefined) });
+    const { call, api, worker } = await startCluster({ play: (job) => (job.kind === 'eval' ? { value: Buffer.from('1') } : undefined) });
     const waiting = call('/api/v1/jobs', { ...post('{"code": "1"}'), headers: { prefer: 'wait=60' } });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await waitFor('the job to be taken', () => worker?.taken.length === 1);
     const stopped = api.stop();
     expect((await waiting).status).toBe(202);
     await stopped;

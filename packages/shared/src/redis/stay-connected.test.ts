@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { waitForLastTimers } from '../../../../test/support/last-timers';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectRedis, type ConnectionProfile } from './connect-redis';
 
 const opened: Redis[] = [];
+waitForLastTimers();
 afterEach(() => {
   for (const redis of opened.splice(0)) redis.disconnect();
 });

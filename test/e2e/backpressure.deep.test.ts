@@ -100,7 +100,7 @@ describe('a full queue', () => {
   it('a job with expiresInMs that is picked up too late ends expired; one in time runs', async () => {
     const late = await whileNobodyWorks(async () => {
       const answer = await job({ code: 'result = 1', expiresInMs: 200 });
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await waitFor('its time to be over', () => Date.now() > answer.json.createdAt + 200);
       return answer;
     });
     expect(late.status).toBe(202);

@@ -5,6 +5,7 @@ import { notesRoot } from '../support/notes';
 import { ADMIN_KEY, listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob, type Answer } from '../support/call';
 import { TestFolders } from '../support/test-folders';
+import { jobsOf } from '../support/jobs';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
@@ -69,11 +70,7 @@ result = 'again'`;
     cluster.startWorker();
     await cluster.waitForWorkers(3);
     for (const victim of victims) await victim.stop('SIGKILL');
-    const ended = (id: string): Promise<Answer['json']> =>
-      waitFor('its outcome', async () => {
-        const { json } = await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
-        return json.state === 'finished' && json;
-      });
+    const { ended } = jobsOf(cluster, { key: ADMIN_KEY });
     expect(await ended(again.json.id)).toMatchObject({
       outcome: { status: 'succeeded', value: 'again' },
       attempts: [{ number: 1 }, { number: 2 }],

@@ -7,9 +7,11 @@ import { formatWatch } from '@python3-cluster/shared';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster, type TestClusterOptions } from '../support/test-cluster';
 import { assertOwnAnswers, call } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
+import { jobsOf } from '../support/jobs';
+import { pause } from '../support/pause';
 import { TcpProxy } from '../support/tcp-proxy';
 import { freePort, startPrivateRedis } from '../support/test-redis';
-import { waitFor } from '../support/wait-for';
+import { waitFor, waitForQuiet } from '../support/wait-for';
 
 let cluster: TestCluster;
 const readers: EventReader[] = [];
@@ -22,11 +24,8 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-const submit = async (code: string, key = DEVELOPER_KEY): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', { code }, { key });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
+const jobs = jobsOf(() => cluster);
+const submit = (code: string): Promise<string> => jobs.submit({ code });
 const read = (id: string, options?: EventReaderOptions): EventReader => {
   const reader = new EventReader(cluster, id, options);
   readers.push(reader);
@@ -110,7 +109,7 @@ describe('readers who take nothing', () => {
       const had = reader.events.length;
       await reader.waitFor('a little', () => reader.events.length > had || reader.hasEnded);
       reader.pause();
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await pause(700);
       reader.resume();
     }
     await reader.toItsEnd(60_000);
@@ -174,10 +173,7 @@ describe('how many streams there may be', () => {
       });
       // A watch is answered once: what comes after the last one asked is a turn or two.
       const after = messages;
-      await new Promise((resolve) => setTimeout(resolve, 4_000));
-      expect(messages - after).toBeLessThan(100);
-      const [sent, later] = [messages, await new Promise<number>((resolve) => setTimeout(() => resolve(messages), 1_000))];
-      expect(later).toBe(sent);
+      expect((await waitForQuiet('the last message', () => messages, 1_000)) - after).toBeLessThan(100);
       expect(grown).toBeLessThan(120);
       await assertOwnAnswers(cluster);
       const reader = read(id);
@@ -244,11 +240,11 @@ print('end')`;
       for (let openMs = 0; openMs < 5_000;) {
         const [first, testsBefore] = [await breaker(), tests()];
         const [before, startedAt] = [proxy.sentBytes, performance.now()];
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await pause(200);
         const [sent, tookMs] = [proxy.sentBytes - before, performance.now() - startedAt];
         if (first !== 'open' || (await breaker()) !== 'open') continue;
         // Its log may be a moment behind.
-        if (sent > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+        if (sent > 0) await pause(500);
         if (tests() !== testsBefore) continue;
         expect(sent).toBe(0);
         openMs += tookMs;

@@ -236,11 +236,12 @@ describe('npm start', () => {
     );
     const headers = { authorization: `Bearer ${secret('developer.key')}`, 'content-type': 'application/json', prefer: 'wait=20' };
     const body = JSON.stringify({ code: 'import time\ntime.sleep(0.4)\nresult = 1' });
-    const post = async (): Promise<{ worker: string }> =>
-      (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { worker: string };
+    // Nobody's, where a busy machine had it wait too long or refused it.
+    const post = async (): Promise<{ worker?: string | null }> =>
+      (await (await fetch(address('/api/v1/jobs'), { method: 'POST', headers, body })).json()) as { worker?: string | null };
     const seen = new Set<string>();
     await waitFor('jobs on both', async () => {
-      for (const job of await Promise.all(Array.from({ length: 10 }, post))) seen.add(job.worker);
+      for (const { worker: by } of await Promise.all(Array.from({ length: 10 }, post))) if (typeof by === 'string') seen.add(by);
       return seen.size === 2;
     });
     expect(await worker.stop()).toBe(0);

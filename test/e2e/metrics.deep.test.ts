@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
@@ -71,9 +72,15 @@ it('all surfaces of all replicas count the same jobs, also those of a worker nod
   const submit = async (index: number): Promise<void> => {
     const lane = index % 3 === 0 ? 'vision' : 'default';
     const body = index % 7 === 0 ? { kind: 'call', module: 'math', function: 'sqrt', args: [index] } : { code: codes[index % codes.length] };
-    const answer = await call(cluster, '/api/v1/jobs', { ...body, lane, mode: 'admin', memoryMb: 64 }, { key: ADMIN_KEY, replica: index % 2 });
-    expect(answer).toMatchObject({ status: 202 });
-    ids.push(answer.json.id as string);
+    // On a busy machine Redis may be too slow for a request: who is refused asks again, by a key that makes it one job.
+    const headers = { 'idempotency-key': randomUUID() };
+    const options = { key: ADMIN_KEY, replica: index % 2, headers };
+    const accepted = await waitFor('it to be accepted', async () => {
+      const answer = await call(cluster, '/api/v1/jobs', { ...body, lane, mode: 'admin', memoryMb: 64 }, options);
+      expect([202, 503]).toContain(answer.status);
+      return answer.status === 202 && answer;
+    });
+    ids.push(accepted.json.id as string);
   };
   await Promise.all(Array.from({ length: 120 }, (_, index) => submit(index)));
   for (const id of ids.slice(-20, -10)) await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY, method: 'DELETE' });

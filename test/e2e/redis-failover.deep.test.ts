@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { call, runJob, type Answer } from '../support/call';
+import { jobsOf } from '../support/jobs';
 import { makeNotesFolder } from '../support/notes';
 import { RedisServer, startReplicated, startSentinels } from '../support/redis-servers';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
@@ -27,7 +28,6 @@ result = mark`,
 }); // prettier-ignore
 
 const submit = (cluster: TestCluster, job: object): Promise<Answer> => call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY });
-const show = (cluster: TestCluster, id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
 const ran = (notes: string): string[] => (existsSync(notes) ? readFileSync(notes, 'utf8').trim().split('\n').filter(Boolean) : []);
 
 const useNotes = (): string => join(makeNotesFolder(), 'notes');
@@ -86,7 +86,7 @@ describe('with PYTHON3_DURABILITY=replica', () => {
     const outcomes = new Map<string, number>();
     for (const id of accepted.keys()) {
       const ended = await waitFor(`the outcome of ${id}`, async () => {
-        const answer = await show(cluster, id);
+        const answer = await jobsOf(cluster, { key: ADMIN_KEY }).show(id);
         expect([id, answer.status]).toEqual([id, 200]);
         return answer.json.state === 'finished' && answer;
       }, 60_000); // prettier-ignore
@@ -143,12 +143,12 @@ describe('with PYTHON3_DURABILITY=replica', () => {
     cluster.workers[0]?.process.kill('SIGCONT');
     await waitFor('the start to be refused', () => cluster.workers[0]?.log().includes('no replica confirmed the start'));
     expect(ran(notes)).toEqual([]);
-    await waitFor('it to wait again', async () => (await show(cluster, json.id as string)).json.state === 'waiting');
+    await waitFor(
+      'it to wait again',
+      async () => (await jobsOf(cluster, { key: ADMIN_KEY }).show(json.id as string)).json.state === 'waiting',
+    );
     replica.thaw();
-    const ended = await waitFor('its outcome', async () => {
-      const answer = await show(cluster, json.id as string);
-      return answer.json.state === 'finished' && answer;
-    });
-    expect([ended.json.outcome.status, ended.json.attempts.length, ran(notes)]).toEqual(['succeeded', 1, ['m']]);
+    const { outcome, attempts } = await jobsOf(cluster, { key: ADMIN_KEY }).ended(json.id as string);
+    expect([outcome.status, attempts.length, ran(notes)]).toEqual(['succeeded', 1, ['m']]);
   }, 60_000);
 });

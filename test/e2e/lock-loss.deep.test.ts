@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LOCK_DURATION_MS } from '@python3-cluster/shared';
 import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
-import { assertOwnAnswers, call } from '../support/call';
+import { assertOwnAnswers } from '../support/call';
+import { jobsOf } from '../support/jobs';
 import { TcpProxy, type Cut } from '../support/tcp-proxy';
 import { waitFor } from '../support/wait-for';
 
@@ -48,18 +49,12 @@ function readRuns(): Run[] {
 
 async function startJob(delivery: string): Promise<string> {
   const job = { code: NOTE_TAKER, variables: { notes }, mode: 'admin', delivery, timeoutMs: 60_000 };
-  const answer = await call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY });
-  expect(answer.status).toBe(202);
+  const id = await submit(job);
   await waitFor('the job to run', () => readRuns().length === 1);
-  return answer.json.id as string;
+  return id;
 }
 
-const readJob = async (id: string) => (await call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY })).json;
-const finished = (id: string) =>
-  waitFor('its outcome', async () => {
-    const job = await readJob(id);
-    return job.state === 'finished' && job;
-  });
+const { submit, show, ended } = jobsOf(() => cluster, { key: ADMIN_KEY });
 
 async function startTwoNodes(startJobs: () => Promise<void>): Promise<void> {
   const remote = cluster.startWorker({ REDIS_URL: proxy.redisUrl, PYTHON3_NODE_NAME: 'cut-off' });
@@ -81,7 +76,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     expect(first.last).toBeLessThan(cutAt + LOCK_DURATION_MS);
     expect(first.last).toBeLessThan(second.first);
     writeFileSync(join(notes, 'end'), '');
-    const job = await finished(id);
+    const job = await ended(id);
     expect(job).toMatchObject({ outcome: { status: 'succeeded' }, attempts: [{ number: 1 }, { number: 2 }] });
     expect(job.worker).toMatch(/^other-/);
 
@@ -89,7 +84,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     await cluster.workers.pop()?.stop();
     await cluster.waitForWorkers(1);
     await assertOwnAnswers(cluster);
-    expect(await readJob(id)).toEqual(job);
+    expect((await show(id)).json).toEqual(job);
     expect(readRuns()).toHaveLength(2);
   }, 60_000);
 
@@ -98,7 +93,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     await startTwoNodes(async () => void (id = await startJob('at-most-once')));
     const cutAt = Date.now();
     proxy.cut(cut);
-    const job = await finished(id);
+    const job = await ended(id);
     expect(job).toMatchObject({ outcome: { status: 'lost', error: { type: 'WorkerLost' } }, attempts: [{ number: 1 }] });
     // It could not say so itself, and that it went down is not known.
     expect(job.outcome.error.message).toMatch(/^worker node cut-off-\w+ went down or was cut off from Redis; the job may have run/);
@@ -107,7 +102,7 @@ describe.each<[Cut]>([['frozen'], ['dropped']])('a worker node whose connection 
     await cluster.workers.pop()?.stop();
     await cluster.waitForWorkers(1);
     await assertOwnAnswers(cluster);
-    expect(await readJob(id)).toEqual(job);
+    expect((await show(id)).json).toEqual(job);
     expect(readRuns()).toHaveLength(1);
   }, 60_000);
 });
@@ -122,5 +117,5 @@ it('a connection that is away for less than the lock’s time costs no job', asy
   proxy.heal();
   await waitFor('the job to outlive its first locks', () => (readRuns()[0]?.last ?? 0) > cutAt + 2 * LOCK_DURATION_MS);
   writeFileSync(join(notes, 'end'), '');
-  expect(await finished(id)).toMatchObject({ outcome: { status: 'succeeded' }, attempts: [{ number: 1 }] });
+  expect(await ended(id)).toMatchObject({ outcome: { status: 'succeeded' }, attempts: [{ number: 1 }] });
 }, 60_000);

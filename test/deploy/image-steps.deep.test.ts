@@ -41,7 +41,9 @@ describeOnline('the steps of the images, in a clean folder', () => {
     // The images' users must reach it, as they reach /app.
     mkdirSync(folder, { mode: 0o755 });
     new BuildContext(readFileSync(join(repository, '.dockerignore'), 'utf8')).copy(repository, join(folder, 'context'));
-    const images = { contextFolder: join(folder, 'context'), imagesFolder: folder, environment: cleanEnvironment() };
+    // The lockfile says which packages: what npm has of them it need not ask for again.
+    const environment = { ...cleanEnvironment(), npm_config_prefer_offline: 'true' };
+    const images = { contextFolder: join(folder, 'context'), imagesFolder: folder, environment };
     for (const stage of stages) buildStage(stage, { ...images, runs: ({ name }) => name === 'build' });
     runMakeSecrets();
     redisPort = await freePort();

@@ -6,6 +6,7 @@ import { ADMIN_KEY, TestCluster } from '../support/test-cluster';
 import { call, type Answer } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
 import { GatedJobs } from '../support/gated-jobs';
+import { jobsOf } from '../support/jobs';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
@@ -25,17 +26,12 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-const submit = async (job: object, key = ADMIN_KEY): Promise<string> => {
-  const answer = await call(cluster, '/api/v1/jobs', job, { key });
-  expect(answer.status).toBe(202);
-  return answer.json.id as string;
-};
+const { submit, show } = jobsOf(() => cluster, { key: ADMIN_KEY });
 const read = (id: string, options: EventReaderOptions = {}): EventReader => {
   const reader = new EventReader(cluster, id, { key: ADMIN_KEY, ...options });
   readers.push(reader);
   return reader;
 };
-const show = (id: string): Promise<Answer> => call(cluster, `/api/v1/jobs/${id}`, undefined, { key: ADMIN_KEY });
 const finished = async (job: object): Promise<string> => {
   const answer = await call(cluster, '/api/v1/jobs', job, { key: ADMIN_KEY, headers: { prefer: 'wait=30' } });
   expect(answer.status).toBe(200);
@@ -49,7 +45,9 @@ describe('the event stream of a job', () => {
   it('notices that a waiting job starts, without being told by its record', async () => {
     const blockers = Array.from({ length: 8 }, () => gated('gate()'));
     const held = await Promise.all(blockers.map(({ job }) => submit(job)));
-    await waitFor('every slot to be held', async () => (await Promise.all(held.map(show))).every(({ json }) => json.state === 'active'));
+    await waitFor('every slot to be held', async () =>
+      (await Promise.all(held.map((id) => show(id)))).every(({ json }) => json.state === 'active'),
+    );
     const { job, open } = gated('print("runs", flush=True)\ngate()');
     const reader = read(await submit(job));
     await reader.waitFor('its state', () => states(reader)[0] === 'waiting 0');

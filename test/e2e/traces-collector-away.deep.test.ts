@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { call, runJob, type Answer } from '../support/call';
+import { call, runJob } from '../support/call';
+import { jobsOf } from '../support/jobs';
 import { GatedJobs } from '../support/gated-jobs';
 import type { OtlpReceiver } from '../support/otlp-receiver';
 import { ADMIN_KEY, type TestCluster } from '../support/test-cluster';
@@ -22,11 +23,7 @@ afterAll(async () => {
 });
 
 const asAdmin = { key: ADMIN_KEY };
-const ended = (id: string): Promise<Answer> =>
-  waitFor('its outcome', async () => {
-    const answer = await call(cluster, `/api/v1/jobs/${id}`, undefined, asAdmin);
-    return answer.json.outcome ? answer : undefined;
-  });
+const { ended } = jobsOf(() => cluster, asAdmin);
 
 describe('a collector that is not there', () => {
   it('harms no job, neither by refusing nor by never answering', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { ADMIN_KEY, DEVELOPER_KEY, TestCluster } from '../support/test-cluster';
 import { call, runJob, type Answer } from '../support/call';
+import { jobsOf } from '../support/jobs';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster;
@@ -28,11 +29,12 @@ const list = (query = '', key = DEVELOPER_KEY, replica = 0): Promise<Answer> =>
   call(cluster, `/api/v1/jobs${query}`, undefined, { key, replica });
 const listed = async (query = '', key = DEVELOPER_KEY): Promise<Item[]> => (await list(query, key)).json.jobs as Item[];
 const idsOf = (jobs: readonly Item[]): string[] => jobs.map((job) => job.id);
+const jobs = jobsOf(() => cluster);
 /** One a millisecond at most, so that the order in which they were accepted is the order of the list. */
 async function submit(job: object, key = DEVELOPER_KEY): Promise<string> {
-  const { json } = await call(cluster, '/api/v1/jobs', job, { key });
-  await waitFor('the next millisecond', () => Date.now() > json.createdAt);
-  return json.id as string;
+  const { createdAt, id } = await jobs.accept(job, { key });
+  await waitFor('the next millisecond', () => Date.now() > createdAt);
+  return id as string;
 }
 
 async function readAll(query: string, key = DEVELOPER_KEY): Promise<{ jobs: Item[]; pages: number }> {

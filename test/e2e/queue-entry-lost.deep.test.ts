@@ -1,12 +1,14 @@
-import { afterAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedisKeys } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { assertOwnAnswers, call, legacy } from '../support/call';
+import { jobsOf } from '../support/jobs';
 import { TestCluster } from '../support/test-cluster';
 import { waitFor } from '../support/wait-for';
 
 let cluster: TestCluster | undefined;
-const redis = new Redis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { protocol: 2 });
+let redis: Redis;
+beforeAll(() => void (redis = new Redis(process.env['PYTHON3_TEST_REDIS_URL'] ?? '', { protocol: 2 })));
 afterAll(async () => {
   await cluster?.stop();
   redis.disconnect();
@@ -37,11 +39,7 @@ it('accepted jobs whose queue entries somebody deletes have an outcome within 60
   expect(once?.json).toMatchObject({ outcome: { status: 'lost', error: { type: 'QueueEntryLost' } }, attempts: [] });
   // Those that ran meanwhile are none of the reconciler's business.
   for (const answer of held) {
-    const path = `/api/v1/jobs/${answer.json.id}`;
-    const job = await waitFor('its end', async () => {
-      const { json } = await call(api, path);
-      return json.state === 'finished' && json;
-    });
+    const job = await jobsOf(api).ended(answer.json.id as string);
     expect(job).toMatchObject({ outcome: { status: 'succeeded' }, attempts: [{ number: 1 }] });
   }
   await assertOwnAnswers(api);

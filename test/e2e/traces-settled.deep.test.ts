@@ -5,6 +5,7 @@ import { call } from '../support/call';
 import type { OtlpReceiver, ReceivedSpan } from '../support/otlp-receiver';
 import type { TestCluster } from '../support/test-cluster';
 import { assertConnected, caller, one, type Caller } from '../support/trace-checks';
+import { waitFor } from '../support/wait-for';
 import { startTracedCluster, type TracedCluster } from '../support/traced-cluster';
 
 let traced: TracedCluster;
@@ -25,11 +26,12 @@ it('the traces of jobs that nobody runs say how they ended: too late, with a sea
     const keys = createRedisKeys(cluster.namespace);
     for (const { process: worker } of cluster.workers) worker.kill('SIGSTOP');
     await submit({ expiresInMs: 200 }, late);
+    const submittedAt = Date.now();
     await redis.hset(keys.queueEntry('default', await submit({}, forged)), 'data', '{"sealed":"no seal"}');
     const lost = await submit({ delayMs: 60_000 }, missing);
     await redis.del(keys.queueEntry('default', lost));
     await redis.zrem(keys.queueEntry('default', 'delayed'), lost);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await waitFor('the time of the first to be over', () => Date.now() > submittedAt + 200);
   } finally {
     for (const { process: worker } of cluster.workers) worker.kill('SIGCONT');
     redis.disconnect();
