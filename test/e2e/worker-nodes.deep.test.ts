@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { notesRoot } from '../support/notes';
 import { ADMIN_KEY, listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
-import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob, type Answer } from '../support/call';
+import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob } from '../support/call';
 import { TestFolders } from '../support/test-folders';
 import { jobsOf } from '../support/jobs';
 import { waitFor } from '../support/wait-for';

@@ -10,7 +10,6 @@ import { createKeySource } from './auth/key-source';
 import { createConfiguredKeys } from './auth/key-store';
 import { createLoopbackSource } from './auth/loopback-source';
 import { createSessionSource } from './auth/session-source';
-import { awaitFirstContact } from './cluster/await-first-contact';
 import { RedisProbe } from './cluster/redis-health';
 import { UnservedLanes } from './cluster/unserved-lanes';
 import { WorkerRegistry } from './cluster/worker-registry';
@@ -29,32 +28,21 @@ import { QueueLimits } from './dispatch/queue-limits';
 import { RedisBreaker } from './redis/redis-breaker';
 import { ReplyChannel } from './dispatch/reply-channel';
 import { JobWatches } from './events/job-watches';
-import { HttpListener, type Address } from './http-listener';
+import { HttpListener } from './http-listener';
+import { createLifecycle, type Api } from './lifecycle';
 import { createMetrics } from './metrics/create-metrics';
 import { createQuarantineGate } from './quarantine/quarantine-gate';
 import { BodyBudget } from './requests/body-budget';
 import { InFlight } from './requests/in-flight';
 import { DeferredTraces } from './traces/deferred-traces';
 
-export interface Api {
-  /** Listens. Redis may be away; requests are then refused until it is back. @throws ClusterError PORT_IN_USE, REDIS_UNSUITABLE, SIGNING_KEY_MISMATCH */
-  readonly start: () => Promise<void>;
-  readonly stop: () => Promise<void>;
-  /** Known once started. */
-  readonly address: Address | undefined;
-}
+export type { Api } from './lifecycle';
 
 export interface ApiOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly tracing?: Tracing | undefined;
 }
-
-/** How long a start waits for Redis before it goes on without. */
-const FIRST_CONTACT_MS = 1_000;
-
-/** What is left to answer callers with, after their waits have been ended for them. */
-const LAST_ANSWERS_MS = 1_000;
 
 /**
  * Wires one API replica. Five or six connections, so that nothing waits behind something slower:
@@ -133,76 +121,16 @@ function wire(config: Config, plainLogger: Logger, tracing: Tracing | undefined)
   }; // prettier-ignore
   const listener = new HttpListener(serve(core, features), { config, logger });
 
-  /**
-   * Stop order: no new connections → new requests on old ones are refused (SHUTTING_DOWN) → event streams end → callers
-   * that wait may wait on, up to the drain time → those left are told that their job goes on without them → background
-   * work → queues → connections.
-   */
-  const stop = async (): Promise<void> => {
-    inFlight.startDraining();
-    listener.stopAccepting();
-    watches.stop();
-    await inFlight.whenIdle(config.drainSeconds * 1_000);
-    replies.stop();
-    waits.abort();
-    await inFlight.whenIdle(LAST_ANSWERS_MS);
-    listener.closeConnections();
-    await stopBackground({
-      alerting,
-      signing,
-      elected,
-      metrics,
-      registry,
-      unserved,
-      probe,
-      limits,
-      holds,
-      quarantine,
-      suitability,
-      replicas,
-      breaker,
-    });
-    await queues.close();
-    for (const redis of connections) redis.disconnect();
-  };
-  let stopped: Promise<void> | undefined;
-
-  return {
-    start: async () => {
-      replies.start();
-      watches.start();
-      deferredTraces?.start();
-      suitability.start();
-      await awaitFirstContact(connections, FIRST_CONTACT_MS);
-      await suitability.settled();
-      if (suitability.state === 'unsuitable') throw suitability.refusal();
-      await signing.enter();
-      await Promise.all([registry.start(), probe.start(), quarantine.start()]);
-      await Promise.all([limits.start(), unserved.start()]);
-      holds.start();
-      alerting.start();
-      elected.start();
-      await metrics.start();
-      await listener.start();
-    },
-    stop: () => (stopped ??= stop()),
-    get address() {
-      return listener.address;
-    },
-  };
+  return createLifecycle({
+    config, connections, listener, inFlight, waits, replies, watches, deferredTraces, queues, signing, suitability, quarantine, limits, alerting, elected, metrics,
+    registry, unserved, probe, holds, replicas, breaker,
+  }); // prettier-ignore
 }
 
 const refusalLog =
   (logger: Logger) =>
   (jobId: string): void =>
     logger.error({ event: 'security', errorCode: 'OUTCOME_UNVERIFIED', jobId }, 'the record or outcome of a job is not believed');
-
-type Stoppable = { readonly stop: () => unknown } | undefined;
-
-/** What goes on without callers, those first that ask the others. */
-async function stopBackground(parts: Readonly<Record<string, Stoppable>>): Promise<void> {
-  for (const part of Object.values(parts)) await part?.stop();
-}
 
 interface Connector {
   /** All that were made, to be ended together. */

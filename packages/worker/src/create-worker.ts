@@ -81,17 +81,8 @@ export async function createWorkerNode({
   const onWritten = createWrittenListener(feed, metrics);
   const onSettled = tracing && createSettledTraces(tracing, id);
   const outcomes = new OutcomeWriter({
-    redis,
-    large,
-    keys,
-    keyRing,
-    workerId: id,
-    level,
-    onWritten,
-    onSettled,
-    logJobs: config.logJobs,
-    logger,
-  });
+    redis, large, keys, keyRing, workerId: id, level, onWritten, onSettled, logJobs: config.logJobs, logger,
+  }); // prettier-ignore
   const quarantine = createQuarantine({ config, redis, keys, keyRing, workerId: id, logger });
   const traceJob = createTraceJobs({ tracing, workerId: id, redis, keys, logger });
   const processor = createProcessor({
@@ -144,17 +135,17 @@ export async function createWorkerNode({
     warm.close();
     await slots.stop();
     connection.close();
-    if (leave !== undefined) {
-      logger.warn(
-        { workerId: id, error: String(leave.error) },
-        'worker node is down without taking its leave; the registry forgets it by itself',
-      );
-      throw leave.error;
-    }
-    logger.info({ workerId: id }, 'worker node is down');
+    tellDown(logger, id, leave);
   }
 
   return { id, level, python: ready, stop };
+}
+
+/** @throws what kept the node from signing off */
+function tellDown(logger: Logger, workerId: string, failed: { readonly error: unknown } | undefined | void): void {
+  if (failed === undefined) return logger.info({ workerId }, 'worker node is down');
+  logger.warn({ workerId, error: String(failed.error) }, 'worker node is down without signing off; the registry forgets it by itself');
+  throw failed.error;
 }
 
 /** What an operator is to know about each level below the best; the reasons stand beside it. */

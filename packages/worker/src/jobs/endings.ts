@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { KeyRing, Logger, OutcomeParts, RedisKeys } from '@python3-cluster/shared';
+import type { KeyRing, Logger, OutcomeParts, RedisKeys, TakeVerdict } from '@python3-cluster/shared';
 import type { JobTrace } from './job-trace';
 import type { Closing } from './admit-job';
 import type { EndedRun, RunnableJob } from './attempts';
@@ -52,32 +52,14 @@ export class Endings {
 
   /** The outcome of a job that was taken but is not run: the given one, unless what happened before says more. */
   private async settle(received: ReceivedJob, target: JobTarget, taken: TakenJob, verdict: Verdict, trace: JobTrace): Promise<Processed> {
-    switch (taken.verdict) {
-      case 'unheld':
-        return { kind: 'lost' };
-      case 'cancelled':
-      case 'unknown':
-      case 'finished':
-        this.tellStanding(received, taken.verdict);
-        return DONE;
-      case 'close':
-        return this.write(
-          target,
-          taken,
-          verdict,
-          trace,
-          isLate(verdict) ? await readLastEnd(this.tools, { ...target, ...taken }) : undefined,
-        );
-      case 'damaged':
-      case 'cancel':
-      case 'lost':
-      case 'abandoned':
-      case 'lapsed':
-      case 'early':
-      case 'exhausted':
-      case 'start':
-        return this.write(target, taken, verdictOf(taken) ?? verdict, trace);
+    const { verdict: said } = taken;
+    if (said === 'unheld') return { kind: 'lost' };
+    if (said === 'cancelled' || said === 'unknown' || said === 'finished') {
+      this.tellStanding(received, said);
+      return DONE;
     }
+    const lastEnd = said === 'close' && isLate(verdict) ? await readLastEnd(this.tools, { ...target, ...taken }) : undefined;
+    return this.write(target, taken, verdictOf(said, taken) ?? verdict, trace, lastEnd);
   }
 
   /** `lastEnd`: it is too late for the retry that was due, and what the last attempt ended with stands. */
@@ -105,12 +87,27 @@ export class Endings {
   }
 }
 
-/** What the record itself says about a job that is not run (again). */
-function verdictOf({ verdict, attempts }: TakenJob): Verdict | undefined {
-  if (verdict === 'damaged') return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
-  if (verdict === 'cancel') return stopped('cancelled', attempts);
-  if (verdict === 'abandoned') return stopped('abandoned', attempts);
-  return verdict === 'lost' ? stopped('lost', attempts) : undefined;
+/** What the record itself says about a job that is not run (again); nothing where the verdict that is given stands. */
+function verdictOf(
+  said: Exclude<TakeVerdict, 'unheld' | 'cancelled' | 'unknown' | 'finished'>,
+  { attempts }: TakenJob,
+): Verdict | undefined {
+  switch (said) {
+    case 'damaged':
+      return rejected('RECORD_UNVERIFIED', UNREADABLE_ATTEMPTS);
+    case 'cancel':
+      return stopped('cancelled', attempts);
+    case 'abandoned':
+      return stopped('abandoned', attempts);
+    case 'lost':
+      return stopped('lost', attempts);
+    case 'close':
+    case 'exhausted':
+    case 'early':
+    case 'lapsed':
+    case 'start':
+      return undefined;
+  }
 }
 
 const isLate = ({ status, error }: Verdict): boolean => status === 'expired' || error?.type === ('JOB_EXPIRED' satisfies RejectionCode);
