@@ -2,14 +2,15 @@ import type { Redis } from 'ioredis';
 
 /** What a cluster that is idle has in Redis, after its namespace: records of what was, its figures, and what its processes renew. */
 const STAYS = [
-  /^\{[^}]+\}:job:/,
+  /^\{[^}]+\}:(job|outcome):/,
   /^\{[^}]+\}:(outcomes:.*|outcome-expiry|owner-bytes)$/,
+  /^\{[^}]+\}:(gone|program-notes)$/,
   /^\{[^}]+\}:(counts|minute:\d+|programs|callers|errors|(program|caller):.*|samples:.*)$/,
   /^\{[^}]+\}:queue:(id|meta|events|marker|stalled-check|pc)$/,
   /^\{~elected\}:/,
   /^\{~[^}]+\}:once(:.*)?$/,
   /^jobs(:.*)?$/,
-  /^(lanes|housekeeper|workers|quarantine-version|alert-events)$/,
+  /^(lanes|housekeeper|workers|quarantine-version|alert-events|signing-probe)$/,
   /^(probe|sign-in):/,
 ];
 
