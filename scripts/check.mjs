@@ -12,6 +12,7 @@ const checks = [
   ['lint', bin('eslint'), ['--max-warnings', '0', '.']],
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', ...CODE]],
   ['import direction and cycles', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'packages']],
+  ['folders import one way', bin('depcruise'), ['--config', '.dependency-cruiser.folders.cjs', '--output-type', 'err', 'packages']],
   ['dependencies declared and imported', bin('knip'), ['--include', 'dependencies,unlisted,unresolved', '--no-config-hints']],
   ['generated pages', process.execPath, ['scripts/generate.mjs', '--check']],
 ];

@@ -19,7 +19,7 @@ import { settleCancelled } from './jobs/settle-cancelled';
 import { CancelWatch } from './lanes/cancel-watch';
 import { drainConsumers } from './lanes/drain-consumers';
 import { LaneConsumer } from './lanes/lane-consumer';
-import { ProgramNoter } from './metrics/program-noter';
+import { ProgramNoter } from './programs/program-noter';
 import { NodeMetrics } from './metrics/node-metrics';
 import { Quarantine, type QuarantineOptions } from './quarantine/quarantine';
 import { Heartbeat } from './registry/heartbeat';

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole } from '../start/secrets';
+import { writeWhole } from './secrets';
 
 /** What a running `start` says of its cluster, for the other commands of the clone: where its API listens. */
 export interface RunFile {

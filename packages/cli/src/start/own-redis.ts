@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ClusterError, connectRedis, ephemeralPorts, type Config } from '@python3-cluster/shared';
 import type { RedisServerCommand } from '../provision';
 import { chooseFreePort } from './free-port';
-import { writeWhole } from './secrets';
+import { writeWhole } from '../cluster/secrets';
 import { SupervisedProcess } from './supervised-process';
 
 export interface OwnRedis {

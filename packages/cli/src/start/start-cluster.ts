@@ -20,7 +20,7 @@ import { describeWait } from './announce-stop';
 import { runFirstJob, type FirstJob } from './first-job';
 import { assertPortFree, chooseFreePort } from './free-port';
 import { startOwnRedis, type OwnRedis } from './own-redis';
-import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from './secrets';
+import { ensureSecrets, readSecret, writeWhole, type SecretFiles } from '../cluster/secrets';
 import { takeStartLock } from './start-lock';
 import { SupervisedProcess } from './supervised-process';
 import { timed } from './time-taken';

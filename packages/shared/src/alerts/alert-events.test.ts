@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectRedis } from '../redis/connect-redis';
-import { createRedisKeys, type RedisKeys } from '../redis/redis-keys';
+import { createRedisKeys, type RedisKeys } from '../redis-layout/redis-keys';
 import { KeyRing } from '../signing/key-ring';
 import { AlertEvents, readAlertEvents, type AlertEvent } from './alert-events';
 import { alertOnRefusals } from './alert-on-refusals';

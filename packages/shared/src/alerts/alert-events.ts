@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logging/create-logger';
-import type { RedisKeys } from '../redis/redis-keys';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
 import { defineSealedRecord } from '../signing/sealed-record';
 import type { AlertName } from './alert-table';

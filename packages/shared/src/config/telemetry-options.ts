@@ -1,4 +1,4 @@
-import { SAMPLERS } from '../telemetry/sampler';
+import { SAMPLERS } from '../trace-context/sampler';
 import { boolean, httpUrl, integerBetween, numberBetween, oneOf, option } from './option';
 
 const OTLP_PROTOCOLS = ['http/protobuf', 'http/json'] as const;

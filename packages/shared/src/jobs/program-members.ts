@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { inTurns } from '../lifecycle/turns';
-import { slicingJsonObject } from '../protocol/json-slices';
+import { slicingJsonObject } from '../json/json-slices';
 import type { RunKind } from './job-words';
 
 /** The members of each kind's payload that are the program; the others are what it is called with. */

@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { TRY_COMMAND } from '../redis/script-guards';
+import { TRY_COMMAND } from '../redis-layout/script-guards';
 import { MINUTES_KEPT } from './tally-scripts';
 
 /** What is measured of jobs whose code ran: times in ms, memory in MB. */

@@ -1,6 +1,6 @@
 import type { Redis, Result } from 'ioredis';
-import type { RedisKeys } from '../redis/redis-keys';
-import { isWrongType } from '../redis/script-guards';
+import type { RedisKeys } from '../redis-layout/redis-keys';
+import { isWrongType } from '../redis-layout/script-guards';
 import type { KeyRing } from '../signing/key-ring';
 import { openSeal, seal, type SealContext } from '../signing/seal';
 

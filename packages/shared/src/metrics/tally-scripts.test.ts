@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { connectForRecords } from '../../test/record-under-test';
 import { createJobId } from '../jobs/job-id';
 import { finishJobKeys, MAX_PUBLISHED_BYTES } from '../redis/job-record';
-import { createRedisKeys, type RedisKeys } from '../redis/redis-keys';
+import { createRedisKeys, type RedisKeys } from '../redis-layout/redis-keys';
 import { defineAddSamples, type SampleBatch } from './add-samples';
 import { formatTally, type Tally } from './tally';
 

@@ -1,4 +1,4 @@
-import { TRY_COMMAND } from '../redis/script-guards';
+import { TRY_COMMAND } from '../redis-layout/script-guards';
 
 /**
  * The counters of one lane, all under its hash tag, so that they are written by the scripts that accept and finish its jobs:

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logging/create-logger';
-import type { RedisKeys } from '../redis/redis-keys';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
 import { quarantineIdOf, type QuarantineKey } from './quarantine-key';
 import { forgottenAt, openQuarantine, sealQuarantine, type QuarantineEntry, type QuarantineRecord } from './quarantine-record';

@@ -1,5 +1,5 @@
 import type { OutcomeStatus } from '../jobs/job-words';
-import type { RedisKeys } from '../redis/redis-keys';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 import type { KeyRing } from '../signing/key-ring';
 import { defineSealedRecord } from '../signing/sealed-record';
 import { quarantineIdOf, type QuarantineKey } from './quarantine-key';

@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { READ_RECORD } from './script-guards';
+import { READ_RECORD } from '../redis-layout/script-guards';
 
 /** Why a node gave up an attempt that has no end of its own. */
 export type LossType = 'LockLost' | 'TemplateLost';

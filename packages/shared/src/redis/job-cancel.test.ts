@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { SeededRandom } from '../../../../test/contracts/seeded-random';
 import { connectForRecords, RecordUnderTest } from '../../test/record-under-test';
 import { RECORD_FIELDS, type TakeVerdict } from './job-record';
-import { createRedisKeys } from './redis-keys';
+import { createRedisKeys } from '../redis-layout/redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);

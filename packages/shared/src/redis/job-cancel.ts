@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { READ_RECORD } from './script-guards';
+import { READ_RECORD } from '../redis-layout/script-guards';
 
 /**
  * Cancelling a job. The API cannot sign an outcome, so it only asks; a worker node writes `cancelled`.

@@ -7,7 +7,7 @@ import { createJobId } from '../jobs/job-id';
 import { defineHoldCommand, HOLD_GRACE_MS } from './caller-hold';
 import { finishJobKeys, MAX_PUBLISHED_BYTES, RECORD_FIELDS } from './job-record';
 import { LargeContent, PIECE_BYTES } from './large-content';
-import { createRedisKeys } from './redis-keys';
+import { createRedisKeys } from '../redis-layout/redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);

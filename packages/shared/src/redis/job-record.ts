@@ -5,9 +5,9 @@ import { LAPSE, NOW_MS } from './caller-hold';
 import { defineCancelCommands } from './job-cancel';
 import { defineRetryCommand } from './job-retry';
 import { IS_WHOLE } from './large-content';
-import { READ_RECORD, TRY_COMMAND } from './script-guards';
+import { READ_RECORD, TRY_COMMAND } from '../redis-layout/script-guards';
 import { defineUndoStart } from './undo-start';
-import type { RedisKeys } from './redis-keys';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 
 /**
  * The job record, a hash per job, is the only truth about a job; BullMQ's state is transport.

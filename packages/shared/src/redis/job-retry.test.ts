@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { SeededRandom } from '../../../../test/contracts/seeded-random';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectForRecords, RecordUnderTest } from '../../test/record-under-test';
-import { createRedisKeys } from './redis-keys';
+import { createRedisKeys } from '../redis-layout/redis-keys';
 
 const namespace = `t-${randomBytes(5).toString('hex')}`;
 const keys = createRedisKeys(namespace);

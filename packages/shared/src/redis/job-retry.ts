@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { READ_RECORD } from './script-guards';
+import { READ_RECORD } from '../redis-layout/script-guards';
 
 /**
  * Starting a job again after its code has ended in a way it asked to be retried on. The end is no outcome then, and is

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { startReplicated, type RedisServer } from '../../../../test/support/redis-servers';
 import { waitFor } from '../../../../test/support/wait-for';
 import { connectRedis } from './connect-redis';
-import { createRedisKeys } from './redis-keys';
+import { createRedisKeys } from '../redis-layout/redis-keys';
 import { ReplicaConfirmation, type Written } from './replica-confirmation';
 
 const keys = createRedisKeys('t');

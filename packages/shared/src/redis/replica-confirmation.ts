@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logging/create-logger';
 import { isCluster } from './connect-redis';
-import type { RedisKeys } from './redis-keys';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 
 /** What must stand in a record for the write in question to have happened on the server that is asked. */
 export interface Written {

@@ -5,7 +5,7 @@ import { MAX_STARTS } from '../jobs/job';
 import { createJobId } from '../jobs/job-id';
 import { connectRedis } from './connect-redis';
 import { defineJobCommands, type TakeVerdict } from './job-record';
-import { createRedisKeys } from './redis-keys';
+import { createRedisKeys } from '../redis-layout/redis-keys';
 
 const keys = createRedisKeys(`t-${randomBytes(5).toString('hex')}`);
 let redis: Redis;

@@ -1,5 +1,5 @@
 import type { Redis, Result } from 'ioredis';
-import { READ_RECORD } from './script-guards';
+import { READ_RECORD } from '../redis-layout/script-guards';
 
 /**
  * Takes a start back that no replica confirmed, before any code ran: the attempt is forgotten, so that it counts neither

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { isWrongType } from '../redis/script-guards';
-import type { RedisKeys } from '../redis/redis-keys';
+import { isWrongType } from '../redis-layout/script-guards';
+import type { RedisKeys } from '../redis-layout/redis-keys';
 import type { KeyRing } from './key-ring';
 import { keyIdOfSeal, openSeal, seal, type SealContext } from './seal';
 

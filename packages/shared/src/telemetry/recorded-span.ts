@@ -1,4 +1,4 @@
-import { createSpanId } from './trace-context';
+import { createSpanId } from '../trace-context/trace-context';
 
 /** Values as OpenTelemetry's `SpanKind` has them. */
 export const SPAN_KINDS = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 } as const;

@@ -3,8 +3,8 @@ import { toAttributeText } from './attribute-text';
 import { createDiagnosticLogger } from './diagnostic-logger';
 import { FailureAllowance } from './failure-allowance';
 import { recordSpan, SPAN_KINDS, type RecordedSpan } from './recorded-span';
-import { createSampler, SAMPLERS } from './sampler';
-import { createTraceId } from './trace-context';
+import { createSampler, SAMPLERS } from '../trace-context/sampler';
+import { createTraceId } from '../trace-context/trace-context';
 import { Tracing } from './tracing';
 
 describe('sampling', () => {

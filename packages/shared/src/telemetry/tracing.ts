@@ -1,7 +1,7 @@
 import type { Config } from '../config/option-table';
 import { FailureAllowance } from './failure-allowance';
 import type { RecordedSpan } from './recorded-span';
-import { createSampler, type Sampler } from './sampler';
+import { createSampler, type Sampler } from '../trace-context/sampler';
 import { ATTRIBUTES } from './span-names';
 
 /** Takes spans to be exported; never waits, never throws. */

@@ -1,5 +1,5 @@
 import { endsWithItsCaller, hasErrorCode } from '@python3-cluster/shared';
-import type { ProgramNoter } from '../metrics/program-noter';
+import type { ProgramNoter } from '../programs/program-noter';
 import type { Pool, Slot } from '../pool/pool';
 import type { Quarantine } from '../quarantine/quarantine';
 import { UNTRACED, type JobTrace, type TraceJob } from './job-trace';
