@@ -200,6 +200,6 @@ gate()`);
     open();
     await reader.toItsEnd();
     expect([reader.text('stdout'), reader.text('stderr')]).toEqual(['true\nmore\n', '']);
-    expect(cluster.apis[0]?.log().match(/output that no worker node signed/g)).toHaveLength(1);
+    expect(linesWith(cluster.apis[0]?.log() ?? '', 'output that no worker node signed', id)).toHaveLength(1);
   });
 });

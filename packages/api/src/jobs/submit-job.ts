@@ -3,11 +3,11 @@ import { REPLY_CHECK_MS, type Config } from '@python3-cluster/shared';
 import type { IdempotencyRecords } from '../dispatch/idempotency-records';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import type { Request, Response } from 'express';
-import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
 import type { Handle } from '../operations/operation';
 import type { JobOrder, Waiting } from '../dispatch/build-job';
 import { dispatchOnce } from '../dispatch/dispatch-once';
+import { orderOf } from '../dispatch/submission';
 import type { ExpectedReply } from '../dispatch/expected-reply';
 import type { JobRecord, OutcomeStore } from '../dispatch/outcome-store';
 import { fingerprintOf, readIdempotencyKey } from '../requests/idempotency-key';
@@ -60,11 +60,9 @@ async function dispatchRequest(
 }
 
 async function readOrder(request: Request, response: Response, config: Config, waiting: Waiting): Promise<JobOrder> {
-  const caller = callerOf(response);
-  const { trace } = readRequestState(response);
   const jobRequest = readJobRequest(await readMembers(request, { lenientMediaType: false }), config);
-  const mode = decideMode({ requested: jobRequest.mode, headersAskForAdmin: asksForAdminMode(request), role: caller.role });
-  return { request: jobRequest, mode, owner: caller.owner, traceparent: trace?.jobTraceparent ?? null, trace, waiting };
+  const { trace } = readRequestState(response);
+  return orderOf({ submitter: callerOf(response), request: jobRequest, waiting, asksForAdmin: asksForAdminMode(request), trace });
 }
 
 /** The job an earlier request made, as if this one had: with its outcome for who waits, else as it is. */

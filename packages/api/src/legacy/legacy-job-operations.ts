@@ -1,11 +1,11 @@
 import { hasErrorCode, sliceJsonObject, type Config, type OutcomeParts, type RunKind } from '@python3-cluster/shared';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import type { Request, Response } from 'express';
-import { decideMode } from '../auth/decide-mode';
 import { asksForAdminMode } from '../auth/key-source';
 import { defineFeature } from '../operations/feature';
 import type { Handle, Operation } from '../operations/operation';
 import type { JobOrder } from '../dispatch/build-job';
+import { orderOf } from '../dispatch/submission';
 import { QUEUING_ERRORS } from '../dispatch/queuing-errors';
 import type { JobRequest } from '../requests/job-request';
 import { assertSupportedHeaders } from '../requests/known-fields';
@@ -121,18 +121,11 @@ function runExample(options: LegacyJobParts): Handle {
   };
 }
 
-function createOrder(request: Request, response: Response, jobRequest: JobRequest, requested = jobRequest.mode): JobOrder {
+function createOrder(request: Request, response: Response, jobRequest: JobRequest, mode = jobRequest.mode): JobOrder {
   assertSupportedHeaders(request.headers);
-  const caller = callerOf(response);
   const { trace } = readRequestState(response);
-  return {
-    request: jobRequest,
-    mode: decideMode({ requested, headersAskForAdmin: asksForAdminMode(request), role: caller.role }),
-    owner: caller.owner,
-    traceparent: trace?.jobTraceparent ?? null,
-    trace,
-    waiting: 'required',
-  };
+  const asksForAdmin = asksForAdminMode(request);
+  return orderOf({ submitter: callerOf(response), request: jobRequest, waiting: 'required', mode, asksForAdmin, trace });
 }
 
 /** Without keys, JSON is what keeps web pages from posting to us. */
