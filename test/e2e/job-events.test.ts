@@ -5,6 +5,7 @@ import { call } from '../support/call';
 import { EventReader, type EventReaderOptions } from '../support/event-reader';
 import { GatedJobs } from '../support/gated-jobs';
 import { jobsOf } from '../support/jobs';
+import { linesWith } from '../support/log-lines';
 import { useStandardCluster } from '../support/standard-cluster';
 import { ADMIN_KEY, DEVELOPER_KEY, SIGNING_KEY } from '../support/test-cluster';
 

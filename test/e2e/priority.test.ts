@@ -5,6 +5,7 @@ import { call, legacy } from '../support/call';
 import { jobsOf } from '../support/jobs';
 import { useStandardCluster } from '../support/standard-cluster';
 import { ADMIN_KEY } from '../support/test-cluster';
+import { linesWith } from '../support/log-lines';
 import { waitFor } from '../support/wait-for';
 
 const cluster = useStandardCluster();
@@ -39,7 +40,7 @@ it('while every slot is held, urgent jobs overtake others; of equal ones the fir
   for (const id of held) await call(cluster, `/api/v1/jobs/${id}`, undefined, { method: 'DELETE', key: ADMIN_KEY });
 }, 60_000);
 
-it('labels stand in the record and the list, find their jobs, and are not logged', async () => {
+it('labels stand in the record and the list, find their jobs, and are logged with the end of the job alone', async () => {
   const labels = { line: '7', 'order/id': 'a:b', note: 'Füllung-geheim' };
   const id = await submit({ code: 'result = 1', labels });
   await submit({ code: 'result = 1', labels: { line: '8' } });
@@ -55,5 +56,7 @@ it('labels stand in the record and the list, find their jobs, and are not logged
   expect((await found('toString:x')).jobs).toEqual([]);
   expect((await found('line')).error.code).toBe('REQUEST_INVALID');
   await waitFor('its end', async () => (await show(id)).json.state === 'finished');
-  for (const { log } of [...cluster.apis, ...cluster.workers]) expect(log()).not.toContain('geheim');
+  await waitFor('its line', () => cluster.workers.some(({ log }) => linesWith(log(), 'job finished', id, 'Füllung-geheim').length === 1));
+  const told = [...cluster.apis, ...cluster.workers].flatMap(({ log }) => linesWith(log(), 'geheim'));
+  expect(told.filter((line) => !line.includes('"msg":"job finished"'))).toEqual([]);
 });

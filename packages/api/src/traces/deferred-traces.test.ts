@@ -14,7 +14,7 @@ function create(): { readonly deferred: DeferredTraces; readonly hear: (jobId: s
   const subscriber = Object.assign(new EventEmitter(), { status: 'wait' }) as unknown as Redis;
   const deferred = new DeferredTraces({ subscriber, channel: 'c', tracing: new Tracing(sink, config), logger: pino({ level: 'silent' }) });
   deferred.start();
-  return { deferred, hear: (jobId) => void subscriber.emit('message', 'c', jobId), exported };
+  return { deferred, hear: (jobId) => void subscriber.emit('messageBuffer', Buffer.from('c'), Buffer.from(jobId)), exported };
 }
 
 it('exports what was kept when its job is announced, once, whichever comes first', () => {
