@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
-import { ephemeralPorts, isWithin } from '@python3-cluster/shared';
+import { EXIT_CODES, ephemeralPorts, isWithin } from '@python3-cluster/shared';
 import { Redis } from 'ioredis';
 import { listAlive, listDescendants } from '../support/descendants';
 import { itIf } from '../support/optional';
@@ -177,7 +177,7 @@ describe('npm start', () => {
 
     const blocker = createServer().listen(port, '127.0.0.1');
     const third = spawnLogged(process.execPath, [LAUNCHER, 'start'], environment());
-    expect(await new Promise((resolve) => third.process.once('exit', resolve))).toBe(1);
+    expect(await new Promise((resolve) => third.process.once('exit', resolve))).toBe(EXIT_CODES.usage);
     expect(third.log()).toContain(String(port));
     blocker.close();
   });

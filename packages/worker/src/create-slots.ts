@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { JOB_MODES, type Config, type JobMode, type Logger } from '@python3-cluster/shared';
 import { Pool } from './pool/pool';
 import { ChildSocket } from './runner/child-socket';
 import { removeRunDirectory, stageRunner, type RunDirectory } from './run-directory/stage-runner';
+import { RUNNER_SOURCE } from './run-directory/runner-source';
 import type { TemplateReady } from './runner/template';
 import type { PythonCommand } from './sandbox/python-command';
 import { TemplateKeeper } from './runner/template-keeper';
@@ -13,7 +13,6 @@ import { createJobsCgroup, type JobsCgroup } from './sandbox/jobs-cgroup';
 import { createProcessLimit, type ProcessLimit } from './sandbox/process-limit';
 
 /** `python/runner` of the checkout or the image. */
-const RUNNER_SOURCE = join(__dirname, '..', '..', '..', 'python', 'runner');
 
 export interface SlotsParts {
   readonly config: Config;

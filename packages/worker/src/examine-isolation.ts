@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import type { Config, Logger } from '@python3-cluster/shared';
 import { ChildSocket } from './runner/child-socket';
 import { removeRunDirectory, stageRunner } from './run-directory/stage-runner';
+import { RUNNER_SOURCE } from './run-directory/runner-source';
 import type { PythonCommand } from './sandbox/python-command';
 import { createIsolation, type Isolation } from './sandbox/isolation';
-
-const RUNNER_SOURCE = join(__dirname, '..', '..', '..', '..', 'python', 'runner');
 
 /** What a worker node with this configuration would have here; leaves nothing behind. @throws ClusterError as it would */
 export async function examineIsolation(parts: {
