@@ -114,7 +114,7 @@ describe('the breaker', () => {
   beforeAll(async () => {
     cluster = await TestCluster.start({ apis: 0, workers: 0 });
     proxy = await TcpProxy.start(Number(new URL(cluster.redisUrl).port));
-    await cluster.startApi({ REDIS_URL: proxy.redisUrl });
+    await cluster.startApi({ REDIS_URL: proxy.redisUrl, PYTHON3_LOG_LEVEL: 'debug' });
     cluster.startWorker();
     await cluster.waitForWorkers(1);
   });

@@ -222,7 +222,7 @@ print('end')`;
     await start({ apis: 0, workers: 0 });
     const proxy = await TcpProxy.start(Number(new URL(cluster.redisUrl).port));
     try {
-      await cluster.startApi({ REDIS_URL: proxy.redisUrl, PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1' });
+      await cluster.startApi({ REDIS_URL: proxy.redisUrl, PYTHON3_EVENTS_HEARTBEAT_SECONDS: '1', PYTHON3_LOG_LEVEL: 'debug' });
       cluster.startWorker();
       await cluster.waitForWorkers(1);
       const id = await submit(code.replace('range(30)', 'range(250)'));

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { EXIT_CODES } from '@python3-cluster/shared';
 import { notesRoot } from '../support/notes';
 import { ADMIN_KEY, listProcessesMentioning, SIGNING_KEY, TestCluster } from '../support/test-cluster';
 import { assertOwnAnswers, call, exec, execAsAdmin, legacy, runAdminJob } from '../support/call';
@@ -184,7 +185,7 @@ describe('one worker node', () => {
   it('does not start where a better isolation level is required than it has', async () => {
     cluster = await TestCluster.start({ workers: 0 });
     const worker = cluster.startWorker({ PYTHON3_ISOLATION: 'A', PATH: folders.makePathWithoutBubblewrap() });
-    expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(1);
+    expect(await new Promise((resolve) => worker.process.once('exit', resolve))).toBe(EXIT_CODES.usage);
     const missing = process.getuid?.() === 0 ? /namespaces: bubblewrap \(bwrap\) is not installed/ : /uid: .*CAP_SETUID/;
     expect(worker.log()).toMatch(/level [BC], and PYTHON3_ISOLATION=A is required.*ISOLATION_INSUFFICIENT/);
     expect(worker.log()).toMatch(missing);

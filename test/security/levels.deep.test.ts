@@ -2,6 +2,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:f
 import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect } from '@jest/globals';
+import { EXIT_CODES } from '@python3-cluster/shared';
 import { call, exec, runAdminJob } from '../support/call';
 import { itIf } from '../support/optional';
 import { ADMIN_KEY, DEVELOPER_KEY, listProcessesMentioning, TestCluster, type TestProcess } from '../support/test-cluster';
@@ -144,7 +145,7 @@ describe('a worker node', () => {
   itAsPlainUser('of a plain user without namespaces has level C, and starts only where that is accepted', async () => {
     const settings = { ...settingsOf(PLAIN_USER), PATH: folders.makePathWithoutBubblewrap() };
     const refused = await start(settings, AS_PLAIN_USER);
-    expect(await exitOf(refused)).toBe(1);
+    expect(await exitOf(refused)).toBe(EXIT_CODES.usage);
     expect(refused.log()).toMatch(/level C, and PYTHON3_ISOLATION=B is required.*uid: .*CAP_SETUID.*namespaces: .*not installed/);
     cluster.workers.splice(0);
     // What else the user runs is more than its jobs may have.
@@ -161,10 +162,10 @@ describe('a worker node', () => {
 
   itAsRoot('on a kernel without Landlock has level D: named, ADMIN only, and never in production', async () => {
     const refused = await start({ PYTHON3_ISOLATION: 'C' }, WITHOUT_LANDLOCK);
-    expect(await exitOf(refused)).toBe(1);
+    expect(await exitOf(refused)).toBe(EXIT_CODES.usage);
     expect(refused.log()).toMatch(/level D, and PYTHON3_ISOLATION=C is required.*landlock: this kernel has no Landlock/);
     const production = cluster.startWorker({ PYTHON3_ISOLATION: 'D', NODE_ENV: 'production' }, WITHOUT_LANDLOCK);
-    expect(await exitOf(production)).toBe(1);
+    expect(await exitOf(production)).toBe(EXIT_CODES.usage);
     expect(production.log()).toContain('never accepted in production');
     cluster.workers.splice(0);
     cluster.startWorker({ PYTHON3_ISOLATION: 'D' }, WITHOUT_LANDLOCK);
@@ -207,7 +208,7 @@ describe('the users of slots', () => {
 
   itAsRoot('may not be anybody’s', async () => {
     const worker = await start({ PYTHON3_SLOT_UIDS: '65000-65534' });
-    expect(await exitOf(worker)).toBe(2);
+    expect(await exitOf(worker)).toBe(EXIT_CODES.usage);
     expect(worker.log()).toMatch(/PYTHON3_SLOT_UIDS=65000-65534 overlaps users or groups of this system: nobody/);
   });
 
@@ -217,7 +218,7 @@ describe('the users of slots', () => {
     const first = await start(users);
     await cluster.waitForWorkers(1);
     const second = cluster.startWorker({ ...users, PYTHON3_ISOLATION: 'A' });
-    expect(await exitOf(second)).toBe(1);
+    expect(await exitOf(second)).toBe(EXIT_CODES.usage);
     expect(second.log()).toContain('no 25 users in a row of PYTHON3_SLOT_UIDS=60960-60984 are free');
     const stray = spawn('sleep', ['600'], { uid: 60_970, gid: 60_970, stdio: 'ignore' });
     const ended = new Promise((resolve) => stray.once('exit', (_, signal) => resolve(signal)));
