@@ -63,10 +63,11 @@ itWithGroups('a worker node alone in a control group divides it between itself a
   expect(wordsOf('cgroup.procs')).toEqual([]);
   expect(wordsOf(`python3-cluster-node-${worker.pid}/cgroup.procs`)).toContain(String(worker.pid));
   expect(wordsOf(`python3-cluster-jobs-${worker.pid}/cgroup.procs`)).toEqual([]);
+  // A child that was just forked is on its way out of its template's group.
+  await waitFor('the templates to be alone', () => leavesOf(worker.pid).get('templates')?.length === 2);
   const leaves = leavesOf(worker.pid);
   const commands = [...leaves.values()].flat().map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
   expect(commands.filter((command) => !command.includes(cluster.runDirectory))).toEqual([]);
-  expect(leaves.get('templates')).toHaveLength(2);
   leaves.delete('templates');
   // What the templates forked ahead, and the job, each alone.
   const lengths = [...leaves.values()].map((members) => members.length);
