@@ -124,6 +124,10 @@ describe('on a Redis Cluster of three nodes, jobs of three lanes', () => {
 
     const first = await runJob(cluster, { lane: lanes[0], code: 'result = "x" * 300_000' });
     for (const each of lanes) await Promise.all([0, 1, 2].map(() => runJob(cluster, { lane: each, code: 'result = "x" * 300_000' })));
-    await waitFor('the sweeper', async () => (await call(cluster, `/api/v1/jobs/${first.json.id}`)).status === 404);
+    const gone = await waitFor('the sweeper', async () => {
+      const answer = await call(cluster, `/api/v1/jobs/${first.json.id}`);
+      return answer.status !== 200 && answer;
+    });
+    expect([gone.status, gone.json.error.code]).toEqual([410, 'RESULT_REMOVED']);
   }, 90_000);
 });
