@@ -19,7 +19,7 @@ it('a job whose outcome the sweeper removed for want of room is not run again: 4
   const first = await ask('first');
   expect([first.status, first.json.outcome.status]).toEqual([200, 'succeeded']);
   for (const key of ['second', 'third', 'fourth']) await ask(key);
-  await waitFor('the sweeper', async () => (await call(cluster, `/api/v1/jobs/${first.json.id as string}`)).status === 404);
+  await waitFor('the sweeper', async () => (await call(cluster, `/api/v1/jobs/${first.json.id as string}`)).status === 410);
   expect(codeOf(await ask('first'))).toEqual([410, 'RESULT_EXPIRED']);
   expect(isReplay(await ask('fourth'))).toBe(true);
 }, 60_000);
