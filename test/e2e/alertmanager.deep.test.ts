@@ -27,7 +27,11 @@ itReally(
     stops.push(() => receiver.stop());
     const alertmanager = await AlertmanagerServer.start(program ?? '', `${receiver.origin}/plant`);
     stops.push(() => alertmanager.stop());
-    const settings = { PYTHON3_ALERTMANAGER_URL: alertmanager.url, PYTHON3_ALERT_CLEAR_SECONDS: '2' };
+    const settings = {
+      PYTHON3_ALERTMANAGER_URL: alertmanager.url,
+      PYTHON3_ALERT_CLEAR_SECONDS: '2',
+      PYTHON3_ALERT_LANE_GRACE_SECONDS: '0',
+    };
     const cluster = await TestCluster.start({ apis: 2, workers: 0, settings });
     stops.push(() => cluster.stop());
     const told = (): string[] =>
