@@ -41,7 +41,7 @@ const PLAIN_USER = process.getuid?.() === 0 ? 64_990 + Number(process.env['JEST_
 
 /** Nobody's patience, and what a test allows. */
 const WITHOUT_LIMITS = { timeoutMs: 60_000, memoryMb: 2_048, cpuSeconds: 20 };
-const WITH_LIMITS = { timeoutMs: 2_500, memoryMb: 128, cpuSeconds: 1 };
+const WITH_LIMITS = { timeoutMs: 1_500, memoryMb: 128, cpuSeconds: 1 };
 
 const LOW_OUTPUT = 65_536;
 const LOW = {
