@@ -1,6 +1,7 @@
 import type { MetricKey, MetricLabels, MetricSource, Report, WorkerHeartbeat } from '@python3-cluster/shared';
 import type { ClusterFigures, Distribution, LaneFigures } from './cluster-figures';
 import type { FiguresReader, FiguresReading } from './figures-reader';
+import { createCounts } from './lane-counts';
 
 /** The cluster's figures as metrics, from the same reading of the store that the routes and the alerts have. */
 export function observeCluster(reader: FiguresReader, liveWorkers: () => readonly WorkerHeartbeat[]): MetricSource {
@@ -9,8 +10,9 @@ export function observeCluster(reader: FiguresReader, liveWorkers: () => readonl
     report('storeUp', isCurrent ? 1 : 0);
     if (reading === undefined) return;
     report('storeAge', (performance.now() - reading.readAt) / 1_000);
-    for (const lane of reading.figures.lanes) reportLane(report, lane);
-    reportCounts(report, reading);
+    const lanes = reading.figures.lanes.filter(isPresent);
+    for (const lane of lanes) reportLane(report, lane);
+    reportCounts(report, reading, lanes);
     for (const { id: node, pool } of reading.figures.workers) {
       report('poolMax', pool.max, { node });
       report('poolInUse', pool.inUse, { node });
@@ -19,6 +21,13 @@ export function observeCluster(reader: FiguresReader, liveWorkers: () => readonl
     reportLegacy(report, reading.figures, liveWorkers());
   };
 }
+
+/**
+ * A lane that nobody serves or uses any more is not told: its series end, as those of a node do that is gone. It comes back
+ * with its counters when somebody does.
+ */
+const isPresent = ({ workers, totals, lastFiveMinutes }: LaneFigures): boolean =>
+  workers > 0 || totals.open > 0 || lastFiveMinutes.accepted > 0 || lastFiveMinutes.finished > 0;
 
 function reportLane(report: Report, { lane, totals, lastFiveMinutes, ...now }: LaneFigures): void {
   report('jobsAccepted', totals.accepted, { lane });
@@ -40,8 +49,9 @@ function reportQuantiles(report: Report, metric: MetricKey, { p50, p95, p99 }: D
   report(metric, p99 / divisor, { ...labels, percentile: '99' });
 }
 
-function reportCounts(report: Report, { totals }: FiguresReading): void {
-  for (const [lane, { kinds, syntaxChecks }] of totals) {
+function reportCounts(report: Report, { totals }: FiguresReading, lanes: readonly LaneFigures[]): void {
+  for (const { lane } of lanes) {
+    const { kinds, syntaxChecks } = totals.get(lane) ?? createCounts();
     report('syntaxChecks', syntaxChecks, { lane });
     for (const [kind, statuses] of kinds)
       for (const [status, count] of Object.entries(statuses)) report('jobsFinished', count, { lane, kind, status });
