@@ -15,8 +15,8 @@ _get_recursion_limit, _set_recursion_limit = sys.getrecursionlimit, sys.setrecur
 # would cost a fresh child ten pages.
 _RECURSION_LIMIT = sys.getrecursionlimit() + 24
 
-# Of a kept child: what it has checked and compiled before, which its next call mostly is again. By all that the check and
-# the compiler look at, but the policy, with which it is emptied.
+# Compile cache of a kept child, as the next call is usually the same program. The key is all that the check and
+# the compiler look at, except the policy: a change of policy empties the cache.
 _programs = None
 
 _compiled = user_spans.compiled

@@ -27,22 +27,22 @@ export interface AlertDefinition {
 export const alertTable = {
   POOL_UTILIZATION_CRITICAL: {
     severity: 'CRITICAL', setting: 'alertPoolCriticalPercent', window: '1 minute', subject: null,
-    condition: 'More of all slots of live worker nodes (`PYTHON3_POOL_MAX` each) were in use, on average, than the setting says.',
+    condition: 'Average slot use across live worker nodes (`PYTHON3_POOL_MAX` slots each) was above the threshold.',
     advice: 'Jobs wait for slots. Add worker nodes, or raise `PYTHON3_POOL_MAX`; look for jobs that only wait.',
   },
   POOL_UTILIZATION_HIGH: {
     severity: 'WARNING', setting: 'alertPoolHighPercent', window: '1 minute', subject: null,
-    condition: 'The same, by a lower setting, and not over the higher one.',
+    condition: 'Average slot use was above the lower threshold, and not above the higher one.',
     advice: 'Watch it; plan for more worker nodes.',
   },
   FAILURE_RATE_HIGH: {
     severity: 'WARNING', setting: 'alertFailurePercent', window: '5 minutes', subject: null,
-    condition: 'Of at least `PYTHON3_ALERT_FAILURE_JOBS` runs, more than the setting says failed, crashed or broke a limit.',
+    condition: 'The share of runs that failed, crashed or broke a limit was above the threshold. At least `PYTHON3_ALERT_FAILURE_JOBS` runs are needed.',
     advice: 'Look at `GET /api/v1/jobs?status=failed`: one program, one caller, or all of them.',
   },
   QUEUE_AGE_HIGH: {
     severity: 'WARNING', setting: 'alertQueueAgeSeconds', window: 'now', subject: 'lane',
-    condition: 'A job that could start has waited longer than the setting says.',
+    condition: 'A job that could start has waited longer than the threshold.',
     advice: 'The lane’s worker nodes cannot keep up, or hang. Add nodes; look at their logs.',
   },
   QUEUE_DEPTH_HIGH: {
@@ -58,7 +58,7 @@ export const alertTable = {
   },
   WORKER_NODE_LOST: {
     severity: 'WARNING', setting: null, window: '5 seconds', subject: 'node',
-    condition: 'A worker node has not been heard of and has not taken leave.',
+    condition: 'A worker node stopped sending heartbeats without shutting down.',
     resolves: 'a node of that name lives, or an hour has passed',
     advice: 'See why it died (out of memory, host, network). Its jobs run elsewhere or are `lost`, as they asked for.',
   },
@@ -99,17 +99,17 @@ export const alertTable = {
   },
   REDIS_MEMORY_HIGH: {
     severity: 'CRITICAL', setting: 'alertRedisMemoryPercent', window: 'now', subject: null,
-    condition: 'Redis uses more of its `maxmemory` than the setting says; at 90 % jobs are refused (`QUEUE_FULL`).',
+    condition: 'Redis uses a larger share of its `maxmemory` than the threshold. At 90 % jobs are refused (`QUEUE_FULL`).',
     advice: 'Lower `PYTHON3_RESULT_MAX_BYTES` or the queues’ bounds, or give Redis more.',
   },
   WORKER_DISK_LOW: {
     severity: 'WARNING', setting: 'alertDiskFreePercent', window: 'now', subject: 'node',
-    condition: 'Less of the file system with a worker node’s run directory is free than the setting says.',
+    condition: 'The file system of a worker node’s run directory has less free space than the threshold.',
     advice: 'Make room: scratch folders of jobs stand there.',
   },
   CLOCK_SKEW: {
     severity: 'WARNING', setting: 'alertClockSkewMs', window: 'now', subject: 'node',
-    condition: 'A host’s clock and that of Redis differ by more than the setting says.',
+    condition: 'A host’s clock and the clock of Redis differ by more than the threshold.',
     advice: 'Mend time synchronisation: validity of jobs, delays and expiry go by these clocks.',
   },
 } as const satisfies Record<string, AlertDefinition>; // prettier-ignore

@@ -42,7 +42,7 @@ const MAX_PER_OWNER = 100;
 /** Names kept of those who saw breaches. */
 const MAX_NAMES = 10;
 const MAX_SEEN = 10_000;
-/** Of runs without breach told together, these count; more would not save a program that should be. */
+/** Clean runs are reported in batches. At most this many of a batch are counted. */
 const MAX_CLEAN = 100;
 
 /**

@@ -52,7 +52,7 @@ const NOTHING = { offset: 0, bytes: Buffer.alloc(0), truncated: false };
 export class OutputFeed {
   private readonly options: OutputFeedOptions;
   private readonly running = new Map<string, WatchableRun>();
-  /** Job id → watch as it was written → watch. Of jobs that run here, and of others, which may start here. */
+  /** Job id → raw watch text → watch. Includes jobs that may start here later. */
   private readonly watches = new Map<string, Map<string, Held>>();
   private idleCount = 0;
   private turn: NodeJS.Timeout | undefined;
