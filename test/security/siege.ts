@@ -19,7 +19,7 @@ export type Chosen = readonly [attack: AttackProgram, mode: JobMode];
 const isRoot = process.getuid?.() === 0;
 const GROUPS = [...new Set(ATTACKS.map(({ group }) => group))];
 /** Programs that take their time, at once. */
-const BESIDE = 4;
+const BESIDE = 2;
 
 export class Siege {
   private readonly runner = new StagedRunner(0);

@@ -26,6 +26,8 @@ export class RedisOutage {
   /** A connection whose failures are told together with those of the others. */
   connect(settings: RedisSettings, { name, ...options }: Omit<ConnectOptions, 'onError'>): Redis {
     const redis = connectRedis(settings, { ...options, name, onError: (error) => this.lost(name, error) });
+    // Also where Redis is up again before anybody has tried: commands in between were lost. Not where the connection was ended here.
+    redis.on('reconnecting', () => this.lost(name, new Error('the connection was lost')));
     redis.on('ready', () => this.back(name));
     return redis;
   }
