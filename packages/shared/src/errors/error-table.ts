@@ -33,7 +33,7 @@ export const errorTable = {
   ROUTE_NOT_FOUND: { status: 404, message: 'There is no such route.', meaning: 'Path unknown. `GET /` shows where to begin.' },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This route does not take that method.', meaning: 'The header `Allow` names the methods it takes.' },
   JOB_NOT_FOUND: { status: 404, message: 'There is no job with that id.', meaning: 'Never existed, belongs to another owner, or is so long gone that nobody remembers it. One whose outcome is gone since lately is `RESULT_EXPIRED` or `RESULT_REMOVED`.' },
-  LAST_EVENT_ID_INVALID: { status: 400, message: '`Last-Event-ID` is not an id this API issued.', meaning: 'Send the `id` of the last event that was taken, unchanged, or no `Last-Event-ID` to begin anew.' },
+  LAST_EVENT_ID_INVALID: { status: 400, message: 'Last-Event-ID is not an id this API issued.', meaning: 'Send the `id` of the last event that was taken, unchanged, or no `Last-Event-ID` to begin anew.' },
   EVENTS_PER_OWNER: { status: 429, message: 'This owner has as many event streams open as it may.', retryAfterSeconds: 5, meaning: 'The owner has `PYTHON3_EVENTS_MAX_PER_OWNER` streams open on this replica. End some, or ask for job records instead.' },
   EVENTS_FULL: { status: 503, message: 'This replica has as many event streams open as it may.', retryAfterSeconds: 5, meaning: '`PYTHON3_EVENTS_MAX_STREAMS` streams are open. Try again after `Retry-After`, or ask for the job record; add API replicas if it stays.' },
   AUTH_REQUIRED: { status: 401, message: 'Send a key: Authorization: Bearer <key>, or X-API-Key: <key>.', meaning: 'The request has no key. `npm start` prints where the keys are.' },
