@@ -32,7 +32,8 @@ it('a lane is told while somebody serves or uses it, and its series end then', a
   const reader = { readOrLast: () => Promise.resolve({ reading, isCurrent: true }) } as unknown as FiguresReader;
   const told: string[] = [];
   await observeCluster(reader, () => [])((metric, _value, labels) => {
-    if (labels?.['lane'] !== undefined) told.push(`${metric} ${labels['lane']}`);
+    const of = labels?.['lane'];
+    if (typeof of === 'string') told.push(`${metric} ${of}`);
   });
   for (const metric of ['jobsAccepted', 'workersLive', 'syntaxChecks']) {
     expect(told.filter((series) => series.startsWith(`${metric} `)).map((series) => series.split(' ')[1])).toEqual([
